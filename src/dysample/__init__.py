@@ -1,0 +1,32 @@
+"""Feature upsamplers for dense prediction, behind one interface.
+
+>>> import torch
+>>> from dysample import DySample
+>>> up = DySample(in_channels=64)
+>>> up(torch.randn(1, 64, 13, 17)).shape
+torch.Size([1, 64, 26, 34])
+>>> up(torch.randn(1, 64, 13, 17), size=(25, 33)).shape
+torch.Size([1, 64, 25, 33])
+"""
+
+from dysample import functional, nn
+from dysample.nn import CARAFE, Bilinear, Deconv, DySample, Nearest, PixelShuffle, Upsampler
+from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CARAFE",
+    "Bilinear",
+    "Deconv",
+    "DySample",
+    "Nearest",
+    "PixelShuffle",
+    "Upsampler",
+    "__version__",
+    "create_upsampler",
+    "functional",
+    "list_upsamplers",
+    "nn",
+    "register_upsampler",
+]

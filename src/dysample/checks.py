@@ -1,0 +1,96 @@
+"""Argument checks shared by every layer. Each error names the argument, the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def is_int(value: Any) -> bool:
+    """True for whole numbers, symbolic ones of torch.export included; bool is not a number."""
+    return isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool)
+
+
+def check_positive_int(name: str, value: Any) -> int:
+    """Return `value` if it is an integer of at least 1."""
+    if not is_int(value):
+        raise TypeError(f"`{name}` (={value!r}) must be an integer")
+    if value < 1:
+        raise ValueError(f"`{name}` (={value}) must be at least 1")
+    return value  # type: ignore[no-any-return]
+
+
+def check_odd(name: str, value: Any) -> int:
+    """Return `value` if it is an odd integer of at least 1."""
+    if check_positive_int(name, value) % 2 == 0:
+        raise ValueError(f"`{name}` (={value}) must be odd")
+    return value  # type: ignore[no-any-return]
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """Return `value` if it is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{name}` (={value!r}) must be one of {', '.join(map(repr, choices))}")
+    return value  # type: ignore[no-any-return]
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return `value` if it is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"`{name}` (={value!r}) must be a number")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` (={value}) must be finite and above 0")
+    return value
+
+
+def check_divides(name: str, value: int, of_name: str, of_value: int) -> None:
+    """Raise unless `value` divides `of_value`."""
+    if of_value % value != 0:
+        raise ValueError(f"`{name}` (={value}) must divide {of_name} (={of_value})")
+
+
+def check_feature(name: str, value: Any, channels: int | None = None) -> Tensor:
+    """Return `value` if it is a floating feature map (B, C, H, W) with H, W at least 1."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"`{name}` must be a tensor, not {type(value).__name__}")
+    if value.dim() != 4:
+        raise ValueError(f"`{name}` must have 4 axes (B, C, H, W), not {value.dim()}")
+    if not value.is_floating_point():
+        raise TypeError(f"`{name}` must be floating, not {value.dtype}")
+    for axis, length in (("height", value.shape[2]), ("width", value.shape[3])):
+        if length < 1:
+            raise ValueError(f"`{name}` {axis} (={length}) must be at least 1")
+    if channels is not None and value.shape[1] != channels:
+        raise ValueError(
+            f"`{name}` channels (={value.shape[1]}) must equal the module's (={channels})"
+        )
+    return value
+
+
+def check_same_batch(name: str, value: Tensor, x: Tensor) -> None:
+    """Raise unless `value` has the batch size of `x`."""
+    if value.shape[0] != x.shape[0]:
+        raise ValueError(
+            f"`{name}` batch (={value.shape[0]}) must equal that of `x` (={x.shape[0]})"
+        )
+
+
+def check_same_device(name: str, value: Tensor, x: Tensor) -> None:
+    """Raise unless `value` lies on the device of `x`."""
+    if value.device != x.device:
+        raise ValueError(f"`{name}` device (={value.device}) must equal that of `x` (={x.device})")
+
+
+def check_size(size: Any) -> tuple[int, int]:
+    """Return a target size (height, width); a single integer stands for both."""
+    if is_int(size):
+        size = (size, size)
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"`size` (={size!r}) must be an integer or (height, width)")
+    if len(size) != 2:
+        raise ValueError(f"`size` (={size!r}) must have 2 entries (height, width)")
+    return check_positive_int("size[0]", size[0]), check_positive_int("size[1]", size[1])

@@ -1,0 +1,187 @@
+"""The primitives and the papers' functions on them: arguments are checked, then a backend runs.
+
+Alphabet: B batch, C channels, H W low-res size, G groups, s scale, k kernel size,
+(Y, X) high-res pixel, (h, w) low-res pixel. An output pixel belongs to the low-res pixel that
+holds its centre: h = floor((Y + 1/2) * H / H'). Group g holds the channels
+g * C/G .. (g + 1) * C/G - 1.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from dysample.backends import eager
+from dysample.checks import (
+    check_choice,
+    check_divides,
+    check_feature,
+    check_odd,
+    check_positive_int,
+    check_same_batch,
+    check_same_device,
+    check_size,
+)
+from dysample.geometry import read_nearest
+
+STARTS = ("bilinear", "nearest")
+
+
+def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tensor:
+    """Bilinear samples of `x` at regular positions moved by an offset per output pixel and group.
+
+    Args:
+        x: features (B, C, H, W).
+        offset: (B, 2G, H', W'), any H' and W'; channel d * G + g moves group g along axis d.
+            G must divide C.
+        start: regular position; "bilinear" spreads the output pixels evenly, so that offset 0 is
+            bilinear interpolation; "nearest" puts each on the centre of the low-res pixel that
+            holds it, so that offset 0 is nearest-neighbour interpolation.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`.
+
+    Convention
+        offset[:, :G] is x, offset[:, G:] is y, in low-res pixels, + is right and down;
+        align_corners=False. Positions are clamped to the border pixels' centres, and the
+        gradient to the offset is 0 there. Positions are computed in float32 (float64 for float64
+        input), whatever the dtype of `x`.
+
+    Source: Liu et al., "Learning to Upsample by Learning to Sample", ICCV 2023 [liu2023dysample].
+    """
+    check_feature("x", x)
+    check_feature("offset", offset)
+    check_same_batch("offset", offset, x)
+    check_same_device("offset", offset, x)
+    check_choice("start", start, STARTS)
+    planes = offset.shape[1]
+    if planes < 2 or planes % 2 != 0:
+        raise ValueError(f"`offset` channels (={planes}) must be 2 * groups")
+    check_divides("groups", planes // 2, "channels", x.shape[1])
+    return eager.point_sample(x, offset, start)
+
+
+def reassemble(x: Tensor, weight: Tensor) -> Tensor:
+    """Weighted sum of the k x k low-res neighbours of each output pixel.
+
+    out[c, Y, X] = sum over dy, dx of weight[g, (dy + r) * k + dx + r, Y, X] * x[c, h + dy, w + dx]
+    with r = (k - 1) / 2. Neighbours outside the map count as 0; weights are not renormalised.
+
+    Args:
+        x: features (B, C, H, W).
+        weight: (B, G, k*k, H', W'), any H' and W', k odd; G must divide C.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`; sums run in float32 (float64 for
+        float64 input).
+
+    Source: Wang et al., "CARAFE: Content-Aware ReAssembly of FEatures", ICCV 2019
+    [wang2019carafe].
+    """
+    check_feature("x", x)
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"`weight` must be a tensor, not {type(weight).__name__}")
+    if weight.dim() != 5:
+        raise ValueError(f"`weight` must have 5 axes (B, G, k*k, H', W'), not {weight.dim()}")
+    if not weight.is_floating_point():
+        raise TypeError(f"`weight` must be floating, not {weight.dtype}")
+    check_same_batch("weight", weight, x)
+    check_same_device("weight", weight, x)
+    groups, taps, *size = weight.shape[1:]
+    check_size(size)
+    check_positive_int("groups", groups)
+    check_divides("groups", groups, "channels", x.shape[1])
+    kernel = round(taps**0.5)
+    if kernel * kernel != taps or kernel % 2 == 0:
+        raise ValueError(f"`weight` axis 2 (={taps}) must be the square of an odd kernel size")
+    return eager.reassemble(x, weight)
+
+
+def dysample(
+    x: Tensor,
+    offset: Tensor,
+    scale: int,
+    *,
+    size: int | tuple[int, int] | None = None,
+    start: str = "bilinear",
+) -> Tensor:
+    """DySample's sampling: offsets as its 1x1 convolution leaves them, then `point_sample`.
+
+    Args:
+        x: features (B, C, H, W).
+        offset: (B, 2 G s^2, H, W) in low-res pixels, after the scope factor; channel
+            ((d * G + g) * s + i) * s + j belongs to sub-pixel (row i, column j).
+        scale: s, the whole number of sub-pixels an axis that `offset` was predicted for.
+        size: output size; s times the input's if not given. At other sizes each output pixel
+            reads the offset field (sH, sW) at the nearest of its pixels.
+        start: see `point_sample`.
+
+    Returns:
+        (B, C, *size) with the dtype and memory format of `x`.
+
+    Source: Liu et al., "Learning to Upsample by Learning to Sample", ICCV 2023 [liu2023dysample].
+    """
+    field = _subpixel_field("offset", offset, scale, x, 2)
+    return point_sample(x, _read(field, size), start=start)
+
+
+def carafe(
+    x: Tensor,
+    logits: Tensor,
+    scale: int,
+    *,
+    kernel: int = 5,
+    groups: int = 1,
+    size: int | tuple[int, int] | None = None,
+) -> Tensor:
+    """CARAFE's reassembly: kernel logits as its encoder leaves them, softmax, `reassemble`.
+
+    Args:
+        x: features (B, C, H, W).
+        logits: (B, G k^2 s^2, H, W); channel ((g * k^2 + tap) * s + i) * s + j belongs to
+            sub-pixel (row i, column j).
+        scale: s, the whole number of sub-pixels an axis that `logits` were predicted for.
+        kernel: k, odd.
+        groups: G, must divide C.
+        size: output size; s times the input's if not given. At other sizes each output pixel
+            reads the kernel field (sH, sW) at the nearest of its pixels.
+
+    Returns:
+        (B, C, *size) with the dtype and memory format of `x`.
+
+    Source: Wang et al., "CARAFE: Content-Aware ReAssembly of FEatures", ICCV 2019
+    [wang2019carafe].
+    """
+    taps = check_odd("kernel", kernel) ** 2
+    check_positive_int("groups", groups)
+    field = _read(_subpixel_field("logits", logits, scale, x, groups * taps), size)
+    if field.shape[1] != groups * taps:
+        raise ValueError(
+            f"`logits` channels (={logits.shape[1]}) must be groups * kernel^2 * scale^2"
+            f" (={groups * taps * scale**2})"
+        )
+    B, _, Y, X = field.shape
+    weight = field.reshape(B, groups, taps, Y, X).softmax(dim=2)
+    return reassemble(x, weight)
+
+
+def _subpixel_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -> Tensor:
+    """Spread the s^2 sub-pixels of a low-res field (B, n s^2, H, W) out to (B, n, sH, sW)."""
+    check_feature("x", x)
+    check_feature(name, field)
+    check_positive_int("scale", scale)
+    if field.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"`{name}` size (={tuple(field.shape[-2:])}) must equal that of `x`"
+            f" (={tuple(x.shape[-2:])})"
+        )
+    if field.shape[1] % (planes * scale**2) != 0:
+        raise ValueError(
+            f"`{name}` channels (={field.shape[1]}) must be a multiple of"
+            f" {planes} * scale^2 (={planes * scale**2})"
+        )
+    return F.pixel_shuffle(field, scale)
+
+
+def _read(field: Tensor, size: int | tuple[int, int] | None) -> Tensor:
+    return field if size is None else read_nearest(field, check_size(size))

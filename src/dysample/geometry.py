@@ -1,0 +1,58 @@
+"""Where output pixels lie on the low-resolution map: sizes, nearest pixels, regular positions.
+
+Convention
+    Pixel centres lie at integers: low-res row h covers [h - 1/2, h + 1/2). Output row Y of H'
+    looks at (Y + 1/2) * H / H' - 1/2 of the H low-res rows (align_corners=False). Columns alike.
+    Everything is computed in integers until the last division, so that no size, however odd,
+    suffers from rounding.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def upscale(scale_factor: float) -> int:
+    """Whole scale s at which offsets and kernels are predicted: the next integer, at least 1."""
+    return max(1, math.ceil(scale_factor))
+
+
+def scaled_size(height: int, width: int, scale_factor: float) -> tuple[int, int]:
+    """Output size with no target given: floor(H * scale_factor), as in `torch.nn.Upsample`."""
+    return math.floor(height * scale_factor), math.floor(width * scale_factor)
+
+
+def nearest_index(out_length: int, in_length: int, device: torch.device) -> Tensor:
+    """Low-res pixel that holds each output pixel's centre: floor((Y + 1/2) * H / H'), int64."""
+    double_centre = 2 * torch.arange(out_length, device=device) + 1
+    return torch.div(double_centre * in_length, 2 * out_length, rounding_mode="floor")
+
+
+def regular_position(
+    out_length: int, in_length: int, start: str, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Regular sampling position of each output pixel along one axis, as whole and fraction.
+
+    Returns:
+        (nearest low-res pixel as int64, the rest in [-1/2, 1/2) as `dtype`), both (out_length,).
+        The rest is 0 for start="nearest": every output pixel then starts at a pixel's centre.
+    """
+    nearest = nearest_index(out_length, in_length, device)
+    if start == "nearest":
+        return nearest, torch.zeros(out_length, dtype=dtype, device=device)
+    double_centre = 2 * torch.arange(out_length, device=device) + 1
+    remainder = double_centre * in_length - (2 * nearest + 1) * out_length
+    return nearest, remainder.to(dtype) / (2 * out_length)
+
+
+def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """Read the last two axes of a field at the nearest of its pixels, for any target size."""
+    height, width = field.shape[-2:]
+    if height != size[0]:
+        field = field.index_select(-2, nearest_index(size[0], height, field.device))
+    if width != size[1]:
+        field = field.index_select(-1, nearest_index(size[1], width, field.device))
+    return field

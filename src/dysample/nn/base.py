@@ -1,0 +1,119 @@
+"""What every upsampler is: one call, one way to give a size, one place where input is checked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from dysample.checks import (
+    check_feature,
+    check_number,
+    check_positive_int,
+    check_same_batch,
+    check_size,
+)
+from dysample.geometry import scaled_size, upscale
+
+
+class Upsampler(nn.Module, ABC):
+    """Base of the upsamplers: `up(x)`, `up(x, size=(H', W'))`, `up(x, guide)`.
+
+    Args:
+        in_channels: C, channels of the input.
+        scale_factor: output size over input size, whole or fractional, used when the call gives
+            no size.
+        out_channels: channels of the output; C if not given. Where the upsampler itself keeps the
+            channels, a 1x1 convolution `project` in front of it changes them: at low resolution
+            that costs s^2 times less than behind it.
+
+    Shapes
+        x (B, C, H, W) -> (B, out_channels, H', W'). H', W' are `size` if given, else those of
+        `guide` if given, else floor(H * scale_factor), floor(W * scale_factor). Any H', W' of at
+        least 1 is legal. The result has the memory format of x.
+    """
+
+    guided: ClassVar[bool] = False
+    """Whether the content of `guide` is used; its size always counts."""
+
+    def __init__(
+        self, in_channels: int, scale_factor: float = 2, *, out_channels: int | None = None
+    ) -> None:
+        super().__init__()
+        self.in_channels = check_positive_int("in_channels", in_channels)
+        self.scale_factor = check_number("scale_factor", scale_factor)
+        self.scale = upscale(scale_factor)
+        if out_channels is None:
+            out_channels = in_channels
+        self.out_channels = check_positive_int("out_channels", out_channels)
+
+    def forward(
+        self,
+        x: Tensor,
+        guide: Tensor | None = None,
+        *,
+        size: int | tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Upsample x.
+
+        Args:
+            x: features (B, in_channels, H, W).
+            guide: a finer feature map (B, any, H', W'). Upsamplers that are not `guided` take
+                only the output size from it.
+            size: output (height, width), or one integer for both.
+
+        Raises:
+            TypeError, ValueError: naming the argument, the rule and the value.
+        """
+        check_feature("x", x, self.in_channels)
+        height, width = x.shape[-2:]
+        if size is not None:
+            size = check_size(size)
+        if guide is not None:
+            check_feature("guide", guide)
+            check_same_batch("guide", guide, x)
+            of_guide = (guide.shape[2], guide.shape[3])
+            if size is not None and size != of_guide:
+                raise ValueError(f"`guide` size (={of_guide}) must equal `size` (={size})")
+            size = of_guide
+        if size is None:
+            size = scaled_size(height, width, self.scale_factor)
+            if min(size) < 1:
+                raise ValueError(
+                    f"`scale_factor` (={self.scale_factor}) must leave at least one pixel of `x`"
+                    f" ({height}x{width})"
+                )
+        return self.upsample(x, guide, size)
+
+    @abstractmethod
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """Upsample checked features to a checked size."""
+
+    @abstractmethod
+    def macs(self, height: int, width: int) -> int:
+        """Multiply-adds for one image of that low-res size at `scale_factor`, by formula."""
+
+    def projection(self) -> nn.Module:
+        """1x1 convolution from in_channels to out_channels, or nothing where they are equal."""
+        if self.out_channels == self.in_channels:
+            return nn.Identity()
+        return nn.Conv2d(self.in_channels, self.out_channels, 1)
+
+    def projection_macs(self, height: int, width: int) -> int:
+        """Multiply-adds of `projection`."""
+        if self.out_channels == self.in_channels:
+            return 0
+        return self.in_channels * self.out_channels * height * width
+
+    def out_pixels(self, height: int, width: int) -> int:
+        """Output pixels of one image of that low-res size at `scale_factor`."""
+        out_height, out_width = scaled_size(height, width, self.scale_factor)
+        return out_height * out_width
+
+    def extra_repr(self) -> str:
+        """Channels and scale, as `print(model)` shows them."""
+        channels = f"{self.in_channels}"
+        if self.out_channels != self.in_channels:
+            channels += f" -> {self.out_channels}"
+        return f"{channels}, scale_factor={self.scale_factor:g}"

@@ -1,0 +1,208 @@
+"""DySample: learning to upsample by learning to sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dysample import functional
+from dysample.backends.eager import sampling_positions
+from dysample.checks import check_choice, check_divides, check_number, check_positive_int
+from dysample.geometry import read_nearest, regular_position
+from dysample.layout import compute_dtype
+from dysample.nn.base import Upsampler
+
+STYLES = ("lp", "pl")
+
+
+class DySample(Upsampler):
+    """Predicts where each output pixel looks, and samples the low-res map there bilinearly.
+
+    A 1x1 convolution predicts an offset from the regular position for each output pixel and
+    group of channels. The paper's variants are (style, groups, dyscope): DySample (lp, 4, no),
+    DySample+ (lp, 4, yes), DySample-S (pl, 8, no), DySample-S+ (pl, 8, yes). Calls written for
+    the published class work unchanged.
+
+    Args:
+        in_channels: C.
+        scale_factor: used when the call gives no size; offsets are predicted at the next whole
+            number s, and at sizes other than s times the input's each output pixel takes the
+            nearest of them.
+        style: "lp" predicts the offsets of s^2 sub-pixels from each low-res pixel ("linear, then
+            pixel shuffle"); "pl" from C / s^2 channels at high resolution ("pixel shuffle, then
+            linear"), with s^4 times fewer parameters.
+        groups: G groups of channels that are sampled at places of their own; divides
+            in_channels and out_channels.
+        dyscope: scale the offsets by 2 * scope_factor * sigmoid(a second 1x1 convolution)
+            instead of the constant scope_factor.
+        out_channels: see `Upsampler`.
+        scope_factor: range of the offsets; at 0.25 those of neighbouring sub-pixels just touch.
+        start: "bilinear" puts the regular positions of the sub-pixels evenly, "nearest" all on
+            the centre of their low-res pixel (the first step of the paper's design).
+        scale: the published class's name for scale_factor.
+
+    State: `offset.weight` (2 G s^2, C, 1, 1) for lp, (2 G, C / s^2, 1, 1) for pl; `offset.bias`;
+    with dyscope `scope.weight` of the same shape. Initialised to N(0, 0.001^2), so that training
+    starts at bilinear interpolation. Published checkpoints load as they are: their `init_pos` is
+    compared with `start` and dropped, and the `scope.bias` of older and forked ones is kept.
+
+    Known deviation: positions are computed in float32 for every dtype, where the published code
+    uses the input's (in bfloat16 wrong by whole pixels), and exactly, where it rounds `init_pos`
+    to float32 (1e-8).
+
+    Source: Liu et al., "Learning to Upsample by Learning to Sample", ICCV 2023 [liu2023dysample].
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        style: str = "lp",
+        groups: int = 4,
+        dyscope: bool = False,
+        *,
+        out_channels: int | None = None,
+        scope_factor: float = 0.25,
+        start: str = "bilinear",
+        scale: float | None = None,
+    ) -> None:
+        if scale is not None:
+            if scale_factor not in (2, scale):
+                raise ValueError(
+                    f"`scale` (={scale}) and `scale_factor` (={scale_factor}) name the same"
+                    " thing: give one"
+                )
+            scale_factor = scale
+        super().__init__(in_channels, scale_factor, out_channels=out_channels)
+        self.style = check_choice("style", style, STYLES)
+        self.groups = check_positive_int("groups", groups)
+        check_divides("groups", groups, "in_channels", in_channels)
+        check_divides("groups", groups, "out_channels", self.out_channels)
+        self.dyscope = bool(dyscope)
+        self.scope_factor = check_number("scope_factor", scope_factor)
+        self.start = check_choice("start", start, functional.STARTS)
+        planes = 2 * groups
+        if style == "pl":
+            check_divides("scale^2", self.scale**2, "in_channels", in_channels)
+            self.offset = nn.Conv2d(in_channels // self.scale**2, planes, 1)
+        else:
+            self.offset = nn.Conv2d(in_channels, planes * self.scale**2, 1)
+        self.project = self.projection()
+        if dyscope:
+            self.scope = nn.Conv2d(self.offset.in_channels, self.offset.out_channels, 1, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """offset.weight N(0, 0.001^2), offset.bias 0, scope 0 (so the dynamic scope starts at
+        scope_factor).
+        """
+        nn.init.normal_(self.offset.weight, std=0.001)
+        if self.offset.bias is not None:
+            nn.init.zeros_(self.offset.bias)
+        if self.dyscope:
+            nn.init.zeros_(self.scope.weight)
+
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.forward`."""
+        return functional.dysample(
+            self.project(x), self.offsets(x), self.scale, size=size, start=self.start
+        )
+
+    def offsets(self, x: Tensor) -> Tensor:
+        """Offsets (B, 2 G s^2, H, W) in low-res pixels, as `dysample.functional.dysample` takes
+        them.
+        """
+        if not self.dyscope:
+            return self._linear(self.offset, x) * self.scope_factor
+        scope = self._linear(self.scope, x).sigmoid() * (2 * self.scope_factor)
+        return self._linear(self.offset, x) * scope
+
+    def positions(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
+
+        Pixel centres lie at integers. Positions beyond the border are given as predicted;
+        `forward` clamps them.
+        """
+        field = nn.functional.pixel_shuffle(self.offsets(x), self.scale)
+        if size is not None:
+            field = read_nearest(field, size)
+        height, width = x.shape[-2:]
+        return sampling_positions(field, (height, width), self.start, compute_dtype(x))
+
+    def macs(self, height: int, width: int) -> int:
+        """The 1x1 convolutions, and 4 taps an output element."""
+        pixels = height * width * (self.scale**2 if self.style == "pl" else 1)
+        linear = self.offset.weight.numel() * (2 if self.dyscope else 1) * pixels
+        sampling = 4 * self.out_channels * self.out_pixels(height, width)
+        return self.projection_macs(height, width) + linear + sampling
+
+    def extra_repr(self) -> str:
+        """Channels, scale and variant, as `print(model)` shows them."""
+        variant = f", style={self.style!r}, groups={self.groups}, dyscope={self.dyscope}"
+        return super().extra_repr() + variant
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Take what published checkpoints hold beyond our own parameters."""
+        start = state_dict.pop(prefix + "init_pos", None)
+        if start is not None and not _same_start(self, start):
+            error_msgs.append(
+                f"`{prefix}init_pos` must hold the regular positions of start={self.start!r},"
+                f" scale {self.scale}, {self.groups} groups"
+            )
+        if self.dyscope and prefix + "scope.weight" in state_dict:
+            # Before 27 March 2024, and in the detection and segmentation forks, the scope has a
+            # bias: it is there exactly if the checkpoint has it.
+            bias = state_dict.get(prefix + "scope.bias")
+            if bias is None:
+                self.scope.bias = None
+            elif self.scope.bias is None:
+                self.scope.bias = nn.Parameter(self.scope.weight.new_zeros(bias.shape))
+        super()._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
+
+    def _linear(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """A 1x1 convolution as (B, 2 G s^2, H, W), for either style."""
+        if self.style == "lp":
+            return _conv(conv, x)
+        # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need not be shuffled
+        # to their places: lying one below the other they give the same numbers.
+        B, C, H, W = x.shape
+        square = self.scale**2
+        flat = x.reshape(B, C // square, square * H, W)
+        return _conv(conv, flat).reshape(B, 2 * self.groups * square, H, W)
+
+
+def _conv(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    out: Tensor = conv(x)
+    return out
+
+
+def _same_start(module: DySample, published: Tensor) -> bool:
+    """Whether a published `init_pos` (1, 2 G s^2, 1, 1) says what `module.start` says."""
+    s, groups = module.scale, module.groups
+    _, part = regular_position(s, 1, module.start, torch.float32, torch.device("cpu"))
+    # Plane order (axis, group, row i, column j), x moving along columns and y along rows.
+    x = part.view(1, 1, s).expand(groups, s, s)
+    y = part.view(1, s, 1).expand(groups, s, s)
+    expected = torch.stack((x, y)).reshape(-1)
+    published = published.detach().flatten().to("cpu", torch.float32)
+    # 1e-2: a checkpoint stored in bfloat16 keeps 8 bits.
+    return published.shape == expected.shape and torch.allclose(published, expected, atol=1e-2)

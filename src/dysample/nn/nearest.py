@@ -1,0 +1,42 @@
+"""Nearest-neighbour upsampling."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from dysample.geometry import read_nearest
+from dysample.nn.base import Upsampler
+
+
+class Nearest(Upsampler):
+    """Each output pixel copies the low-res pixel that holds its centre.
+
+    out[Y, X] = x[floor((Y + 1/2) * H / H'), floor((X + 1/2) * W / W')]. No parameters unless
+    out_channels differs from in_channels. At whole scales equal to
+    `torch.nn.Upsample(mode="nearest")`; at others that reads floor(Y * H / H') instead, which
+    shifts the map (its "nearest-exact" means what is done here).
+
+    Args:
+        in_channels: C.
+        scale_factor: used when the call gives no size.
+        out_channels: see `Upsampler`.
+    """
+
+    def __init__(
+        self, in_channels: int, scale_factor: float = 2, *, out_channels: int | None = None
+    ) -> None:
+        super().__init__(in_channels, scale_factor, out_channels=out_channels)
+        self.project = self.projection()
+
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.forward`."""
+        x = self.project(x)
+        height, width = x.shape[-2:]
+        if size[0] % height == 0 and size[1] % width == 0:
+            return F.interpolate(x, size, mode="nearest")  # the same pixels, and faster
+        return read_nearest(x, size)
+
+    def macs(self, height: int, width: int) -> int:
+        """Copying multiplies nothing."""
+        return self.projection_macs(height, width)

@@ -1,0 +1,157 @@
+"""Upsamplers by name: the paper's variants, and yours."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dysample.nn import CARAFE, Bilinear, Deconv, DySample, Nearest, PixelShuffle, Upsampler
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name's meaning: what is built, with which options, and how it is described."""
+
+    name: str
+    factory: Callable[..., Upsampler]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    guided: bool = False
+    summary: str = ""
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register_upsampler(
+    name: str,
+    factory: Callable[..., Upsampler],
+    *,
+    guided: bool | None = None,
+    summary: str = "",
+    **options: Any,
+) -> None:
+    """Give an upsampler a name.
+
+    Args:
+        name: lower case, not taken yet.
+        factory: called as factory(in_channels, scale_factor, **options).
+        guided: whether it reads a guide; taken from the class's `guided` if not given.
+        summary: one line for listings.
+        options: what the name stands for beyond the factory's defaults; a caller of
+            `create_upsampler` may override them.
+
+    Raises:
+        TypeError: if `factory` cannot be called.
+        ValueError: if the name is taken.
+    """
+    if not callable(factory):
+        raise TypeError(f"`factory` (={factory!r}) must be callable")
+    if name in _ENTRIES:
+        raise ValueError(f"`name` (={name!r}) is taken by {_ENTRIES[name].factory!r}")
+    if guided is None:
+        guided = bool(getattr(factory, "guided", False))
+    _ENTRIES[name] = Entry(name, factory, options, guided, summary)
+
+
+def get_entry(name: str) -> Entry:
+    """What a name stands for.
+
+    Raises:
+        ValueError: if the name is unknown; the message holds the nearest known ones.
+    """
+    if name not in _ENTRIES:
+        near = difflib.get_close_matches(str(name), _ENTRIES, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(_ENTRIES)}"
+        raise ValueError(f"`name` (={name!r}) must be a known upsampler: {hint}")
+    return _ENTRIES[name]
+
+
+def create_upsampler(
+    name: str, in_channels: int, scale_factor: float = 2, **options: Any
+) -> Upsampler:
+    """Build an upsampler by name.
+
+    >>> create_upsampler("dysample_s_plus", 64)
+    DySample(
+      64, scale_factor=2, style='pl', groups=8, dyscope=True
+      (offset): Conv2d(16, 16, kernel_size=(1, 1), stride=(1, 1))
+      (project): Identity()
+      (scope): Conv2d(16, 16, kernel_size=(1, 1), stride=(1, 1), bias=False)
+    )
+
+    Args:
+        name: one of `list_upsamplers()`.
+        in_channels: C.
+        scale_factor: used when a call gives no size.
+        options: keyword arguments of the module, over those that the name stands for.
+
+    Raises:
+        ValueError: if the name is unknown, or an argument is out of its range.
+        TypeError: if an option does not exist.
+    """
+    entry = get_entry(name)
+    accepted = inspect.signature(entry.factory).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        unknown = [option for option in options if option not in accepted]
+        if unknown:
+            raise TypeError(
+                f"`{unknown[0]}` must be an option of {name}: {', '.join(list(accepted)[2:])}"
+            )
+    return entry.factory(in_channels, scale_factor, **{**entry.options, **options})
+
+
+def list_upsamplers(pattern: str = "*", *, guided: bool | None = None) -> list[str]:
+    """Names in order of registration.
+
+    >>> list_upsamplers("dysample_s*", guided=False)[:2]
+    ['dysample_s', 'dysample_s_plus']
+
+    Args:
+        pattern: shell-style, e.g. "dysample*".
+        guided: only those that read a guide, or only those that do not.
+    """
+    return [
+        name
+        for name, entry in _ENTRIES.items()
+        if fnmatch.fnmatchcase(name, pattern) and guided in (None, entry.guided)
+    ]
+
+
+register_upsampler("nearest", Nearest, summary="copy the nearest pixel")
+register_upsampler("bilinear", Bilinear, summary="bilinear interpolation")
+register_upsampler("deconv", Deconv, summary="transposed convolution, kernel 3 at scale 2")
+register_upsampler("pixel_shuffle", PixelShuffle, summary="3x3 convolution and pixel shuffle")
+register_upsampler("carafe", CARAFE, summary="k x k kernels predicted from the features")
+register_upsampler("dysample", DySample, summary="sampling points, static scope, lp, 4 groups")
+register_upsampler(
+    "dysample_plus", DySample, dyscope=True, summary="dynamic scope, lp, 4 groups (DySample+)"
+)
+register_upsampler(
+    "dysample_s", DySample, style="pl", groups=8, summary="static scope, pl, 8 groups (DySample-S)"
+)
+register_upsampler(
+    "dysample_s_plus",
+    DySample,
+    style="pl",
+    groups=8,
+    dyscope=True,
+    summary="dynamic scope, pl, 8 groups (DySample-S+)",
+)
+# The paper's section on the design, each step added to the one before it.
+_STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("naive: bare offsets from the pixel's centre", {"start": "nearest", "scope_factor": 1.0}),
+    ("bilinear start", {"start": "bilinear"}),
+    ("static scope factor 0.25", {"scope_factor": 0.25}),
+    ("4 groups", {"groups": 4}),
+    ("dynamic scope", {"dyscope": True}),
+)
+_options: dict[str, Any] = {"groups": 1}
+for _number, (_summary, _change) in enumerate(_STEPS):
+    _options = {**_options, **_change}
+    register_upsampler(
+        f"dysample_step_{_number}", DySample, summary=f"design step: {_summary}", **_options
+    )
