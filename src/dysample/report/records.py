@@ -1,0 +1,159 @@
+"""Read the result file: one finished run a line, checked field by field."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+METRICS = {"miou": "mIoU", "boundary_iou": "boundary IoU"}
+"""The metrics of a run, as named in the file and as named in print."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where one upsampler sampled one frame; `positions` is still encoded, see `samples`."""
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    groups: int
+    positions: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One validation frame of a run; the pictures are still encoded, see `samples`."""
+
+    index: int
+    image: str
+    label: str
+    prediction: str
+    sampling: Sampling | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run. MACs are per image, seconds are those of the training."""
+
+    source: str  # "`FILE` line 7", for errors found later
+    run: str
+    task: str
+    data: Mapping[str, Any]
+    upsampler: str
+    options: Mapping[str, Any]
+    guided: bool
+    seed: int
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    parameters: int
+    upsampler_parameters: int
+    macs: int
+    upsampler_macs: int
+    seconds: float
+    samples: tuple[Sample, ...]
+
+
+def read_records(path: Path) -> list[Record]:
+    """
+    Every run of the file in order of appearance; of lines with the same run id the last counts.
+
+    A last line without an end, left by a killed writer, is skipped with a note in the log. Any
+    other line that cannot be read is a ValueError.
+    """
+    if not path.is_file():
+        raise ValueError(f"`{path}`: no such result file")
+    records: dict[str, Record] = {}
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        source = f"`{path}` line {number}"
+        try:
+            entry = json.loads(line)
+        except ValueError as error:  # of the JSON or of its UTF-8
+            # A complete line ends with a newline, after which split() yields one empty rest.
+            if number == len(lines):
+                _log.warning("%s: skipped, its writer was stopped before the end", source)
+                continue
+            raise ValueError(f"{source}: not JSON ({error})") from None
+        try:
+            record = _record(entry, source)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+        records[record.run] = record
+    return list(records.values())
+
+
+def _record(entry: Any, source: str) -> Record:
+    schema = _field(entry, "schema", int)
+    if schema != SCHEMA:
+        raise ValueError(f"`schema` (={schema}) must be {SCHEMA}")
+    data = _field(entry, "data", dict)
+    for key, kind in (("name", str), ("height", int), ("width", int), ("classes", list)):
+        _field(entry, f"data.{key}", kind)
+    return Record(
+        source=source,
+        run=_field(entry, "run", str),
+        task=_field(entry, "task", str),
+        data=data,
+        upsampler=_field(entry, "upsampler", str),
+        options=_field(entry, "upsampler_options", dict),
+        guided=_field(entry, "guided", bool),
+        seed=_field(entry, "seed", int),
+        settings=_field(entry, "settings", dict),
+        metrics={name: _number(entry, f"metrics.{name}") for name in METRICS},
+        parameters=_field(entry, "parameters.total", int),
+        upsampler_parameters=_field(entry, "parameters.upsamplers", int),
+        macs=_field(entry, "macs.total", int),
+        upsampler_macs=_field(entry, "macs.upsamplers", int),
+        seconds=_number(entry, "seconds.train"),
+        samples=tuple(_sample(sample) for sample in _field(entry, "samples", list)),
+    )
+
+
+def _sample(entry: Any) -> Sample:
+    sampling = entry.get("sampling") if isinstance(entry, dict) else None
+    return Sample(
+        index=_field(entry, "index", int),
+        image=_field(entry, "image", str),
+        label=_field(entry, "label", str),
+        prediction=_field(entry, "prediction", str),
+        sampling=None if sampling is None else _sampling(sampling),
+    )
+
+
+def _sampling(entry: Any) -> Sampling:
+    sizes = {
+        name: _field(entry, name, int)
+        for name in ("height", "width", "out_height", "out_width", "groups")
+    }
+    return Sampling(**sizes, positions=_field(entry, "positions", str))
+
+
+def _field(entry: Any, path: str, kind: type) -> Any:
+    """The value at a dotted path, of exactly this JSON type."""
+    value = entry
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ValueError(f"`{path}` is missing")
+        value = value[key]
+    # bool is a subclass of int: true is no seed.
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"`{path}` must be of type {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+def _number(entry: Any, path: str) -> float:
+    value = _field(entry, path, object)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"`{path}` (={value}) must be a finite number")
+    return float(value)

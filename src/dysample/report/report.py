@@ -1,0 +1,64 @@
+"""The whole report: the table on the terminal, the figures in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from dysample.report.differences import draw_differences
+from dysample.report.predictions import draw_predictions
+from dysample.report.records import read_records
+from dysample.report.sampling import draw_sampling
+from dysample.report.summary import Group, summarise
+from dysample.report.table import print_table
+
+
+def write_report(results: Path, output: Path, console: Console) -> list[Path]:
+    """Print the table of a result file and write its figures into a folder.
+
+    The first group of comparable runs gives predictions.png and sampling.png; any further ones
+    (another head, another data set) get files named after what is different about them. Returns
+    the figures written; what the file holds nothing for is left out.
+    """
+    records = read_records(results)
+    if not records:
+        raise ValueError(f"`{results}`: holds no finished run")
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"`{output}` must be a folder")
+    print_table(records, console)
+    output.mkdir(parents=True, exist_ok=True)
+    groups = summarise(records)
+    figures = [draw_differences(groups, output / "differences.png")]
+    for group, suffix in zip(groups, suffixes(groups)):
+        figures.append(draw_predictions(group, output / f"predictions{suffix}.png"))
+        figures.append(draw_sampling(group, output / f"sampling{suffix}.png"))
+    written = [figure for figure in figures if figure is not None]
+    for figure in written:
+        console.print(Text(f"wrote {figure}"), soft_wrap=True)
+    return written
+
+
+def suffixes(groups: Sequence[Group]) -> list[str]:
+    """Ends of file names: none for the first group, then what differs from it, all different."""
+    first = groups[0]
+    names: list[str] = []
+    for group in groups:
+        parts = [
+            str(value)
+            for value, usual in (
+                (group.task, first.task),
+                (group.data["name"], first.data["name"]),
+                (group.head, first.head),
+            )
+            if value != usual
+        ]
+        name = "".join(f"-{part}" for part in parts)
+        number = 2
+        while name in names:
+            name = "".join(f"-{part}" for part in [*parts, number])
+            number += 1
+        names.append(name)
+    return names

@@ -1,0 +1,141 @@
+"""Sum the runs up: means over seeds, and differences to bilinear paired by seed."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dysample.report.records import METRICS, Record
+
+BASELINE = "bilinear"
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """One number a seed; the spread is the sample standard deviation (divided by n - 1)."""
+
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float | None:
+        """None without any seed."""
+        return statistics.fmean(self.by_seed.values()) if self.by_seed else None
+
+    @property
+    def deviation(self) -> float | None:
+        """None with fewer than two seeds: one number has no spread."""
+        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One upsampler under one setting."""
+
+    name: str
+    guided: bool
+    records: tuple[Record, ...]  # by seed
+    metrics: Mapping[str, OverSeeds]
+    differences: Mapping[str, OverSeeds]  # to bilinear, over the seeds that both have
+
+    @property
+    def seconds(self) -> float:
+        """Median training time of a run."""
+        return statistics.median(record.seconds for record in self.records)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in upsampler and seed only."""
+
+    task: str
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+    @property
+    def head(self) -> str | None:
+        """Name of the model's head, None for a task without that choice."""
+        return self.settings.get("head")
+
+    @property
+    def title(self) -> str:
+        """Task, data and head in a few words."""
+        title = f"{self.task}, {self.data['name']} {self.data['height']}x{self.data['width']}"
+        return title if self.head is None else f"{title}, {self.head} head"
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row of bilinear, if there is one."""
+        return next((row for row in self.rows if row.name == BASELINE), None)
+
+    @property
+    def apart_from_head(self) -> str:
+        """Equal for two groups that differ in the head only."""
+        settings = {key: value for key, value in self.settings.items() if key != "head"}
+        return _canonical([self.task, self.data, settings])
+
+
+def summarise(records: Sequence[Record]) -> list[Group]:
+    """
+    Groups in order of appearance; in each the unguided upsamplers first, then the guided ones.
+
+    Rows stand in one order in every group, table and figure: nearest, bilinear, then as they
+    first appear in the file. Not by metric: over few seeds that would look like a ranking.
+    """
+    names = list(dict.fromkeys(row_name(record) for record in records))
+    first = ["nearest", BASELINE]
+    order = {name: rank for rank, name in enumerate(dict.fromkeys(first + names))}
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        key = _canonical([record.task, record.data, record.settings])
+        groups.setdefault(key, []).append(record)
+    return [_group(members, order) for members in groups.values()]
+
+
+def row_name(record: Record) -> str:
+    """Name of the upsampler with the options that were set."""
+    options = ", ".join(f"{key}={value}" for key, value in record.options.items())
+    return f"{record.upsampler}({options})" if options else record.upsampler
+
+
+def _group(records: list[Record], order: Mapping[str, int]) -> Group:
+    by_name: dict[str, list[Record]] = {}
+    for record in records:
+        by_name.setdefault(row_name(record), []).append(record)
+    baseline = {
+        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed for metric in METRICS
+    }
+    rows = [_row(name, members, baseline) for name, members in by_name.items()]
+    rows.sort(key=lambda row: (row.guided, order[row.name]))
+    first = records[0]
+    return Group(first.task, first.data, first.settings, tuple(rows))
+
+
+def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, float]]) -> Row:
+    metrics = {metric: _over_seeds(records, metric) for metric in METRICS}
+    differences = {
+        metric: OverSeeds(
+            {}
+            if name == BASELINE
+            else {
+                seed: value - baseline[metric][seed]
+                for seed, value in metrics[metric].by_seed.items()
+                if seed in baseline[metric]
+            }
+        )
+        for metric in METRICS
+    }
+    by_seed = sorted(records, key=lambda record: record.seed)
+    return Row(name, records[0].guided, tuple(by_seed), metrics, differences)
+
+
+def _over_seeds(records: Sequence[Record], metric: str) -> OverSeeds:
+    by_seed = sorted(records, key=lambda record: record.seed)
+    return OverSeeds({record.seed: record.metrics[metric] for record in by_seed})
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,126 @@
+"""The terminal table: one row an upsampler, differences to bilinear, costs, and sentences below."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dysample.report.records import METRICS, Record
+from dysample.report.summary import BASELINE, Group, Row, summarise
+from dysample.report.wording import (
+    KEEP,
+    count,
+    difference_sentences,
+    head_sentence,
+    notes,
+    number,
+    settings_text,
+    spread,
+    three_digits,
+)
+
+WIDE = 100
+"""Console width from which the spread of the metrics themselves fits as well."""
+
+
+def print_table(records: Sequence[Record], console: Console) -> None:
+    """A table with its sentences for every task, data set and setting in the records."""
+    groups = summarise(records)
+    families: dict[str, list[Group]] = {}
+    for group in groups:
+        families.setdefault(group.apart_from_head, []).append(group)
+    for family in families.values():
+        for group in family:
+            console.print(Text(group.title, style="bold"))
+            console.print(Text(settings_text(group), style="dim"))
+            console.print(_table(group, console))
+            _say(difference_sentences(group), console)
+            console.print()
+        if sentence := head_sentence(family):
+            _say([sentence], console)
+        if len(family) > 1:
+            console.print(_head_table(family, console))
+        console.print()
+    _say(notes(groups), console)
+
+
+def _table(group: Group, console: Console) -> Table:
+    wide = console.width >= WIDE
+    table = _empty_table(wide)
+    table.add_column("upsampler", overflow="fold")
+    for name in (
+        "seeds", "mIoU", f"diff. to\n{BASELINE}", "bound.\nIoU", f"diff. to\n{BASELINE}",
+        "para-\nmeters", "GMACs", "train\nsec.",
+    ):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+    guided = False
+    for row in group.rows:
+        if row.guided and not guided:
+            table.add_row(Text("guided:", style="italic"))
+            guided = True
+        table.add_row(*(_encodable(cell, console) for cell in _cells(row, wide)))
+    return table
+
+
+def _cells(row: Row, wide: bool) -> list[str]:
+    cells = [row.name, str(len(row.records))]
+    for metric in METRICS:
+        values = row.metrics[metric]
+        cells.append(spread(values) if wide else number(values.mean or 0.0))
+        cells.append(spread(row.differences[metric], sign=True))
+    record = row.records[0]
+    parameters = f"+{count(record.upsampler_parameters)}"
+    return [*cells, parameters, three_digits(record.macs / 1e9), three_digits(row.seconds)]
+
+
+def _head_table(groups: Sequence[Group], console: Console) -> Table:
+    """Differences to bilinear, the heads side by side."""
+    table = _empty_table(console.width >= WIDE)
+    table.add_column("upsampler", overflow="fold")
+    for name in METRICS.values():
+        for group in groups:
+            table.add_column(f"{name}\n{group.head}", justify="right", no_wrap=True)
+    by_head = [{row.name: row for row in group.rows} for group in groups]
+    for name in dict.fromkeys(row.name for group in groups for row in group.rows):
+        if name == BASELINE:
+            continue
+        cells = [
+            spread(rows[name].differences[metric], sign=True) if name in rows else "-"
+            for metric in METRICS
+            for rows in by_head
+        ]
+        table.add_row(*(_encodable(cell, console) for cell in (name, *cells)))
+    return table
+
+
+def _empty_table(wide: bool) -> Table:
+    return Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        # The box puts one more space between columns.
+        padding=(0, 2 if wide else 0, 0, 0),
+        header_style="bold",
+    )
+
+
+def _say(sentences: Sequence[str], console: Console) -> None:
+    """Sentences as a list whose further lines are indented."""
+    for sentence in sentences:
+        lines = textwrap.fill(
+            f"- {_encodable(sentence, console)}",
+            console.width,
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        console.print(Text(lines.replace(KEEP, " ")))
+
+
+def _encodable(text: str, console: Console) -> str:
+    """The text for a console that may not know the plus-minus sign."""
+    return text if console.encoding.lower().startswith("utf") else text.replace("±", "+-")
