@@ -1,0 +1,143 @@
+"""The command line: one verb each, thin; the parts are imported when their verb is called."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+try:
+    import click
+    from rich.console import Console
+except ImportError as missing:  # the operators are installed alone
+    sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
+
+TASKS = ("semantic",)
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    try:
+        code = verbs(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("dysample: stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+    sys.exit(code)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"dysample: error: {' '.join(message.split())}", err=True)
+    sys.exit(2)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dysample", prog_name="dysample")
+@click.pass_context
+def verbs(context: click.Context) -> None:
+    """Feature upsamplers for dense prediction: compare them, and look at the results."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
+    """An option that shows its default; without one the data set's recipe holds it."""
+    if default is None:
+        return click.option(name, type=kind, help=f"{help_text}  [default: depends on --data]")
+    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+
+
+@verbs.command()
+@_option(
+    "--upsamplers",
+    "Names or patterns like 'dysample*', separated by commas; or 'all'.",
+    str,
+    "nearest,bilinear,carafe,dysample,dysample_s_plus",
+)
+@_option("--seeds", "Runs of each upsampler, paired by seed.", click.IntRange(1), 2)
+@_option("--task", "What the model learns.", click.Choice(TASKS), "semantic")
+@_option("--data", "'scenes' (embedded), or 'camvid:PATH' for a folder on disk.", str, "scenes")
+@_option("--head", "'plain', or 'skip' to concatenate the finest features.", str)
+@_option("--steps", "Optimiser steps.", int)
+@_option("--batch-size", "Images a step.", int)
+@_option("--learning-rate", "Peak learning rate.", float)
+@_option("--weight-decay", "Weight decay of AdamW.", float)
+@_option("--width", "Channels of the head.", int)
+@_option("--size", "Image height in pixels.", int)
+@_option("--train-frames", "Training images.", int)
+@_option("--val-frames", "Validation images.", int)
+@_option(
+    "--output",
+    "Folder for results.jsonl, figures, checkpoints and logs.",
+    click.Path(path_type=Path, file_okay=False),
+    Path("runs/compare"),
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Runs at a time.  [default: one for each core]"
+)
+@click.pass_context
+def compare(
+    context: click.Context,
+    /,
+    upsamplers: str,
+    seeds: int,
+    task: str,
+    data: str,
+    output: Path,
+    workers: int | None,
+    **settings: Any,
+) -> None:
+    """Train the same small model with each upsampler and report which one helps.
+
+    Only the upsampling steps differ between runs of one seed. Each finished run is a line of
+    OUTPUT/results.jsonl; runs already there are not done again, and a comparison that was
+    stopped goes on where it was. Then the table is printed and the figures are drawn.
+    """
+    from dysample.report.report import write_report
+    from dysample.workbench.compare import choose_upsamplers
+    from dysample.workbench.compare import compare as run_comparison
+    from dysample.workbench.settings import settings_for
+
+    console = Console()
+    failures = run_comparison(
+        data,
+        choose_upsamplers(upsamplers),
+        seeds,
+        settings_for(data, **settings),
+        output,
+        workers or _cores(),
+        console,
+    )
+    results = output / "results.jsonl"
+    if results.exists():
+        write_report(results, output, console)
+    for failure in failures:
+        click.echo(f"dysample: failed: {failure}", err=True)
+    if failures:
+        context.exit(1)
+
+
+@verbs.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the figures.  [default: that of RESULTS]",
+)
+def report(results: Path, output: Path | None) -> None:
+    """Print the table of a result file and draw its figures, without training anything."""
+    from dysample.report.report import write_report
+
+    write_report(results, output or results.parent, Console())
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

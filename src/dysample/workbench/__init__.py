@@ -1,0 +1,1 @@
+"""Experiments: the same model trained with one upsampler or another, one record a run."""

@@ -1,0 +1,223 @@
+"""The comparison: every upsampler and seed once, from where the last attempt stopped."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from dysample.registry import get_entry, list_upsamplers
+from dysample.workbench.data.segmentation import describe_segmentation, load_segmentation
+from dysample.workbench.engine import Job, Outcome, run_jobs
+from dysample.workbench.models.build import build_segmenter
+from dysample.workbench.record import run_id
+from dysample.workbench.results import ResultFile
+from dysample.workbench.run import run_semantic
+from dysample.workbench.settings import SemanticSettings
+
+DESIGN_STEPS = "dysample_step_*"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run to be done."""
+
+    run: str
+    upsampler: str
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return f"{self.upsampler} seed {self.seed}"
+
+
+def choose_upsamplers(text: str) -> list[str]:
+    """Names of a comma-separated list of names and shell patterns, in the given order.
+
+    "all" stands for every registered upsampler except the design steps of the paper's ablation.
+
+    Raises:
+        ValueError: an unknown name, or a pattern that no name fits.
+    """
+    names: list[str] = []
+    for word in (word.strip() for word in text.split(",")):
+        if word == "all":
+            steps = set(list_upsamplers(DESIGN_STEPS))
+            found = [name for name in list_upsamplers() if name not in steps]
+        elif any(mark in word for mark in "*?["):
+            found = list_upsamplers(word)
+            if not found:
+                raise ValueError(f"`upsamplers` (={word!r}) must fit a name of the registry")
+        else:
+            try:
+                found = [get_entry(word).name]
+            except ValueError as error:
+                raise ValueError(f"in `upsamplers`: {error}") from error
+        names += [name for name in found if name not in names]
+    return names
+
+
+def compare(
+    data: str,
+    upsamplers: Sequence[str],
+    seeds: int,
+    settings: SemanticSettings,
+    output: Path,
+    workers: int,
+    console: Console,
+) -> list[str]:
+    """Train and evaluate what is not yet in `output`/results.jsonl, and append it there.
+
+    Args:
+        data: "scenes" or "camvid:PATH".
+        upsamplers: registered names.
+        seeds: seeds 0 .. seeds - 1.
+        settings: of every run.
+        output: folder for the result file and, in `runs/`, checkpoints and logs.
+        workers: processes.
+        console: for progress; on a terminal as bars, otherwise a line a finished run.
+
+    Returns:
+        One line for each run that failed; the others are in the file.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError: a user's mistake, before anything is trained.
+    """
+    for name, value in (("seeds", seeds), ("workers", workers)):
+        if value < 1:
+            raise ValueError(f"`{name}` (={value}) must be at least 1")
+    if not upsamplers:
+        raise ValueError("`upsamplers` must name at least one")
+    about = describe_segmentation(data, settings)
+    plans = [
+        Plan(run_id("semantic", about, name, {}, seed, settings.to_dict()), name, seed)
+        for seed in range(seeds)  # outermost, so that an early stop leaves whole pairs
+        for name in upsamplers
+    ]
+    for name in upsamplers:
+        _check_buildable(name, len(about["classes"]), settings)
+    output.mkdir(parents=True, exist_ok=True)
+    results = ResultFile(output / "results.jsonl")
+    with _alone_in(output):
+        finished = results.finished()
+        todo = [plan for plan in plans if plan.run not in finished]
+        if len(todo) < len(plans):
+            console.print(f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
+        if not todo:
+            return []
+        _prepare(data, settings, console)
+        return _run(todo, data, settings, output, min(workers, len(todo)), results, console)
+
+
+def _check_buildable(name: str, classes: int, settings: SemanticSettings) -> None:
+    try:
+        build_segmenter(name, {}, classes, settings, seed=0)
+    except (ValueError, TypeError) as error:
+        raise type(error)(
+            f"while building {name} at `width` (={settings.width}): {error}"
+        ) from error
+
+
+def _prepare(data: str, settings: SemanticSettings, console: Console) -> None:
+    """Render or read the data once, so that its mistakes come before the first run."""
+    with Progress(*_columns(), console=console, transient=True) as progress:
+        bar = progress.add_task("scenes" if data == "scenes" else data, total=None)
+        load_segmentation(
+            data, settings, lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+
+
+def _run(
+    todo: list[Plan],
+    data: str,
+    settings: SemanticSettings,
+    output: Path,
+    workers: int,
+    results: ResultFile,
+    console: Console,
+) -> list[str]:
+    failures: list[str] = []
+    plans = {plan.run: plan for plan in todo}
+    with Progress(*_columns(), console=console, transient=True) as progress:
+        whole = progress.add_task("runs", total=len(todo))
+        bars: dict[str, TaskID] = {}
+
+        def on_step(run: str, done: int, total: int) -> None:
+            if run not in bars:
+                bars[run] = progress.add_task(plans[run].label, total=total)
+            progress.update(bars[run], completed=done)
+
+        jobs = {plan.run: _job(plan, data, settings, output) for plan in todo}
+        for outcome in run_jobs(jobs, workers, on_step):
+            plan = plans[outcome.run]
+            if outcome.record is None:
+                failures.append(f"{plan.label}: {outcome.error}")
+            else:
+                results.append(outcome.record)
+            if outcome.run in bars:
+                progress.remove_task(bars.pop(outcome.run))
+            progress.advance(whole)
+            progress.console.print(_line(plan, outcome), highlight=False, soft_wrap=True)
+    return failures
+
+
+def _job(plan: Plan, data: str, settings: SemanticSettings, output: Path) -> Job:
+    folder = output / "runs" / f"{plan.upsampler}-seed{plan.seed}-{plan.run}"
+    return partial(_train, plan.upsampler, plan.seed, data, settings, folder)
+
+
+def _train(
+    upsampler: str,
+    seed: int,
+    data: str,
+    settings: SemanticSettings,
+    folder: Path,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    return run_semantic(upsampler, seed, data, settings, folder, progress=progress)
+
+
+def _line(plan: Plan, outcome: Outcome) -> str:
+    if outcome.record is None:
+        return f"{plan.label}: failed: {outcome.error}"
+    metrics, seconds = outcome.record["metrics"], outcome.record["seconds"]
+    return (
+        f"{plan.label}: mIoU {metrics['miou']:.3f}, boundary IoU {metrics['boundary_iou']:.3f},"
+        f" {seconds['train'] + seconds['evaluate']:.0f} s"
+    )
+
+
+def _columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+
+
+@contextmanager
+def _alone_in(output: Path) -> Iterator[None]:
+    """Two comparisons in one folder would train the same runs over each other's checkpoints."""
+    lock = FileLock(output / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"`output` (={output}) is in use by another comparison") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,12 @@
+"""Embedded scenes: rooms with objects, rendered by a small ray caster, with exact labels.
+
+Every frame carries colour, z-depth, class and instance of each pixel, sampled at its centre. The
+objects are chosen so that boundaries and thin structures matter: poles and fences of one or two
+pixels. A frame depends on (seed, index) alone, and shows the same scene at every resolution.
+"""
+
+from .cache import Scenes, load_scenes
+from .classes import CLASSES, THINGS
+from .render import VERSION, Frame, render_frame
+
+__all__ = ["CLASSES", "THINGS", "VERSION", "Frame", "Scenes", "load_scenes", "render_frame"]

@@ -1,0 +1,1 @@
+"""Small dense-prediction models with a seam for the upsampler."""

@@ -1,0 +1,72 @@
+"""The record of a finished run: one JSON object that explains itself."""
+
+import hashlib
+import json
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SCHEMA = 1
+
+
+def run_id(
+    task: str,
+    data: dict[str, Any],
+    upsampler: str,
+    upsampler_options: dict[str, Any],
+    seed: int,
+    settings: dict[str, Any],
+) -> str:
+    """12 hex digits that are equal for two runs exactly if they would compute the same thing.
+
+    Args:
+        task: such as ``"semantic"``.
+        data: the record's description, from `describe_segmentation`.
+        upsampler: registered name.
+        upsampler_options: given to `create_upsampler`.
+        seed: of the run.
+        settings: the options by name.
+
+    Raises:
+        TypeError: an upsampler option that JSON cannot hold.
+    """
+    identity = {
+        "task": task,
+        "data": data,
+        "upsampler": upsampler,
+        "upsampler_options": upsampler_options,
+        "seed": seed,
+        "settings": settings,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def surroundings() -> dict[str, Any]:
+    """The record's `versions`, `machine` and `finished` (now)."""
+    return {
+        "versions": {
+            "dysample": version("dysample"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": {"cpu": _cpu(), "threads": torch.get_num_threads()},
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _cpu() -> str:
+    """The processor's name; platform has only its architecture on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()

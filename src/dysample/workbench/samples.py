@@ -1,0 +1,92 @@
+"""The few validation frames that a record shows, encoded as text."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from dysample.workbench.data.batches import EvaluationBatches
+from dysample.workbench.data.segmentation import IGNORE, SegmentationSet
+from dysample.workbench.metrics import boundary_band
+from dysample.workbench.models.segformer_head import Segmenter
+
+SAMPLES = 3
+
+# Fixed point of sampling positions: 1/256 pixel.
+_UNIT = 256
+
+
+def choose_frames(images: SegmentationSet, count: int = SAMPLES) -> list[int]:
+    """The frames with the most boundary pixels in their labels: those with thin things.
+
+    They depend on the labels alone, so that every run on a data set shows the same.
+    """
+    lengths = []
+    for _, labels in EvaluationBatches(images):
+        band = boundary_band(labels, len(images.classes), labels != IGNORE)
+        lengths.append(band.sum((1, 2, 3)))
+    order = torch.cat(lengths).argsort(descending=True, stable=True)
+    return sorted(order[:count].tolist())
+
+
+@torch.no_grad()
+def encode_samples(
+    model: Segmenter, images: SegmentationSet, frames: list[int]
+) -> list[dict[str, Any]]:
+    """Image, label, prediction and sampling positions of some frames, for a record.
+
+    Images are JPEG, class maps PNG, positions little-endian int16 in 1/256 of a low-res pixel, all
+    in base64. Positions are those of the finest step of the coarsest branch, if its upsampler
+    samples points.
+    """
+    model.eval()
+    samples = []
+    for frame in frames:
+        inputs, labels = images.batch(torch.tensor([frame]))
+        caught: list[dict[str, Any]] = []
+        hook = model.head.last_upsampler.register_forward_hook(
+            lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
+            with_kwargs=True,
+        )
+        try:
+            prediction = model(inputs).argmax(dim=1)
+        finally:
+            hook.remove()
+        samples.append(
+            {
+                "index": frame,
+                "image": _picture(images.images[frame].permute(1, 2, 0), "JPEG"),
+                "label": _picture(labels[0], "PNG"),
+                "prediction": _picture(prediction[0], "PNG"),
+                "sampling": caught[0],
+            }
+        )
+    return samples
+
+
+def _sampling(up: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    positions_of = getattr(up, "positions", None)
+    if positions_of is None:
+        return None
+    positions = positions_of(args[0], size=kwargs["size"])[0]
+    # Beyond the range lies nothing: maps are below 128 pixels, and sampling stops at their border.
+    fixed = (positions * _UNIT).round().clamp(-(2**15), 2**15 - 1).numpy().astype("<i2")
+    return {
+        "height": args[0].shape[-2],
+        "width": args[0].shape[-1],
+        "out_height": fixed.shape[-2],
+        "out_width": fixed.shape[-1],
+        "groups": fixed.shape[0],
+        "positions": base64.b64encode(fixed.tobytes()).decode(),
+    }
+
+
+def _picture(pixels: Tensor, form: str) -> str:
+    buffer = io.BytesIO()
+    # Quality and full colour resolution matter to JPEG only: edges are what the figures are about.
+    Image.fromarray(pixels.numpy().astype(np.uint8)).save(buffer, form, quality=95, subsampling=0)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,30 @@
+"""Jobs for the engine's tests: worker processes import them from here by name."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Tell = Callable[[int, int], None]
+
+
+def report_threads(tell: Tell) -> dict[str, Any]:
+    import torch
+
+    tell(10, 10)
+    return {"threads": torch.get_num_threads(), "process": os.getpid()}
+
+
+def fail(tell: Tell) -> dict[str, Any]:
+    raise ValueError("`loss` (=nan) must be finite")
+
+
+def die(tell: Tell) -> dict[str, Any]:
+    os._exit(9)
+
+
+def tick_forever(file: Path, tell: Tell) -> dict[str, Any]:
+    while True:
+        file.write_text(str(time.time()))
+        time.sleep(0.05)

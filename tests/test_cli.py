@@ -1,0 +1,43 @@
+import pytest
+
+from dysample import __version__
+from dysample.cli import main
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["dysample", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code or 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_the_verbs(arguments: list[str], monkeypatch, capsys) -> None:
+    assert run(monkeypatch, *arguments) == 0
+    out = capsys.readouterr().out
+    assert "compare" in out
+    assert "report" in out
+
+
+def test_version_is_the_package_s(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"dysample, version {__version__}\n"
+
+
+def test_unknown_verb(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "comprae") == 2
+    assert "No such command 'comprae'" in capsys.readouterr().err
+
+
+def test_report_of_a_missing_file(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "report", "nothing.jsonl") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_interruption_says_how_to_go_on(monkeypatch, capsys) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dysample.cli.verbs", interrupted)
+    assert run(monkeypatch, "compare") == 130
+    assert "goes on from here" in capsys.readouterr().err

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
+from dysample.workbench.data.segmentation import SegmentationSet
+
+
+@pytest.fixture
+def numbered() -> SegmentationSet:
+    """Seven images whose left half holds their number and whose right half holds 100 more."""
+    level = torch.arange(7, dtype=torch.uint8)[:, None, None].repeat(1, 2, 4)
+    level[..., 2:] += 100
+    return SegmentationSet(level[:, None].repeat(1, 3, 1, 1), level, ("any",))
+
+
+def _numbers(labels: torch.Tensor) -> list[int]:
+    return (labels[:, 0, 0] % 100).tolist()
+
+
+def test_a_batch_depends_on_seed_and_number_alone(numbered: SegmentationSet) -> None:
+    run = TrainingBatches(numbered, 3, 9, seed=1)
+    for i, (images, labels) in enumerate(run):
+        again = TrainingBatches(numbered, 3, 9, seed=1).batch(i)
+        assert torch.equal(images, again[0])
+        assert torch.equal(labels, again[1])
+    other = TrainingBatches(numbered, 3, 9, seed=2)
+    assert any(not torch.equal(run.batch(i)[1], other.batch(i)[1]) for i in range(9))
+
+
+def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SegmentationSet) -> None:
+    seen = [n for _, labels in TrainingBatches(numbered, 3, 7, seed=0) for n in _numbers(labels)]
+    assert len(seen) == 21
+    passes = [seen[i : i + 7] for i in (0, 7, 14)]
+    assert all(sorted(part) == list(range(7)) for part in passes)
+    assert passes[0] != passes[1]
+
+
+def test_batch_larger_than_the_set(numbered: SegmentationSet) -> None:
+    _, labels = TrainingBatches(numbered, 17, 2, seed=0).batch(1)
+    assert len(labels) == 17
+
+
+def test_mirrors_image_and_label_together(numbered: SegmentationSet) -> None:
+    flipped = 0
+    for images, labels in TrainingBatches(numbered, 7, 20, seed=0):
+        assert torch.equal(
+            ((images + 1) * 127.5).round().long(), labels[:, None].expand(images.shape)
+        )
+        flipped += int((labels[:, 0, 0] >= 100).sum())
+    assert 40 < flipped < 100  # of 140
+
+
+def test_resumes_where_it_was(numbered: SegmentationSet) -> None:
+    whole = [labels for _, labels in TrainingBatches(numbered, 3, 6, seed=0)]
+    first = TrainingBatches(numbered, 3, 6, seed=0)
+    iterator = iter(first)
+    for _ in range(2):
+        next(iterator)
+    second = TrainingBatches(numbered, 3, 6, seed=0)
+    second.load_state_dict(first.state_dict())
+    rest = [labels for _, labels in second]
+    assert len(rest) == 4
+    assert all(torch.equal(a, b) for a, b in zip(whole[2:], rest))
+
+
+def test_evaluation_sees_each_image_once_in_order(numbered: SegmentationSet) -> None:
+    batches = EvaluationBatches(numbered, batch_size=3)
+    seen = list(batches)
+    assert len(seen) == len(batches) == 3
+    assert torch.cat([labels for _, labels in seen]).equal(numbered.labels.long())
+    assert torch.cat([images for images, _ in seen]).shape == (7, 3, 2, 4)

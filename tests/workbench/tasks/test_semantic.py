@@ -1,0 +1,58 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dysample.workbench.tasks.semantic import SemanticTask
+
+
+class Constant(nn.Module):
+    """The same scores everywhere, which are its parameters."""
+
+    def __init__(self, scores: list[float]) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.tensor(scores))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.scores[None, :, None, None].expand(len(images), -1, *images.shape[-2:])
+
+
+@pytest.fixture
+def task(tiny: Callable, monkeypatch: pytest.MonkeyPatch) -> SemanticTask:
+    task = SemanticTask(Constant([1.0, 2.0, 0.5]), 3, tiny(), "run")
+    monkeypatch.setattr(task, "log", lambda *args, **kwargs: None)  # there is no trainer
+    return task
+
+
+def test_loss_is_the_mean_over_labelled_pixels(task: SemanticTask) -> None:
+    images = torch.zeros(2, 3, 4, 4)
+    labels = torch.randint(0, 3, (2, 4, 4))
+    labels[0, :3] = 255
+    scores = task(images)
+    expected = F.cross_entropy(scores, labels, ignore_index=255)
+    assert task.training_step((images, labels), 0).item() == pytest.approx(expected.item())
+
+
+def test_a_batch_without_labels_teaches_nothing(task: SemanticTask) -> None:
+    loss = task.training_step((torch.zeros(1, 3, 4, 4), torch.full((1, 4, 4), 255)), 0)
+    loss.backward()
+    assert loss == 0
+    assert task.model.scores.grad.abs().max() == 0
+
+
+def test_divergence_is_an_error(task: SemanticTask) -> None:
+    task.model.scores.data[0] = torch.nan
+    with pytest.raises(ValueError, match=r"diverged at step 0: the loss is nan; `learning_rate`"):
+        task.training_step((torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4).long()), 0)
+
+
+def test_one_rate_and_decay_for_every_parameter(task: SemanticTask) -> None:
+    made = task.configure_optimizers()
+    (group,) = made["optimizer"].param_groups
+    assert len(group["params"]) == len(list(task.parameters()))
+    assert group["weight_decay"] == task.settings.weight_decay
+    schedule = made["lr_scheduler"]["scheduler"]
+    assert schedule.total_steps == task.settings.steps
+    assert group["max_lr"] == task.settings.learning_rate

@@ -1,0 +1,215 @@
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dysample.nn import Upsampler
+from dysample.workbench import run as module
+from dysample.workbench.data.segmentation import load_segmentation
+from dysample.workbench.record import run_id
+from dysample.workbench.run import run_semantic
+from dysample.workbench.samples import choose_frames
+
+STABLE = ("schema", "run", "task", "data", "upsampler", "settings", "metrics", "macs", "samples")
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def _kill_at(step: int) -> Callable[[int, int], None]:
+    def tell(now: int, steps: int) -> None:
+        if now == step:
+            raise KilledError
+
+    return tell
+
+
+def _picture(text: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    told: list[tuple[int, int]] = []
+    settings = tiny()
+    record = run_semantic(
+        "dysample", 2, "scenes", settings, tmp_path, progress=lambda *step: told.append(step)
+    )
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert list(record) == [
+        "schema", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
+        "settings", "metrics", "parameters", "macs", "seconds", "versions", "machine", "finished",
+        "samples",
+    ]  # fmt: skip
+    assert told == [(i, 6) for i in range(1, 7)]
+    assert capfd.readouterr() == ("", "")  # the parent process owns the terminal
+
+    about = record["data"]
+    assert (about["name"], about["train"], about["val"]) == ("scenes", 5, 4)
+    assert (about["height"], about["width"], about["scenes_seed"]) == (32, 32, 0)
+    assert record["run"] == run_id("semantic", about, "dysample", {}, 2, settings.to_dict())
+    assert (record["guided"], record["seed"]) == (False, 2)
+    assert list(record["metrics"]["class_iou"]) == about["classes"]
+    present = [x for x in record["metrics"]["class_iou"].values() if x is not None]
+    assert record["metrics"]["miou"] == pytest.approx(sum(present) / len(present))
+    assert 0 <= record["metrics"]["boundary_iou"] <= 1
+    assert record["parameters"]["total"] > record["parameters"]["upsamplers"] > 0
+    assert record["macs"]["total"] > record["macs"]["upsamplers"] > 0
+    assert record["seconds"]["train"] > 0
+    assert record["machine"]["threads"] == torch.get_num_threads()
+    assert record["finished"].endswith("+00:00")
+
+    _, val, _ = load_segmentation("scenes", settings)
+    assert [s["index"] for s in record["samples"]] == choose_frames(val)
+    for sample in record["samples"]:
+        shown = _picture(sample["image"]).astype(int)
+        original = val.images[sample["index"]].permute(1, 2, 0).numpy()
+        assert abs(shown - original).mean() < 5
+        assert np.array_equal(_picture(sample["label"]), val.labels[sample["index"]])
+        assert _picture(sample["prediction"]).shape == (32, 32)
+        assert _picture(sample["prediction"]).max() < 8
+        sampling = sample["sampling"]
+        assert {k: sampling[k] for k in ("height", "width", "out_height", "out_width")} == {
+            "height": 8, "width": 8, "out_height": 16, "out_width": 16,
+        }  # fmt: skip
+        positions = np.frombuffer(base64.b64decode(sampling["positions"]), "<i2") / 256
+        positions = positions.reshape(sampling["groups"], 2, 16, 16)
+        # After six steps offsets are small: x runs along the last axis, from -1/4 to 7 1/4.
+        regular = np.arange(16) / 2 - 0.25
+        assert abs(positions[:, 0] - regular).max() < 0.5
+        assert abs(positions[:, 1] - regular[:, None]).max() < 0.5
+
+    log = (tmp_path / "log" / "version_0" / "metrics.csv").read_text().splitlines()
+    assert log[0] == "boundary_iou,epoch,loss,miou,step"
+    assert len(log) == 3  # the loss at step 6, and the metrics
+    # The same run again starts anew in another folder, and gives the same.
+    again = run_semantic("dysample", 2, "scenes", settings, tmp_path / "other")
+    assert {k: again[k] for k in STABLE} == {k: record[k] for k in STABLE}
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(
+    tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
+    settings = tiny(steps=7)
+    whole = run_semantic("dysample", 0, "scenes", settings, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    for step in (4, 6):  # twice: the second attempt is killed on its second step
+        with pytest.raises(KilledError):
+            run_semantic("dysample", 0, "scenes", settings, folder, progress=_kill_at(step))
+    told: list[int] = []
+    resumed = run_semantic(
+        "dysample", 0, "scenes", settings, folder, progress=lambda step, _: told.append(step)
+    )
+    assert told[-1] == 7
+    assert told[0] > 4  # it did not start anew
+    assert {k: resumed[k] for k in STABLE} == {k: whole[k] for k in STABLE}
+    weights = [
+        torch.load(f / "last.ckpt", weights_only=True)["state_dict"]
+        for f in (tmp_path / "whole", folder)
+    ]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    # A finished run is evaluated again, not trained.
+    told.clear()
+    again = run_semantic(
+        "dysample",
+        0,
+        "scenes",
+        tiny(steps=7),
+        tmp_path / "whole",
+        progress=lambda *_: told.append(1),
+    )
+    assert again["metrics"] == whole["metrics"]
+    assert len(told) <= 1
+
+
+def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
+    torch.save({"run": "0123456789ab"}, tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
+        run_semantic("nearest", 0, "scenes", tiny(), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"nonsense"])
+def test_damaged_checkpoint(tiny: Callable, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"last.ckpt cannot be read \(delete it\)") as caught:
+        run_semantic("nearest", 0, "scenes", tiny(), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> None:
+    settings = tiny("camvid:x", head="skip", size=45, train_frames=None, val_frames=None)
+    record = run_semantic("bilinear", 0, f"camvid:{camvid}", settings, tmp_path)
+    assert (record["data"]["height"], record["data"]["width"]) == (45, 60)
+    assert (record["data"]["train"], record["data"]["val"]) == (5, 4)
+    assert str(camvid) not in json.dumps(record)
+    assert [s["sampling"] for s in record["samples"]] == [None] * 3
+    assert 255 in _picture(record["samples"][0]["label"])
+
+
+def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> None:
+    _, val, _ = load_segmentation("scenes", tiny(val_frames=4))
+    val.labels[1], val.labels[2] = 0, 255
+    val.labels[0, ::2] = 1
+    assert choose_frames(val, 2) == [0, 3]
+    assert choose_frames(val, 9) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("nearst", 0, "scenes"), ValueError, "nearest"),
+        (("nearest", 0, "voc"), ValueError, r"`data` \(='voc'\) must be"),
+        (("nearest", 0.5, "scenes"), TypeError, r"`seed` \(=0.5\) must be an integer"),
+        (("nearest", 0, "camvid:/nowhere"), FileNotFoundError, "folder /nowhere/train does not"),
+    ],
+)
+def test_mistakes_cost_no_training(
+    tiny: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: Any,
+    error: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.setattr(module, "load_segmentation", None)
+    with pytest.raises(error, match=message):
+        run_semantic(*arguments, tiny(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_id_depends_on_each_part() -> None:
+    base = ("semantic", {"name": "scenes"}, "dysample", {}, 0, {"steps": 1, "head": "plain"})
+    ids = {run_id(*base)}
+    for i, other in enumerate(["depth", {"name": "camvid"}, "carafe", {"groups": 2}, 1, {}]):
+        ids.add(run_id(*base[:i], other, *base[i + 1 :]))
+    assert len(ids) == 7
+    assert run_id(*base[:5], {"head": "plain", "steps": 1}) == run_id(*base)
+    assert all(len(x) == 12 and int(x, 16) >= 0 for x in ids)
+
+
+def test_guided_upsamplers_see_the_finer_map(
+    tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dysample.workbench.models import build
+
+    class Guided(Upsampler):
+        guided = True
+
+        def upsample(self, x: Any, guide: Any, size: Any) -> Any:
+            return torch.nn.functional.interpolate(x, size=size) + guide
+
+        def macs(self, height: int, width: int) -> int:
+            return 1
+
+    monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Guided(*args))
+    record = run_semantic("guided", 0, "scenes", tiny(), tmp_path)
+    assert record["guided"] is True
+    assert record["macs"]["upsamplers"] == 6

@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dysample.workbench.settings import SemanticSettings, settings_for, split_data
+
+
+def test_is_plain_data() -> None:
+    settings = SemanticSettings(head="skip", steps=3)
+    assert SemanticSettings(**json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"head": "foo"}, ValueError, r"`head` \(='foo'\) must be 'plain' or 'skip'"),
+        ({"steps": 0}, ValueError, r"`steps` \(=0\) must be at least 1"),
+        ({"steps": 2.0}, TypeError, r"`steps` \(=2.0\) must be an integer"),
+        ({"batch_size": True}, TypeError, r"`batch_size` \(=True\) must be an integer"),
+        ({"width": -1}, ValueError, r"`width` \(=-1\) must be at least 1"),
+        ({"size": 31}, ValueError, r"`size` \(=31\) must be from 32 to 384"),
+        ({"size": 385}, ValueError, r"`size` \(=385\) must be from 32 to 384"),
+        ({"train_frames": 0}, ValueError, r"`train_frames` \(=0\) must be at least 1"),
+        ({"val_frames": "9"}, TypeError, r"`val_frames` \(='9'\) must be an integer"),
+        ({"learning_rate": 0}, ValueError, r"`learning_rate` \(=0\) must be above 0"),
+        ({"learning_rate": float("nan")}, ValueError, r"`learning_rate` \(=nan\) must be finite"),
+        ({"learning_rate": "fast"}, TypeError, r"`learning_rate` \(='fast'\) must be a number"),
+        ({"weight_decay": -0.1}, ValueError, r"`weight_decay` \(=-0.1\) must be finite and not"),
+    ],
+)
+def test_bad_values(change: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        SemanticSettings(**change)
+
+
+def test_recipes() -> None:
+    assert settings_for("scenes") == SemanticSettings()
+    assert settings_for("scenes", steps=None, width=8) == SemanticSettings(width=8)
+    assert settings_for("camvid:somewhere").val_frames is None
+    with pytest.raises(TypeError, match="`stepps` is not a setting; there are head, steps,"):
+        settings_for("scenes", stepps=3)
+
+
+@pytest.mark.parametrize("data", ["camvid", "camvid:", "scenes:x", "voc:x", ""])
+def test_unknown_data(data: str) -> None:
+    with pytest.raises(ValueError, match=rf"`data` \(='{data}'\) must be 'scenes' or"):
+        split_data(data)
+
+
+def test_a_folder_may_hold_colons() -> None:
+    assert split_data("camvid:c:/x") == ("camvid", "c:/x")
+
+
+def test_needs_neither_lightning_nor_torchmetrics() -> None:
+    code = (
+        "import sys, dysample.workbench.settings\n"
+        "assert not {'lightning', 'torchmetrics', 'PIL'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
