@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -65,18 +68,59 @@ def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:
     dtype = compute_dtype(x)
     k, i, j = round(taps**0.5), Y // H, X // W
     r = (k - 1) // 2
-    padded = F.pad(x.to(dtype), (r, r, r, r)).reshape(B * G, C // G, 1, H + 2 * r, W + 2 * r)
+    # Contiguous, as everything else in the loops: mixed layouts would halve their speed.
+    padded = F.pad(x.to(dtype).contiguous(), (r, r, r, r))
+    padded = padded.reshape(B * G, C // G, H + 2 * r, W + 2 * r)
     split = weight.to(dtype).reshape(B * G, taps, H, i, W, j).permute(0, 1, 3, 5, 2, 4)
-    split = split.reshape(B * G, taps, 1, i * j, H, W)
-    out = padded.new_zeros(B * G, C // G, i * j, H, W)
-    tap = 0
-    for dy in range(k):
-        for dx in range(k):
-            # In place: autograd keeps only views of the two factors, not k*k partial sums.
-            out.addcmul_(padded.narrow(-2, dy, H).narrow(-1, dx, W), split[:, tap])
-            tap += 1
+    split = split.reshape(B * G, taps, i * j, H, W)
+    out: Tensor = _ShiftedSum.apply(padded, split)
     out = out.reshape(B * G, C // G, i, j, H, W).permute(0, 1, 4, 2, 5, 3)
     return out.reshape(B, C, Y, X)
+
+
+class _ShiftedSum(torch.autograd.Function):
+    """Sum over the taps of shifted features (N, C, H + 2r, W + 2r) times weights (N, k*k, S, H, W).
+
+    Returns (N, C, S, H, W). Left to autograd, every shift would send back a gradient padded to
+    the size of the features, and every product one of the size of the output.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, split: Tensor) -> Tensor:
+        ctx.save_for_backward(padded, split)
+        N, C = padded.shape[:2]
+        out = padded.new_zeros(N, C, *split.shape[2:])
+        for tap, near in enumerate(_shifts(padded, split)):
+            out.addcmul_(near.unsqueeze(2), split[:, tap].unsqueeze(1))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        padded, split = ctx.saved_tensors
+        # One contiguous map (N, C, H, W) a sub-position: small enough to stay in the cache.
+        parts = gradients[0].permute(2, 0, 1, 3, 4).contiguous().unbind()
+        to_padded = to_split = None
+        if ctx.needs_input_grad[0]:
+            to_padded = torch.zeros_like(padded)
+            for tap, near in enumerate(_shifts(to_padded, split)):
+                for place, part in enumerate(parts):
+                    near.addcmul_(part, split[:, tap, place].unsqueeze(1))
+        if ctx.needs_input_grad[1]:
+            to_split = torch.empty_like(split)
+            product = torch.empty_like(parts[0])  # one buffer: fresh pages cost more than the sums
+            for tap, near in enumerate(_shifts(padded, split)):
+                for place, part in enumerate(parts):
+                    torch.mul(part, near, out=product)
+                    torch.sum(product, 1, out=to_split[:, tap, place])
+        return to_padded, to_split
+
+
+def _shifts(padded: Tensor, split: Tensor) -> Iterator[Tensor]:
+    """Views (N, C, H, W) of the padded features, one a tap, rows of taps first."""
+    H, W = split.shape[-2:]
+    for dy in range(padded.shape[-2] - H + 1):
+        for dx in range(padded.shape[-1] - W + 1):
+            yield padded.narrow(-2, dy, H).narrow(-1, dx, W)
 
 
 def _slots(out_length: int, in_length: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -122,7 +122,7 @@ def _sampled(row: Row) -> Sampled | None:
 def _draw_line(sheet: Sheet, top: int, one: Sampled, size: tuple[int, int], longest: float) -> None:
     frame, sampling = one.frame, one.sampling
     title = (
-        f"{one.row.name}, frame {frame.index}, seed {one.row.records[0].seed}: the last upsampler, "
+        f"{one.row.name}, frame {frame.index}, seed {one.row.records[0].seed}: finest branch, "
         f"{sampling.height}x{sampling.width} to {sampling.out_height}x{sampling.out_width}, "
         f"{sampling.groups} groups"
     )

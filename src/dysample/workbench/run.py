@@ -97,7 +97,7 @@ def run_semantic(
         "data": about,
         "upsampler": upsampler,
         "upsampler_options": options,
-        "guided": model.head.last_upsampler.guided,
+        "guided": model.head.finest_upsampler.guided,
         "seed": seed,
         "settings": settings.to_dict(),
         "metrics": {

@@ -40,15 +40,14 @@ def encode_samples(
     """Image, label, prediction and sampling positions of some frames, for a record.
 
     Images are JPEG, class maps PNG, positions little-endian int16 in 1/256 of a low-res pixel, all
-    in base64. Positions are those of the finest step of the coarsest branch, if its upsampler
-    samples points.
+    in base64. Positions are those of the head's finest branch, if its upsampler samples points.
     """
     model.eval()
     samples = []
     for frame in frames:
         inputs, labels = images.batch(torch.tensor([frame]))
         caught: list[dict[str, Any]] = []
-        hook = model.head.last_upsampler.register_forward_hook(
+        hook = model.head.finest_upsampler.register_forward_hook(
             lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
             with_kwargs=True,
         )

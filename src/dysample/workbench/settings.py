@@ -35,7 +35,7 @@ class SemanticSettings:
     """
 
     head: str = "plain"
-    steps: int = 400
+    steps: int = 300
     batch_size: int = 16
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2

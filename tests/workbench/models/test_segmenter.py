@@ -59,7 +59,7 @@ def test_wiring(skip: bool) -> None:
         assert size == tuple(guide.shape[-2:])
         if start is not None:
             assert torch.equal(x, start)
-    assert head.last_upsampler is ups[2]
+    assert head.finest_upsampler is ups[5]
 
 
 def test_only_the_skip_shows_the_finest_map_to_unguided_upsamplers() -> None:
@@ -115,7 +115,7 @@ def test_building_leaves_the_global_generator_alone(tiny: Callable) -> None:
 
 def test_options_and_unknown_names(tiny: Callable) -> None:
     model = build_segmenter("dysample", {"groups": 2}, 8, tiny(), 0)
-    assert model.head.last_upsampler.groups == 2
+    assert model.head.finest_upsampler.groups == 2
     with pytest.raises(ValueError, match="bilinear"):
         build_segmenter("bilinaer", {}, 8, tiny(), 0)
 

@@ -62,9 +62,9 @@ class SegFormerHead(nn.Module):
         self.classify = nn.Conv2d(width, classes, 1)
 
     @property
-    def last_upsampler(self) -> nn.Module:
-        """The finest step of the coarsest branch."""
-        return cast(nn.ModuleList, self.branches[0])[-1]
+    def finest_upsampler(self) -> nn.Module:
+        """The one step of the finest branch, which sees the most of the image's detail."""
+        return cast(nn.ModuleList, self.branches[2])[0]
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Four (B, C, H, W) maps, finest first, to (B, classes, H, W) of the finest."""
