@@ -28,6 +28,8 @@ class Upsampler(nn.Module, ABC):
             channels, a 1x1 convolution `project` in front of it changes them: at low resolution
             that costs s^2 times less than behind it.
 
+        guide_channels: of guided upsamplers, channels of the guide; C if not given.
+
     Shapes
         x (B, C, H, W) -> (B, out_channels, H', W'). H', W' are `size` if given, else those of
         `guide` if given, else floor(H * scale_factor), floor(W * scale_factor). Any H', W' of at
@@ -38,7 +40,12 @@ class Upsampler(nn.Module, ABC):
     """Whether the content of `guide` is used; its size always counts."""
 
     def __init__(
-        self, in_channels: int, scale_factor: float = 2, *, out_channels: int | None = None
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        *,
+        out_channels: int | None = None,
+        guide_channels: int | None = None,
     ) -> None:
         super().__init__()
         self.in_channels = check_positive_int("in_channels", in_channels)
@@ -47,6 +54,12 @@ class Upsampler(nn.Module, ABC):
         if out_channels is None:
             out_channels = in_channels
         self.out_channels = check_positive_int("out_channels", out_channels)
+        self.guide_channels: int | None = None
+        """Channels that a guide must have; None for unguided upsamplers, which take any."""
+        if self.guided:
+            if guide_channels is None:
+                guide_channels = in_channels
+            self.guide_channels = check_positive_int("guide_channels", guide_channels)
 
     def forward(
         self,
@@ -70,8 +83,14 @@ class Upsampler(nn.Module, ABC):
         height, width = x.shape[-2:]
         if size is not None:
             size = check_size(size)
-        if guide is not None:
-            check_feature("guide", guide)
+        if guide is None:
+            if self.guided:
+                raise ValueError(
+                    f"`guide` must be given: {type(self).__name__} reads a finer feature map"
+                    f" (B, {self.guide_channels}, H', W'), such as the encoder's"
+                )
+        else:
+            check_feature("guide", guide, self.guide_channels)
             check_same_batch("guide", guide, x)
             of_guide = (guide.shape[2], guide.shape[3])
             if size is not None and size != of_guide:
