@@ -10,18 +10,40 @@ torch.Size([1, 64, 25, 33])
 """
 
 from dysample import functional, nn
-from dysample.nn import CARAFE, Bilinear, Deconv, DySample, Nearest, PixelShuffle, Upsampler
+from dysample.nn import (
+    A2U,
+    CARAFE,
+    FADE,
+    SAPA,
+    SAPAI,
+    Bilinear,
+    Deconv,
+    DySample,
+    FADELite,
+    IndexNet,
+    Nearest,
+    PixelShuffle,
+    SAPADeform,
+    Upsampler,
+)
 from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "A2U",
     "CARAFE",
+    "FADE",
+    "SAPA",
+    "SAPAI",
     "Bilinear",
     "Deconv",
     "DySample",
+    "FADELite",
+    "IndexNet",
     "Nearest",
     "PixelShuffle",
+    "SAPADeform",
     "Upsampler",
     "__version__",
     "create_upsampler",

@@ -71,18 +71,37 @@ def check_feature(name: str, value: Any, channels: int | None = None) -> Tensor:
     return value
 
 
-def check_same_batch(name: str, value: Tensor, x: Tensor) -> None:
-    """Raise unless `value` has the batch size of `x`."""
+def check_same_batch(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` has the batch size of `x`, an argument called `of`."""
     if value.shape[0] != x.shape[0]:
         raise ValueError(
-            f"`{name}` batch (={value.shape[0]}) must equal that of `x` (={x.shape[0]})"
+            f"`{name}` batch (={value.shape[0]}) must equal that of `{of}` (={x.shape[0]})"
         )
 
 
-def check_same_device(name: str, value: Tensor, x: Tensor) -> None:
-    """Raise unless `value` lies on the device of `x`."""
+def check_same_device(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` lies on the device of `x`, an argument called `of`."""
     if value.device != x.device:
-        raise ValueError(f"`{name}` device (={value.device}) must equal that of `x` (={x.device})")
+        raise ValueError(
+            f"`{name}` device (={value.device}) must equal that of `{of}` (={x.device})"
+        )
+
+
+def check_same_channels(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` has the channels of `x`, an argument called `of`."""
+    if value.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"`{name}` channels (={value.shape[1]}) must equal those of `{of}` (={x.shape[1]})"
+        )
+
+
+def check_same_size(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` has the height and width of `x`, an argument called `of`."""
+    if value.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"`{name}` size (={tuple(value.shape[-2:])}) must equal that of `{of}`"
+            f" (={tuple(x.shape[-2:])})"
+        )
 
 
 def check_size(size: Any) -> tuple[int, int]:

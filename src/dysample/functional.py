@@ -8,7 +8,6 @@ g * C/G .. (g + 1) * C/G - 1.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from dysample.backends import eager
@@ -19,10 +18,12 @@ from dysample.checks import (
     check_odd,
     check_positive_int,
     check_same_batch,
+    check_same_channels,
     check_same_device,
+    check_same_size,
     check_size,
 )
-from dysample.geometry import read_nearest
+from dysample.geometry import pixel_shuffle, read_nearest
 
 STARTS = ("bilinear", "nearest")
 
@@ -97,6 +98,74 @@ def reassemble(x: Tensor, weight: Tensor) -> Tensor:
     return eager.reassemble(x, weight)
 
 
+def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Tensor:
+    """Inner products of each output pixel's query with the k x k low-res keys around it.
+
+    out[g, (dy + r) * k + dx + r, Y, X] = sum over the channels c of group g of
+    query[c, Y, X] * key[c, h + dy, w + dx] with r = (k - 1) / 2. Neighbours outside the map count
+    as 0: their logit is 0, and takes part in a softmax.
+
+    Args:
+        query: (B, G * E, H', W'), any H' and W'.
+        key: (B, G * E, H, W).
+        kernel: k, odd.
+        groups: G, must divide the channels.
+
+    Returns:
+        Logits (B, G, k*k, H', W') in float32 (float64 for a float64 query), since a softmax needs
+        the small differences of large logits; `softmax(2)` makes them weights of `reassemble`.
+
+    Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
+    NeurIPS 2022 [lu2022sapa].
+    """
+    _check_query(query, key, groups)
+    return eager.affinity(query, key, check_odd("kernel", kernel), groups)
+
+
+def point_attention(
+    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, *, groups: int = 1
+) -> Tensor:
+    """Attention of each output pixel over P points sampled around its low-res pixel.
+
+    Point p of group g is sampled bilinearly at (w, h) + its offset. Its weight is the softmax over
+    the points of the query's inner product with the sampled key.
+
+    Args:
+        x: features (B, C, H, W), the values that are summed.
+        query: (B, G * E, H', W'), any H' and W'.
+        key: (B, G * E, H, W).
+        offset: (B, 2 * G * P, H', W'); channel (g * P + p) * 2 + d moves point p of group g along
+            axis d.
+        groups: G, must divide C and the channels of the query.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`; positions, logits and sums are
+        float32 (float64 for float64 input).
+
+    Convention
+        d = 0 is x, d = 1 is y, in low-res pixels, + is right and down; align_corners=False. Keys
+        and values are 0 outside the map, and points there take part in the softmax.
+
+    Source: the authors' second release of SAPA [lu2022sapa].
+    """
+    check_feature("x", x)
+    _check_query(query, key, groups)
+    check_divides("groups", groups, "channels", x.shape[1])
+    check_same_batch("key", key, x)
+    check_same_device("key", key, x)
+    check_same_size("key", key, x)
+    check_feature("offset", offset)
+    check_same_batch("offset", offset, x)
+    check_same_device("offset", offset, x)
+    check_same_size("offset", offset, query, "query")
+    planes = offset.shape[1]
+    if planes < 2 * groups or planes % (2 * groups) != 0:
+        raise ValueError(
+            f"`offset` channels (={planes}) must be 2 * groups * points, groups = {groups}"
+        )
+    return eager.point_attention(x, query, key, offset, groups)
+
+
 def dysample(
     x: Tensor,
     offset: Tensor,
@@ -165,22 +234,49 @@ def carafe(
     return reassemble(x, weight)
 
 
+def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
+    """SAPA's reassembly: softmax of the `affinity` of query and key, then `reassemble`.
+
+    Args:
+        x: features (B, C, H, W).
+        query: (B, E, H', W'), any H' and W'.
+        key: (B, E, H, W).
+        kernel: k, odd.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`.
+
+    Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
+    NeurIPS 2022 [lu2022sapa].
+    """
+    check_feature("x", x)
+    weight = affinity(query, key, kernel).softmax(dim=2)
+    check_same_size("key", key, x)
+    return reassemble(x, weight)
+
+
+def _check_query(query: Tensor, key: Tensor, groups: int) -> None:
+    """Raise unless query and key can be multiplied in groups of channels."""
+    check_feature("query", query)
+    check_feature("key", key)
+    check_same_batch("query", query, key, "key")
+    check_same_device("query", query, key, "key")
+    check_same_channels("query", query, key, "key")
+    check_divides("groups", check_positive_int("groups", groups), "channels", query.shape[1])
+
+
 def _subpixel_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -> Tensor:
     """Spread the s^2 sub-pixels of a low-res field (B, n s^2, H, W) out to (B, n, sH, sW)."""
     check_feature("x", x)
     check_feature(name, field)
     check_positive_int("scale", scale)
-    if field.shape[-2:] != x.shape[-2:]:
-        raise ValueError(
-            f"`{name}` size (={tuple(field.shape[-2:])}) must equal that of `x`"
-            f" (={tuple(x.shape[-2:])})"
-        )
+    check_same_size(name, field, x)
     if field.shape[1] % (planes * scale**2) != 0:
         raise ValueError(
             f"`{name}` channels (={field.shape[1]}) must be a multiple of"
             f" {planes} * scale^2 (={planes * scale**2})"
         )
-    return F.pixel_shuffle(field, scale)
+    return pixel_shuffle(field, scale)
 
 
 def _read(field: Tensor, size: int | tuple[int, int] | None) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -55,4 +56,20 @@ def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
         field = field.index_select(-2, nearest_index(size[0], height, field.device))
     if width != size[1]:
         field = field.index_select(-1, nearest_index(size[1], width, field.device))
+    return field
+
+
+def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
+    """Spread s^2 sub-pixels: channel c * s^2 + i * s + j of (h, w) to c at (s h + i, s w + j)."""
+    if field.shape[0] == 0:  # torch's own has no gradient for an empty batch
+        _, C, H, W = field.shape
+        return field.reshape(0, C // scale**2, H * scale, W * scale)
+    return F.pixel_shuffle(field, scale)
+
+
+def pad_to_even(field: Tensor) -> Tensor:
+    """Repeat the last row and the last column of (B, C, H, W) where that makes the axis even."""
+    odd_height, odd_width = field.shape[-2] % 2, field.shape[-1] % 2
+    if odd_height or odd_width:
+        field = F.pad(field, (0, odd_width, 0, odd_height), mode="replicate")
     return field

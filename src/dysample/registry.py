@@ -9,18 +9,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dysample.nn import CARAFE, Bilinear, Deconv, DySample, Nearest, PixelShuffle, Upsampler
+from dysample.nn import (
+    A2U,
+    CARAFE,
+    FADE,
+    SAPA,
+    SAPAI,
+    Bilinear,
+    Deconv,
+    DySample,
+    FADELite,
+    IndexNet,
+    Nearest,
+    PixelShuffle,
+    SAPADeform,
+    Upsampler,
+)
+from dysample.origins import ORIGINS, Origin
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A name's meaning: what is built, with which options, and how it is described."""
+    """A name's meaning: what is built, with which options, how it is described, whence it comes."""
 
     name: str
     factory: Callable[..., Upsampler]
     options: Mapping[str, Any] = field(default_factory=dict)
     guided: bool = False
     summary: str = ""
+    origin: Origin | None = None
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -32,6 +49,7 @@ def register_upsampler(
     *,
     guided: bool | None = None,
     summary: str = "",
+    origin: Origin | None = None,
     **options: Any,
 ) -> None:
     """Give an upsampler a name.
@@ -41,6 +59,7 @@ def register_upsampler(
         factory: called as factory(in_channels, scale_factor, **options).
         guided: whether it reads a guide; taken from the class's `guided` if not given.
         summary: one line for listings.
+        origin: paper, code and licence; those of our own names are in `dysample.origins`.
         options: what the name stands for beyond the factory's defaults; a caller of
             `create_upsampler` may override them.
 
@@ -54,7 +73,7 @@ def register_upsampler(
         raise ValueError(f"`name` (={name!r}) is taken by {_ENTRIES[name].factory!r}")
     if guided is None:
         guided = bool(getattr(factory, "guided", False))
-    _ENTRIES[name] = Entry(name, factory, options, guided, summary)
+    _ENTRIES[name] = Entry(name, factory, options, guided, summary, origin or ORIGINS.get(name))
 
 
 def get_entry(name: str) -> Entry:
@@ -126,6 +145,16 @@ register_upsampler("bilinear", Bilinear, summary="bilinear interpolation")
 register_upsampler("deconv", Deconv, summary="transposed convolution, kernel 3 at scale 2")
 register_upsampler("pixel_shuffle", PixelShuffle, summary="3x3 convolution and pixel shuffle")
 register_upsampler("carafe", CARAFE, summary="k x k kernels predicted from the features")
+register_upsampler("indexnet", IndexNet, summary="index map from the guide (HIN, 4x4 context)")
+register_upsampler("a2u", A2U, summary="3x3 kernels from affinities within the guide")
+register_upsampler("fade", FADE, summary="5x5 kernels from guide and features, gated")
+register_upsampler("fade_lite", FADELite, summary="FADE with a depthwise kernel encoder, gated")
+register_upsampler("sapa_i", SAPAI, summary="5x5 kernels: inner products of guide and features")
+register_upsampler("sapa_b", SAPA, summary="5x5 kernels: inner products of embeddings (SAPA-B)")
+register_upsampler(
+    "sapa_g", SAPA, query="gate", norm="layer", summary="SAPA-B, query gated with x (SAPA-G)"
+)
+register_upsampler("sapa_d", SAPADeform, summary="SAPA over 9 predicted points, 4 groups (SAPA-D)")
 register_upsampler("dysample", DySample, summary="sampling points, static scope, lp, 4 groups")
 register_upsampler(
     "dysample_plus", DySample, dyscope=True, summary="dynamic scope, lp, 4 groups (DySample+)"

@@ -3,175 +3,263 @@
 from __future__ import annotations
 
 import copy
+import inspect
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 import dysample
 from dysample import create_upsampler, list_upsamplers
+from dysample.geometry import scaled_size
+from dysample.registry import get_entry
 from tolerances import ATOL, assert_close
 
-C = 16
-each_name = pytest.mark.parametrize("name", list_upsamplers())
+C = 32  # what the group norms of A2U and SAPA-B need
+NAMES, GUIDED = list_upsamplers(), list_upsamplers(guided=True)
+each_name = pytest.mark.parametrize("name", NAMES)
+each_guided = pytest.mark.parametrize("name", GUIDED)
+# "pl" makes C / s^2 channels, so that C must be divisible by s^2.
+PIXEL_SHUFFLED = ("dysample_s", "dysample_s_plus")
+
+
+def each_name_but(reasons: dict[str, str]) -> pytest.MarkDecorator:
+    """Every name but those that the property is not meant to hold for, each with its reason."""
+    assert set(reasons) <= set(NAMES)
+    return pytest.mark.parametrize("name", [name for name in NAMES if name not in reasons])
 
 
 def lively(name: str, scale_factor: float = 2, **options) -> dysample.Upsampler:
-    """An upsampler in float64 whose weights are far from their calm start."""
-    module = create_upsampler(name, C, scale_factor, **options).double()
+    """An upsampler in float64 whose weights are far from their calm start.
+
+    In eval mode: IndexNet's batch norm would mix the images of a batch.
+    """
+    module = create_upsampler(name, C, scale_factor, **options).double().eval()
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(0.3 * torch.randn_like(parameter))
+            parameter.copy_(0.2 * torch.randn_like(parameter))
     return module
 
 
-def features(batch: int = 2, height: int = 5, width: int = 7) -> torch.Tensor:
+def features(batch: int = 2, height: int = 5, width: int = 7) -> Tensor:
     return torch.randn(batch, C, height, width, dtype=torch.float64)
 
 
-@each_name
+def guide_for(
+    up: dysample.Upsampler, x: Tensor, size: tuple[int, int] | None = None
+) -> Tensor | None:
+    """A guide of that size (that of scale_factor if None) for guided upsamplers, else nothing."""
+    if not up.guided:
+        return None
+    size = size or scaled_size(*x.shape[-2:], up.scale_factor)
+    return torch.randn(x.shape[0], up.guide_channels, *size, dtype=torch.float64).to(x.dtype)
+
+
+SCALES = [
+    (2, (10, 14)),
+    (3, (15, 21)),
+    (4.0, (20, 28)),
+    (1.5, (7, 10)),  # floor, as torch.nn.Upsample
+    (1, (5, 7)),
+    (0.5, (2, 3)),
+]
+
+
 @pytest.mark.parametrize(
-    ("scale_factor", "size"),
+    ("name", "scale_factor", "size"),
     [
-        (2, (10, 14)),
-        (3, (15, 21)),
-        (4.0, (20, 28)),
-        (1.5, (7, 10)),  # floor, as torch.nn.Upsample
-        (1, (5, 7)),
-        (0.5, (2, 3)),
+        (name, scale_factor, size)
+        for name in NAMES
+        for scale_factor, size in SCALES
+        if not (name in PIXEL_SHUFFLED and C % scale_factor**2 != 0 and scale_factor > 1.5)
     ],
 )
 def test_scale_factor(name: str, scale_factor: float, size: tuple[int, int]) -> None:
-    if scale_factor == 3 and getattr(create_upsampler(name, C), "style", "") == "pl":
-        pytest.skip("pl needs channels divisible by scale^2")
-    assert lively(name, scale_factor)(features()).shape == (2, C, *size)
+    up, x = lively(name, scale_factor), features()
+    assert up(x, guide_for(up, x)).shape == (2, C, *size)
 
 
 @each_name
 def test_any_target_size(name: str) -> None:
     up, x = lively(name), features()
     for size in ((13, 9), (9, 13), (10, 14), (5, 7), (3, 2), (1, 1)):
-        assert up(x, size=size).shape == (2, C, *size)
-    assert up(x, size=8).shape == (2, C, 8, 8)
+        assert up(x, guide_for(up, x, size), size=size).shape == (2, C, *size)
+    assert up(x, guide_for(up, x, (8, 8)), size=8).shape == (2, C, 8, 8)
 
 
 @each_name
 def test_size_at_a_whole_multiple_changes_nothing(name: str) -> None:
     up, x = lively(name), features()
-    assert torch.equal(up(x, size=(10, 14)), up(x))
+    guide = guide_for(up, x)
+    assert torch.equal(up(x, guide, size=(10, 14)), up(x, guide))
 
 
 @each_name
 def test_guide_gives_the_size(name: str) -> None:
     up, x = lively(name), features()
-    guide = torch.randn(2, 3, 9, 13, dtype=torch.float64)
-    assert torch.equal(up(x, guide), up(x, size=(9, 13)))
-    assert torch.equal(up(x, guide, size=(9, 13)), up(x, guide))
+    channels = up.guide_channels if up.guided else 3
+    guide = torch.randn(2, channels, 9, 13, dtype=torch.float64)
+    out = up(x, guide)
+    assert out.shape == (2, C, 9, 13)
+    assert torch.equal(up(x, guide, size=(9, 13)), out)
+    if not up.guided:
+        assert torch.equal(up(x, size=(9, 13)), out)
+
+
+@each_guided
+def test_guide_is_read(name: str) -> None:
+    up, x = lively(name), features()
+    guide, other = guide_for(up, x), guide_for(up, x)
+    assert not torch.allclose(up(x, guide), up(x, other))
 
 
 @each_name
 def test_out_channels(name: str) -> None:
-    up = lively(name, out_channels=8)
+    # The gate blends the guide with the result: their channels are equal.
+    gated = {"guide_channels": 8} if name in ("fade", "fade_lite") else {}
+    up, x = lively(name, out_channels=8, **gated), features()
     assert up.out_channels == 8
-    assert up(features()).shape == (2, 8, 10, 14)
+    assert up(x, guide_for(up, x)).shape == (2, 8, 10, 14)
 
 
-@each_name
+@each_name_but(dict.fromkeys(("deconv", "pixel_shuffle"), "learns from scratch: nothing to keep"))
 def test_a_fractional_size_lies_near_the_whole_one(name: str) -> None:
     # One pixel less than twice the size moves no sample by more than half a low-res pixel, so a
     # smooth map stays put; an off-by-one in the field's index would not.
-    up = create_upsampler(name, C).double()
-    if name in ("deconv", "pixel_shuffle"):
-        pytest.skip("learns its kernel from scratch: no smoothness to keep")
+    up = create_upsampler(name, C).double().eval()
     ramp = torch.linspace(0, 1, 32, dtype=torch.float64)
     x = (ramp.view(-1, 1) + ramp).expand(1, C, 32, 32)
     inner = (slice(None), slice(None), slice(8, 54), slice(8, 54))
-    whole, less = up(x)[inner], up(x, size=(63, 63))[inner]
+    whole, less = (
+        up(x, F.interpolate(x, size, mode="bilinear"))[inner] for size in ((64, 64), (63, 63))
+    )
     assert float((whole - less).detach().abs().max()) < 0.08
 
 
 @each_name
 def test_gradients_reach_every_parameter(name: str) -> None:
     up, x = lively(name), features().requires_grad_()
-    up(x, size=(9, 13)).square().sum().backward()
-    assert x.grad is not None
-    assert x.grad.abs().sum() > 0
+    guide = guide_for(up, x, (9, 13))
+    inputs = [x] if guide is None else [x, guide.requires_grad_()]
+    up(x, guide, size=(9, 13)).square().sum().backward()
+    for tensor in inputs:
+        assert tensor.grad is not None
+        assert tensor.grad.abs().sum() > 0
     for key, parameter in up.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.abs().sum() > 0, key
+
+
+@each_guided
+def test_gradcheck(name: str) -> None:
+    up, x = lively(name), features(1, 2, 3).requires_grad_()
+    for size in ((4, 6), (5, 4)):
+        guide = guide_for(up, x, size).requires_grad_()
+        assert torch.autograd.gradcheck(up, (x, guide), fast_mode=True)
 
 
 @each_name
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_low_precision(name: str, dtype: torch.dtype) -> None:
     up, x = lively(name).to(dtype), features().to(dtype)
-    out = up(x)
+    guide = guide_for(up, x)
+    out = up(x, guide)
     assert out.dtype == dtype
     # The convolutions before the sampling round in `dtype` too: ten times one rounding.
-    error = (out.double() - copy.deepcopy(up).double()(x.double())).detach().abs().max()
+    exact = copy.deepcopy(up).double()(x.double(), None if guide is None else guide.double())
+    error = (out.double() - exact).detach().abs().max()
     assert float(error) < 10 * ATOL[dtype] * max(1.0, float(out.detach().abs().max()))
 
 
 @each_name
 def test_autocast(name: str) -> None:
     up, x = lively(name).float(), features().float()
+    guide = guide_for(up, x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = up(x)
-    assert float((out.float() - up(x)).detach().abs().max()) < 0.2
+        out = up(x, guide)
+    assert float((out.float() - up(x, guide)).detach().abs().max()) < 0.2
 
 
 @each_name
 def test_memory_formats(name: str) -> None:
     up, x = lively(name), features()
-    last = up(x.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(last, up(x), rtol=0, atol=1e-12)
+    guide = guide_for(up, x)
+    expected = up(x, guide)
+    last = up(_channels_last(x), _channels_last(guide))
+    torch.testing.assert_close(last, expected, rtol=0, atol=1e-12)
     assert last.is_contiguous(memory_format=torch.channels_last)
-    strided = x.repeat_interleave(2, dim=-1)[..., ::2]
-    torch.testing.assert_close(up(strided), up(x), rtol=0, atol=1e-12)
+    strided = up(_strided(x), _strided(guide))
+    torch.testing.assert_close(strided, expected, rtol=0, atol=1e-12)
+
+
+def _channels_last(value: Tensor | None) -> Tensor | None:
+    return None if value is None else value.contiguous(memory_format=torch.channels_last)
+
+
+def _strided(value: Tensor | None) -> Tensor | None:
+    return None if value is None else value.repeat_interleave(2, dim=-1)[..., ::2]
 
 
 @each_name
 def test_edges_of_shape(name: str) -> None:
     up = lively(name)
-    assert up(features(batch=0)).shape == (0, C, 10, 14)
-    assert up(features(height=1, width=1)).shape == (2, C, 2, 2)
-    assert up(features(height=1, width=9), size=(3, 4)).shape == (2, C, 3, 4)
+    for x, size in (
+        (features(batch=0), (10, 14)),
+        (features(batch=0), (9, 13)),
+        (features(height=1, width=1), (2, 2)),
+        (features(1, 1, 1), (1, 1)),
+        (features(height=1, width=9), (3, 4)),
+    ):
+        guide = guide_for(up, x.requires_grad_(), size)
+        out = up(x, guide, size=size)
+        assert out.shape == (x.shape[0], C, *size)
+        out.sum().backward()
+        assert x.grad.shape == x.shape
 
 
 @each_name
 def test_batch_elements_do_not_mix(name: str) -> None:
     up, x = lively(name), features()
-    torch.testing.assert_close(up(x)[1:], up(x[1:]), rtol=0, atol=1e-12)
+    guide = guide_for(up, x)
+    alone = up(x[1:], None if guide is None else guide[1:])
+    torch.testing.assert_close(up(x, guide)[1:], alone, rtol=0, atol=1e-12)
 
 
 @each_name
 def test_state_round_trip_and_copy(name: str) -> None:
     up, x = lively(name), features()
-    other = create_upsampler(name, C).double()
+    guide = guide_for(up, x)
+    other = create_upsampler(name, C).double().eval()
     other.load_state_dict(up.state_dict())
-    assert torch.equal(other(x), up(x))
-    assert torch.equal(copy.deepcopy(up)(x), up(x))
+    assert torch.equal(other(x, guide), up(x, guide))
+    assert torch.equal(copy.deepcopy(up)(x, guide), up(x, guide))
 
 
 @each_name
 @pytest.mark.usefixtures("fresh_dynamo")
 def test_compiles_to_one_graph(name: str) -> None:
     # Tracing 25 taps with symbolic sizes takes long; 9 show the same.
-    up = lively(name, **({"up_kernel": 3} if name == "carafe" else {}))
+    options = inspect.signature(get_entry(name).factory).parameters
+    up = lively(name, **({"up_kernel": 3} if "up_kernel" in options else {}))
     compiled = torch.compile(up, fullgraph=True, backend="aot_eager")
-    for x in (features(), features(3, 8, 6)):
-        torch.testing.assert_close(compiled(x), up(x))
-    torch.testing.assert_close(compiled(x, size=(13, 9)), up(x, size=(13, 9)))
+    for x, size in ((features(), None), (features(3, 8, 6), None), (features(3, 8, 6), (13, 9))):
+        guide = guide_for(up, x, size)
+        torch.testing.assert_close(compiled(x, guide, size=size), up(x, guide, size=size))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fresh_dynamo")
-@pytest.mark.parametrize("name", ["carafe", "dysample", "dysample_s_plus"])
+@pytest.mark.parametrize(
+    "name", ["carafe", "indexnet", "a2u", "fade", "fade_lite", "dysample", "dysample_s_plus"]
+)
 def test_compiles_with_inductor(name: str) -> None:
     up = lively(name).float()
     compiled = torch.compile(up, fullgraph=True)
     x = features().float().requires_grad_()
-    out = compiled(x)
-    assert_close(out, up(x).double(), torch.float32)
+    guide = guide_for(up, x)
+    out = compiled(x, guide)
+    assert_close(out, up(x, guide).double(), torch.float32)
     out.sum().backward()
 
 
@@ -179,12 +267,28 @@ def test_compiles_with_inductor(name: str) -> None:
 def test_macs_count_the_convolutions(name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    up = create_upsampler(name, C)
+    up, x = create_upsampler(name, C).eval(), features(batch=1).float()
+    guide = guide_for(up, x)
     with FlopCounterMode(display=False) as counter:
-        up(features(batch=1).float())
-    counted = counter.get_total_flops() // 2
-    per_output = {"nearest": 0, "deconv": 0, "pixel_shuffle": 0, "carafe": 25}.get(name, 4)
-    assert up.macs(5, 7) == counted + per_output * C * 10 * 14
+        up(x, guide)
+    counted = counter.get_total_flops() // 2 - NOT_IN_THE_FORMULA.get(name, 0)
+    assert up.macs(5, 7) == counted + PER_OUTPUT[name] * C * 10 * 14
+
+
+# Multiply-adds an output element behind the convolutions.
+PER_OUTPUT = dict.fromkeys(list_upsamplers("dysample*"), 4) | {
+    "nearest": 0,
+    "bilinear": 4,
+    "deconv": 0,
+    "pixel_shuffle": 0,
+    "carafe": 25,
+    "indexnet": 1,
+    "a2u": 9 + 1 / 4,  # and an inner product of C channels a 2x2 block
+    "fade": 25 + 2,  # and the gate
+    "fade_lite": 25 + 2,
+}
+# The 1x1 convolutions of A2U's pooled maps: a mean and two of 6x6 pixels.
+NOT_IN_THE_FORMULA = {"a2u": 36 * C + 2 * 36 * C}
 
 
 X = torch.zeros(2, C, 4, 4)
@@ -194,7 +298,7 @@ X = torch.zeros(2, C, 4, 4)
 @pytest.mark.parametrize(
     ("error", "match", "args", "size"),
     [
-        (ValueError, r"`x` channels \(=3\) must equal the module's \(=16\)", (X[:, :3],), None),
+        (ValueError, r"`x` channels \(=3\) must equal the module's \(=32\)", (X[:, :3],), None),
         (ValueError, r"`x` must have 4 axes", (X[0],), None),
         (TypeError, "`x` must be floating, not torch.uint8", (X.byte(),), None),
         (TypeError, "`x` must be a tensor, not NoneType", (None,), None),
@@ -236,7 +340,7 @@ def test_constructor_refuses(
         create_upsampler(name, in_channels, scale_factor)
 
 
-@each_name
+@each_name_but(dict.fromkeys(GUIDED, "the guide gives the size, whatever the scale"))
 def test_refuses_a_scale_that_leaves_nothing(name: str) -> None:
     with pytest.raises(ValueError, match="must leave at least one pixel of `x`"):
         create_upsampler(name, C, 0.2)(X)
@@ -244,5 +348,21 @@ def test_refuses_a_scale_that_leaves_nothing(name: str) -> None:
 
 @each_name
 def test_constructing_and_calling_prints_no_warning(name: str) -> None:
-    create_upsampler(name, C)(features().float())  # warnings are errors here
-    assert "scale_factor=2" in repr(create_upsampler(name, C))
+    up, x = create_upsampler(name, C), features().float()
+    up(x, guide_for(up, x))  # warnings are errors here
+    assert "scale_factor=2" in repr(up)
+
+
+@each_guided
+def test_refuses_a_guide_it_cannot_read(name: str) -> None:
+    up = create_upsampler(name, C)
+    with pytest.raises(
+        ValueError, match=r"`guide` must be given: \w+ reads a finer feature map \(B, 32, H', W'\)"
+    ):
+        up(X)
+    with pytest.raises(
+        ValueError, match=r"`guide` channels \(=3\) must equal the module's \(=32\)"
+    ):
+        up(X, X[:, :3])
+    with pytest.raises(ValueError, match=r"`guide_channels` \(=0\) must be at least 1"):
+        create_upsampler(name, C, guide_channels=0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dysample.backends.points import SampledProduct, SampledSum
+from dysample.backends.shifts import ShiftedProduct, ShiftedSum
 from dysample.geometry import nearest_index, regular_position
 from dysample.layout import compute_dtype, like_input
 
@@ -19,10 +18,7 @@ def point_sample(x: Tensor, offset: Tensor, start: str = "bilinear") -> Tensor:
     Y, X = offset.shape[-2:]
     G = offset.shape[1] // 2
     positions = sampling_positions(offset, (H, W), start, compute_dtype(x))
-    p_x, p_y = positions.unbind(2)
-    # grid_sample counts from -1 to 1 between the map's outer edges.
-    grid = torch.stack(((2 * p_x + 1) / W - 1, (2 * p_y + 1) / H - 1), dim=-1)
-    grid = grid.reshape(B * G, Y, X, 2)
+    grid = _grid(positions, (H, W)).reshape(B * G, Y, X, 2)
     flat = x.reshape(B * G, C // G, H, W).to(grid.dtype)
     out = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return like_input(out.reshape(B, C, Y, X), x)
@@ -42,6 +38,14 @@ def sampling_positions(
     return whole.to(dtype) + (part + shift)
 
 
+def _grid(positions: Tensor, in_size: tuple[int, int]) -> Tensor:
+    """Positions (B, G, 2, Y, X) in low-res pixels as `grid_sample` reads them, axes last."""
+    p_x, p_y = positions.unbind(2)
+    H, W = in_size
+    # grid_sample counts from -1 to 1 between the map's outer edges.
+    return torch.stack(((2 * p_x + 1) / W - 1, (2 * p_y + 1) / H - 1), dim=-1)
+
+
 def reassemble(x: Tensor, weight: Tensor) -> Tensor:
     """See `dysample.functional.reassemble`."""
     H, W = x.shape[-2:]
@@ -57,70 +61,66 @@ def reassemble(x: Tensor, weight: Tensor) -> Tensor:
     return like_input(out.index_select(-2, from_slot_y).index_select(-1, from_slot_x), x)
 
 
-def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:
-    """Sum of k*k shifted multiply-adds, at a whole number of output pixels a low-res pixel.
+def affinity(query: Tensor, key: Tensor, kernel: int, groups: int = 1) -> Tensor:
+    """See `dysample.functional.affinity`."""
+    H, W = key.shape[-2:]
+    Y, X = query.shape[-2:]
+    if Y % H == 0 and X % W == 0:
+        return _affinity_whole(query, key, kernel, groups)
+    to_slot_y, from_slot_y = _slots(Y, H, key.device)
+    to_slot_x, from_slot_x = _slots(X, W, key.device)
+    slotted = query.index_select(-2, to_slot_y).index_select(-1, to_slot_x)
+    out = _affinity_whole(slotted, key, kernel, groups)
+    return out.index_select(-2, from_slot_y).index_select(-1, from_slot_x)
 
-    Each of the i, j sub-positions is a map of low-res size, so that the shifted features are
-    read as they are: neither unfolded (k*k times the memory) nor upsampled beforehand.
-    """
+
+def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int) -> Tensor:
+    """See `dysample.functional.point_attention`."""
+    B, C, H, W = x.shape
+    Y, X = query.shape[-2:]
+    N, P = B * groups, offset.shape[1] // (2 * groups)
+    dtype = compute_dtype(x)
+    pixel_y, pixel_x = nearest_index(Y, H, x.device), nearest_index(X, W, x.device)
+    pixels = torch.stack((pixel_x.expand(Y, X), pixel_y.view(Y, 1).expand(Y, X)))
+    grids = _grid(offset.to(dtype).reshape(N, P, 2, Y, X) + pixels, (H, W))
+    # Beyond 2 lies no map, however small; clamped, infinity samples 0 there and not NaN.
+    grids = grids.transpose(0, 1).clamp(-3, 3).contiguous()
+    low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
+    high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
+    weights = SampledProduct.apply(low, high, grids).softmax(dim=1)
+    out: Tensor = SampledSum.apply(x.to(dtype).reshape(N, C // groups, H, W), weights, grids)
+    return like_input(out.reshape(B, C, Y, X), x)
+
+
+def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:
+    """Sum of k*k shifted multiply-adds, at a whole number of output pixels a low-res pixel."""
     B, C, H, W = x.shape
     G, taps, Y, X = weight.shape[1:]
     dtype = compute_dtype(x)
-    k, i, j = round(taps**0.5), Y // H, X // W
-    r = (k - 1) // 2
-    # Contiguous, as everything else in the loops: mixed layouts would halve their speed.
-    padded = F.pad(x.to(dtype).contiguous(), (r, r, r, r))
-    padded = padded.reshape(B * G, C // G, H + 2 * r, W + 2 * r)
-    split = weight.to(dtype).reshape(B * G, taps, H, i, W, j).permute(0, 1, 3, 5, 2, 4)
-    split = split.reshape(B * G, taps, i * j, H, W)
-    out: Tensor = _ShiftedSum.apply(padded, split)
-    out = out.reshape(B * G, C // G, i, j, H, W).permute(0, 1, 4, 2, 5, 3)
+    padded = _pad(x.to(dtype), round(taps**0.5), G)
+    weights = weight.to(dtype).reshape(B * G, taps, H, Y // H, W, X // W)
+    out: Tensor = ShiftedSum.apply(padded, weights)
     return out.reshape(B, C, Y, X)
 
 
-class _ShiftedSum(torch.autograd.Function):
-    """Sum over the taps of shifted features (N, C, H + 2r, W + 2r) times weights (N, k*k, S, H, W).
-
-    Returns (N, C, S, H, W). Left to autograd, every shift would send back a gradient padded to
-    the size of the features, and every product one of the size of the output.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, padded: Tensor, split: Tensor) -> Tensor:
-        ctx.save_for_backward(padded, split)
-        N, C = padded.shape[:2]
-        out = padded.new_zeros(N, C, *split.shape[2:])
-        for tap, near in enumerate(_shifts(padded, split)):
-            out.addcmul_(near.unsqueeze(2), split[:, tap].unsqueeze(1))
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        padded, split = ctx.saved_tensors
-        # One contiguous map (N, C, H, W) a sub-position: small enough to stay in the cache.
-        parts = gradients[0].permute(2, 0, 1, 3, 4).contiguous().unbind()
-        to_padded = to_split = None
-        if ctx.needs_input_grad[0]:
-            to_padded = torch.zeros_like(padded)
-            for tap, near in enumerate(_shifts(to_padded, split)):
-                for place, part in enumerate(parts):
-                    near.addcmul_(part, split[:, tap, place].unsqueeze(1))
-        if ctx.needs_input_grad[1]:
-            to_split = torch.empty_like(split)
-            product = torch.empty_like(parts[0])  # one buffer: fresh pages cost more than the sums
-            for tap, near in enumerate(_shifts(padded, split)):
-                for place, part in enumerate(parts):
-                    torch.mul(part, near, out=product)
-                    torch.sum(product, 1, out=to_split[:, tap, place])
-        return to_padded, to_split
+def _affinity_whole(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
+    """Inner products with k*k shifts, at a whole number of output pixels a low-res pixel."""
+    B, C, H, W = key.shape
+    Y, X = query.shape[-2:]
+    dtype = compute_dtype(query)
+    padded = _pad(key.to(dtype), kernel, groups)
+    high = query.to(dtype).reshape(B * groups, C // groups, H, Y // H, W, X // W)
+    out: Tensor = ShiftedProduct.apply(padded, high)
+    return out.reshape(B, groups, kernel**2, Y, X)
 
 
-def _shifts(padded: Tensor, split: Tensor) -> Iterator[Tensor]:
-    """Views (N, C, H, W) of the padded features, one a tap, rows of taps first."""
-    H, W = split.shape[-2:]
-    for dy in range(padded.shape[-2] - H + 1):
-        for dx in range(padded.shape[-1] - W + 1):
-            yield padded.narrow(-2, dy, H).narrow(-1, dx, W)
+def _pad(x: Tensor, kernel: int, groups: int) -> Tensor:
+    """Features (B * G, C / G, H + 2r, W + 2r) with zeros around."""
+    B, C, H, W = x.shape
+    r = (kernel - 1) // 2
+    # Contiguous, as everything else in the loops: mixed layouts would halve their speed.
+    padded = F.pad(x.contiguous(), (r, r, r, r))
+    return padded.reshape(B * groups, C // groups, H + 2 * r, W + 2 * r)
 
 
 def _slots(out_length: int, in_length: int, device: torch.device) -> tuple[Tensor, Tensor]:

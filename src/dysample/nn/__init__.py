@@ -1,11 +1,32 @@
 """The upsamplers, one file each."""
 
+from dysample.nn.a2u import A2U
 from dysample.nn.base import Upsampler
 from dysample.nn.bilinear import Bilinear
 from dysample.nn.carafe import CARAFE
 from dysample.nn.deconv import Deconv
 from dysample.nn.dysample import DySample
+from dysample.nn.fade import FADE, FADELite
+from dysample.nn.indexnet import IndexNet
 from dysample.nn.nearest import Nearest
 from dysample.nn.pixel_shuffle import PixelShuffle
+from dysample.nn.sapa import SAPA
+from dysample.nn.sapa_deform import SAPADeform
+from dysample.nn.sapa_i import SAPAI
 
-__all__ = ["CARAFE", "Bilinear", "Deconv", "DySample", "Nearest", "PixelShuffle", "Upsampler"]
+__all__ = [
+    "A2U",
+    "CARAFE",
+    "FADE",
+    "SAPA",
+    "SAPAI",
+    "Bilinear",
+    "Deconv",
+    "DySample",
+    "FADELite",
+    "IndexNet",
+    "Nearest",
+    "PixelShuffle",
+    "SAPADeform",
+    "Upsampler",
+]

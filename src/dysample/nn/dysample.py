@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dysample import functional
 from dysample.backends.eager import sampling_positions
 from dysample.checks import check_choice, check_divides, check_number, check_positive_int
-from dysample.geometry import read_nearest, regular_position
+from dysample.geometry import pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 
@@ -125,7 +125,7 @@ class DySample(Upsampler):
         Pixel centres lie at integers. Positions beyond the border are given as predicted;
         `forward` clamps them.
         """
-        field = nn.functional.pixel_shuffle(self.offsets(x), self.scale)
+        field = pixel_shuffle(self.offsets(x), self.scale)
         if size is not None:
             field = read_nearest(field, size)
         height, width = x.shape[-2:]

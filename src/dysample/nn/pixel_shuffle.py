@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample.geometry import read_nearest
+from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.nn.base import Upsampler
 
 
@@ -37,7 +36,7 @@ class PixelShuffle(Upsampler):
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
-        out = F.pixel_shuffle(self.get_submodule("0")(x), self.scale)
+        out = pixel_shuffle(self.get_submodule("0")(x), self.scale)
         return read_nearest(out, size)
 
     def macs(self, height: int, width: int) -> int:

@@ -1,0 +1,318 @@
+"""Draw what each upsampler samples or weighs for three output pixels at boundaries.
+
+`make pictures` runs it; with names as arguments it draws those alone. Each upsampler is trained
+for a moment on the same task: from blurred maps of the classes at half the resolution, and
+features of the image as the guide, restore the label map. Same scene, same pixels, same layout.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from texts import PAGES
+from torch import Tensor, nn
+
+from dysample import Upsampler, create_upsampler, functional
+from dysample.report.palette import GROUPS, class_colour
+from dysample.report.sampling import label_edges
+from dysample.workbench.data.scenes import CLASSES, render_frame
+
+IMAGES = Path(__file__).parent / "images"
+CHANNELS, SIDE, SCALE = 32, 64, 2
+FRAMES, BATCH, STEPS, RATE = 48, 8, 120, 1e-2
+SHOWN = (3, 5)
+"""Seed and index of the frame that is shown; those of seed 0 are trained on."""
+PIXELS = ((30, 30), (31, 34), (34, 30))
+"""Row and column of the three output pixels."""
+WINDOW = 3
+"""Low-res pixels to each side of the one that holds the output pixel."""
+POSITIVE, NEGATIVE = "#000000", "#CC3311"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch of frames: the task's input, guide image, target, and the images themselves."""
+
+    mixture: Tensor
+    """Share of each class in a low-res pixel's surroundings, (B, classes, H, W)."""
+    colours: Tensor
+    """RGB in -1..1, (B, 3, 2H, 2W)."""
+    labels: Tensor
+    """(B, 2H, 2W)."""
+
+
+@dataclass
+class Reading:
+    """What one output pixel reads: places (x, y) in low-res pixels, and weights of them.
+
+    `ties` are the places that points come from, where they are points. `note` goes in the title.
+    """
+
+    places: np.ndarray
+    weights: np.ndarray
+    group: np.ndarray | None = None
+    ties: np.ndarray | None = None
+    note: str = ""
+
+
+@dataclass
+class Calls:
+    """Arguments of the primitives, as they are called."""
+
+    weight: Tensor | None = None
+    attention: tuple[Any, ...] = field(default_factory=tuple)
+
+
+class Task(nn.Module):
+    """Class mixtures -> features -> upsampler -> class scores; the guide comes from the image."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        basis = torch.linalg.qr(torch.randn(CHANNELS, len(CLASSES)))[0]
+        self.basis: Tensor
+        self.register_buffer("basis", basis)
+        self.guide = nn.Sequential(
+            nn.Conv2d(3, CHANNELS, 3, padding=1), nn.ReLU(), nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
+        )
+        self.up: Upsampler = create_upsampler(name, CHANNELS, SCALE)
+
+    def features(self, mixture: Tensor) -> Tensor:
+        """(B, C, H, W), on the scale of features behind a norm."""
+        return F.conv2d(mixture, 4 * self.basis[:, :, None, None])
+
+    def forward(self, scene: Scene) -> Tensor:
+        """Logits of the classes."""
+        guide = self.guide(scene.colours) if self.up.guided else None
+        out = self.up(self.features(scene.mixture), guide)
+        return F.conv2d(out, 2 * self.basis.T[:, :, None, None])
+
+
+def main() -> None:
+    """Draw the pictures named on the command line, or all."""
+    names = sys.argv[1:] or [page.name for page in PAGES]
+    titles = {page.name: page.title.split(",")[0] for page in PAGES}
+    train, shown = load(0, range(FRAMES)), load(SHOWN[0], [SHOWN[1]])
+    IMAGES.mkdir(exist_ok=True)
+    for name in names:
+        task = Task(name)
+        fit(task, train)
+        draw(IMAGES / f"{name}.png", titles[name], shown, read(task, shown))
+
+
+def load(seed: int, indices: Any) -> Scene:
+    """Render frames."""
+    frames = [render_frame(seed, index, SIDE) for index in indices]
+    labels = torch.from_numpy(np.stack([f.semantic for f in frames])).long()
+    colours = torch.from_numpy(np.stack([f.image for f in frames])).permute(0, 3, 1, 2)
+    one_hot = F.one_hot(labels, len(CLASSES)).permute(0, 3, 1, 2).float()
+    padded = F.pad(one_hot, (1, 1, 1, 1), mode="replicate")
+    mixture = F.avg_pool2d(padded, 4, SCALE)  # twice as wide as a low-res pixel: blurred
+    return Scene(mixture, colours.float() / 127.5 - 1, labels)
+
+
+def fit(task: Task, scene: Scene) -> None:
+    """Train where there is something to train."""
+    parameters = list(task.parameters())
+    if not list(task.up.parameters()) and not task.up.guided:
+        task.eval()
+        return
+    optimiser = torch.optim.Adam(parameters, RATE)
+    order = torch.Generator().manual_seed(0)
+    for step in range(STEPS):
+        chosen = torch.randint(FRAMES, (BATCH,), generator=order)
+        batch = Scene(scene.mixture[chosen], scene.colours[chosen], scene.labels[chosen])
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * (1 - step / STEPS)
+        optimiser.zero_grad()
+        F.cross_entropy(task(batch), batch.labels).backward()
+        optimiser.step()
+    task.eval()
+
+
+def read(task: Task, scene: Scene) -> list[Reading]:
+    """What the upsampler reads for each of `PIXELS`."""
+    calls = Calls()
+    reassemble, attention = functional.reassemble, functional.point_attention
+
+    def watch_reassemble(x: Tensor, weight: Tensor) -> Tensor:
+        calls.weight = weight
+        return reassemble(x, weight)
+
+    def watch_attention(*args: Any, **options: Any) -> Tensor:
+        calls.attention = (*args, options["groups"])
+        return attention(*args, **options)
+
+    with (
+        torch.no_grad(),
+        patch.object(functional, "reassemble", watch_reassemble),
+        patch.object(functional, "point_attention", watch_attention),
+    ):
+        scores = task(scene)
+    wrong = (scores.argmax(1) != scene.labels).float().mean()
+    print(f"{type(task.up).__name__}: {100 * wrong:.1f} % of the pixels wrong")
+    if calls.attention:
+        return [_points(calls.attention, pixel) for pixel in PIXELS]
+    if calls.weight is not None:
+        return [_kernel(task, scene, calls.weight, pixel) for pixel in PIXELS]
+    if hasattr(task.up, "positions"):
+        return [_samples(task, scene, pixel) for pixel in PIXELS]
+    return [_jacobian(task, scene, pixel) for pixel in PIXELS]
+
+
+def _kernel(task: Task, scene: Scene, weight: Tensor, pixel: tuple[int, int]) -> Reading:
+    row, column = pixel
+    taps = weight[0, 0, :, row, column].numpy()
+    r = (round(len(taps) ** 0.5) - 1) // 2
+    dy, dx = np.mgrid[-r : r + 1, -r : r + 1].reshape(2, -1)
+    places = np.stack([column // SCALE + dx, row // SCALE + dy], axis=1)
+    note = f"index {taps[0]:.2f}" if len(taps) == 1 else ""
+    if getattr(task.up, "gate_generator", None) is not None:
+        with torch.no_grad():
+            size = (scene.labels.shape[1], scene.labels.shape[2])
+            gate = task.up.get_submodule("gate_generator")(task.features(scene.mixture), size)
+        note = f"gate {gate[0, 0, row, column].item():.2f}"
+    return Reading(places, taps, note=note)
+
+
+def _samples(task: Task, scene: Scene, pixel: tuple[int, int]) -> Reading:
+    row, column = pixel
+    with torch.no_grad():
+        positions = task.up.positions(task.features(scene.mixture))  # type: ignore[operator]
+    places = positions[0, :, :, row, column].numpy()
+    regular = (np.array([column, row]) + 0.5) / SCALE - 0.5
+    return Reading(places, np.ones(len(places)), np.arange(len(places)), _repeat(regular, places))
+
+
+def _points(call: tuple[Any, ...], pixel: tuple[int, int]) -> Reading:
+    """Points and their attention: a call with a single point gives the key sampled there."""
+    row, column = pixel
+    _, query, key, offset, groups = call
+    B, planes, Y, X = offset.shape
+    split = offset.reshape(B, groups, planes // (2 * groups), 2, Y, X)
+    logits = []
+    for point in range(split.shape[2]):
+        one = split[:, :, point].reshape(B, 2 * groups, Y, X)
+        sampled = functional.point_attention(key, query, key, one, groups=groups)
+        logits.append((query * sampled)[0, :, row, column].reshape(groups, -1).sum(1))
+    weights = torch.stack(logits, dim=1).softmax(1).numpy()
+    start = np.array([column // SCALE, row // SCALE])
+    places = (split[0, ..., row, column].numpy() + start).reshape(-1, 2)
+    owner = np.repeat(np.arange(groups), split.shape[2])
+    return Reading(places, weights.reshape(-1), owner, _repeat(start, places))
+
+
+def _jacobian(task: Task, scene: Scene, pixel: tuple[int, int]) -> Reading:
+    """The share of each class that comes through unmixed, mean over the classes."""
+    row, column = pixel
+    B, K, H, W = scene.mixture.shape
+    mixture = scene.mixture.clone().requires_grad_()
+    out = F.conv2d(task.up(task.features(mixture)), task.basis.T[:, :, None, None] / 4)
+    shares = torch.zeros(H, W)
+    for k in range(K):
+        (gradient,) = torch.autograd.grad(out[0, k, row, column], mixture, retain_graph=True)
+        shares += gradient[0, k] / K
+    h, w = np.nonzero(shares.abs().numpy() > 1e-6)
+    return Reading(np.stack([w, h], axis=1), shares.numpy()[h, w])
+
+
+def _repeat(place: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(place, places.shape)
+
+
+def draw(path: Path, title: str, scene: Scene, readings: list[Reading]) -> None:
+    """One row: the image with the three pixels, then what each of them reads."""
+    figure = Figure(figsize=(9, 2.72), dpi=100)
+    FigureCanvasAgg(figure)
+    labels = scene.labels[0].numpy().astype(np.uint8)
+    edges = label_edges(labels)
+    picture = ((scene.colours[0].permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1)
+    palette = np.array([class_colour(k) for k in range(len(CLASSES))])
+    mixed = np.tensordot(scene.mixture[0].numpy(), palette, axes=(0, 0))
+    for place in range(4):
+        axes = figure.add_axes((0.006 + place * 0.2495, 0.012, 0.24, 0.8))
+        axes.set_axis_off()
+        if place == 0:
+            _draw_image(axes, picture, edges)
+            heading = f"{title}: the image"
+        else:
+            reading = readings[place - 1]
+            _draw_reading(axes, mixed, edges, PIXELS[place - 1], reading)
+            heading = f"pixel {place}" + (f": {reading.note}" if reading.note else "")
+        axes.set_title(heading, fontsize=11, pad=4)
+    figure.savefig(path)
+    Image.open(path).convert("RGB").quantize(96).save(path, optimize=True)
+
+
+def _draw_image(axes: Axes, picture: np.ndarray, edges: list[np.ndarray]) -> None:
+    axes.imshow(picture, interpolation="nearest")
+    axes.add_collection(LineCollection(edges, colors="k", linewidths=1))
+    for number, (row, column) in enumerate(PIXELS, 1):
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc="w", ec="k", lw=1.2))
+        axes.text(
+            column, row, str(number), ha="center", va="center", fontsize=8, fontweight="bold"
+        )
+    rows, columns = zip(*PIXELS, strict=True)
+    middle = (min(columns) + max(columns)) / 2, (min(rows) + max(rows)) / 2
+    axes.set_xlim(middle[0] - 9, middle[0] + 9)
+    axes.set_ylim(middle[1] + 9, middle[1] - 9)
+
+
+def _draw_reading(
+    axes: Axes,
+    mixed: np.ndarray,
+    edges: list[np.ndarray],
+    pixel: tuple[int, int],
+    reading: Reading,
+) -> None:
+    """In low-res pixels, whose centres lie at integers."""
+    H, W, _ = mixed.shape
+    axes.imshow(mixed, interpolation="nearest")
+    for line in range(max(H, W)):
+        axes.axvline(line - 0.5, color="w", lw=0.6)
+        axes.axhline(line - 0.5, color="w", lw=0.6)
+    low = [(np.asarray(edge) + 0.5) / SCALE - 0.5 for edge in edges]
+    axes.add_collection(LineCollection(low, colors="k", linewidths=1.2, linestyles=":"))
+    corner = np.array([pixel[1], pixel[0]]) / SCALE - 0.5
+    axes.add_patch(
+        Rectangle(tuple(corner), 1 / SCALE, 1 / SCALE, fc="#FFFFFFB0", ec="k", lw=1.4, zorder=3)
+    )
+    if reading.ties is None:
+        for (x, y), weight in zip(reading.places, reading.weights, strict=True):
+            side = min(1.0, abs(float(weight)) ** 0.5)
+            colour = POSITIVE if weight > 0 else NEGATIVE
+            axes.add_patch(
+                Rectangle((x - side / 2, y - side / 2), side, side, fc=colour, alpha=0.75, zorder=4)
+            )
+    else:
+        assert reading.group is not None
+        colours = [GROUPS[g % len(GROUPS)] for g in reading.group]
+        ties = np.stack([reading.ties, reading.places], axis=1)
+        axes.add_collection(
+            LineCollection(list(ties), colors=colours, linewidths=1.2, alpha=0.7, zorder=4)
+        )
+        area = 90 * reading.weights * (0.6 if np.ptp(reading.weights) == 0 else 2)
+        axes.scatter(
+            *reading.places.T, s=area, c=colours, edgecolors="k", linewidths=0.6, zorder=5
+        )
+        axes.scatter(*reading.ties[0], s=14, c="k", zorder=6)
+    centre = pixel[1] // SCALE, pixel[0] // SCALE
+    axes.set_xlim(centre[0] - WINDOW - 0.5, centre[0] + WINDOW + 0.5)
+    axes.set_ylim(centre[1] + WINDOW + 0.5, centre[1] - WINDOW - 0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Sums over a k x k window as shifted products: one trilinear form and its derivatives.
+
+With padded low-res features p (N, C, H + 2r, W + 2r), high-res features f (N, C, H, i, W, j) and
+weights a (N, k*k, H, i, W, j), where i and j count the output pixels of a low-res pixel,
+
+    T(p, f, a) = sum over all of p[c, h + dy, w + dx] * f[c, h, i, w, j] * a[(dy, dx), h, i, w, j].
+
+Reassembly is its derivative by f, the affinity its derivative by a, and the gradients of both are
+its other derivatives. The features are read where they lie, one place (i, j) after the other:
+neither unfolded (k*k times the memory) nor upsampled nor rearranged as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class ShiftedSum(torch.autograd.Function):
+    """Derivative of T by f: sum over the taps of shifted features times weights.
+
+    Left to autograd, every shift would send back a gradient padded to the size of the features,
+    and every product one of the size of the output.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, weights: Tensor) -> Tensor:
+        """(N, C, H + 2r, W + 2r) and (N, k*k, H, i, W, j) to (N, C, H, i, W, j)."""
+        ctx.save_for_backward(padded, weights)
+        return _by_high(padded, weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Derivatives by both inputs."""
+        padded, weights = ctx.saved_tensors
+        (high,) = gradients
+        by_padded, by_weights = ctx.needs_input_grad
+        return (
+            _by_padded(high, weights, padded.shape) if by_padded else None,
+            _by_weights(padded, high) if by_weights else None,
+        )
+
+
+class ShiftedProduct(torch.autograd.Function):
+    """Derivative of T by a: inner products over C of high-res with shifted low-res features."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, high: Tensor) -> Tensor:
+        """(N, C, H + 2r, W + 2r) and (N, C, H, i, W, j) to (N, k*k, H, i, W, j)."""
+        ctx.save_for_backward(padded, high)
+        return _by_weights(padded, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Derivatives by both inputs."""
+        padded, high = ctx.saved_tensors
+        (weights,) = gradients
+        by_padded, by_high = ctx.needs_input_grad
+        return (
+            _by_padded(high, weights, padded.shape) if by_padded else None,
+            _by_high(padded, weights) if by_high else None,
+        )
+
+
+def _by_high(padded: Tensor, weights: Tensor) -> Tensor:
+    N, C = padded.shape[:2]
+    H, W = weights.shape[2], weights.shape[4]
+    out = padded.new_empty(N, C, *weights.shape[2:])
+    total = padded.new_empty(N, C, H, W)  # one buffer: fresh pages cost more than the sums
+    for place, weight in _places(weights):
+        total.zero_()
+        for tap, near in enumerate(_shifts(padded, H, W)):
+            total.addcmul_(near, weight[:, tap].unsqueeze(1))
+        out[place] = total
+    return out
+
+
+def _by_padded(high: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
+    out = weights.new_zeros(shape)
+    for (_, part), (_, weight) in zip(_places(high), _places(weights)):
+        for tap, near in enumerate(_shifts(out, *part.shape[2:])):
+            near.addcmul_(part, weight[:, tap].unsqueeze(1))
+    return out
+
+
+def _by_weights(padded: Tensor, high: Tensor) -> Tensor:
+    N, C, H, _, W, _ = high.shape
+    out = padded.new_empty(N, (padded.shape[-1] - W + 1) ** 2, *high.shape[2:])
+    product = padded.new_empty(N, C, H, W)
+    for place, part in _places(high):
+        for tap, near in enumerate(_shifts(padded, H, W)):
+            torch.mul(part, near, out=product)
+            out[place][:, tap] = product.sum(1)
+    return out
+
+
+Place = tuple[slice, slice, slice, int, slice, int]
+
+
+def _places(field: Tensor) -> Iterator[tuple[Place, Tensor]]:
+    """Each place's index and its contiguous map (N, C, H, W): mixed layouts halve the speed."""
+    whole = slice(None)
+    for i in range(field.shape[3]):
+        for j in range(field.shape[5]):
+            place = (whole, whole, whole, i, whole, j)
+            yield place, field[place].contiguous()
+
+
+def _shifts(padded: Tensor, H: int, W: int) -> Iterator[Tensor]:
+    """Views (N, C, H, W) of the padded features, one a tap, rows of taps first."""
+    for dy in range(padded.shape[-2] - H + 1):
+        for dx in range(padded.shape[-1] - W + 1):
+            yield padded.narrow(-2, dy, H).narrow(-1, dx, W)

@@ -1,0 +1,44 @@
+"""Layers that work on the channels of each pixel, with the parameters of a channels-last layer."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUPS = 32
+"""Groups of `GroupNorm` in the published upsamplers, whatever the width."""
+
+
+class PixelLinear(nn.Linear):
+    """`Linear` over the channels of a map (B, C, H, W): a 1x1 convolution with 2-D weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, in_features, H, W) to (B, out_features, H, W)."""
+        return F.conv2d(input, self.weight[:, :, None, None], self.bias)
+
+
+class PixelNorm(nn.LayerNorm):
+    """`LayerNorm` over the channels of each pixel of a map (B, C, H, W)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Keeps the shape."""
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+
+
+class GroupNorm(nn.GroupNorm):
+    """`GroupNorm` that also takes a single value a group, where torch's layer raises."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Keeps the shape."""
+        return torch.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+
+def group_norm(name: str, channels: int, otherwise: str) -> GroupNorm:
+    """`GroupNorm` of 32 groups for the channels that the argument `name` gives."""
+    if channels % GROUPS != 0:
+        raise ValueError(
+            f"`{name}` (={channels}) must be a multiple of the {GROUPS} groups of norm='group';"
+            f" {otherwise} takes any"
+        )
+    return GroupNorm(GROUPS, channels)

@@ -1,0 +1,174 @@
+"""SAPA: similarity-aware point affiliation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dysample import functional
+from dysample.checks import check_choice, check_odd, check_positive_int
+from dysample.geometry import read_nearest
+from dysample.nn.base import Upsampler
+from dysample.nn.pointwise import PixelLinear, PixelNorm, group_norm
+
+NORMS = ("group", "layer")
+QUERIES = ("guide", "gate", "cat")
+
+
+class SAPA(Upsampler):
+    """Weighs the low-res neighbours of each output pixel by their similarity to the guide there.
+
+    A query is embedded from the guide, keys from the features; the softmax of their inner
+    products over a k x k window sums the features. An output pixel so belongs to the neighbours
+    that look like the guide at its place, which keeps edges where the guide has them. The paper's
+    variants are (query, norm): SAPA-B ("guide", "group"), in its first release ("guide", "layer"),
+    and SAPA-G ("gate", "layer").
+
+        kernel[t] = softmax over t of <q(norm_y(guide)), k(norm_x(x)) at neighbour t>
+
+    Args:
+        in_channels: C.
+        scale_factor: output size over input size, used by `macs` alone: the guide's size counts.
+        query: what the query is made from: "guide"; "gate", a mixture of guide and x by a gate
+            predicted from x; "cat", guide and x side by side.
+        norm: "group" normalises both features in 32 groups of channels, "layer" over the channels
+            of each pixel, None not at all.
+        up_kernel: k, odd.
+        embedding: channels of query and keys.
+        bias: whether the linear layers have biases.
+        embed_value: sum v(norm_x(x)), a linear map of the features, instead of x itself.
+        guide_channels, out_channels: see `Upsampler`; other out_channels imply embed_value.
+
+    State: `norm_y`, `norm_x` (weight and bias (C,)), `q`, `k`; with the gate `qy`, `qx`, `gate` in
+    the place of `q`; `v` where values are embedded. Weights are (out, in, 1, 1), with norm="layer"
+    (out, in) as in the first release. Initialised to N(0, 0.02^2), biases to 0, so that the first
+    kernels are nearly uniform. Published checkpoints load as they are; one of the other release
+    is refused, as its features were normalised in another way.
+
+    Known deviation: embedding is 32 for every variant, as the published costs require, where the
+    first release's default is 64. A map with a single value a group is normalised to 0, where the
+    published code raises.
+
+    Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
+    NeurIPS 2022 [lu2022sapa].
+    """
+
+    guided = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        *,
+        query: str = "guide",
+        norm: str | None = "group",
+        up_kernel: int = 5,
+        embedding: int = 32,
+        bias: bool = True,
+        embed_value: bool = False,
+        guide_channels: int | None = None,
+        out_channels: int | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
+        )
+        self.query = check_choice("query", query, QUERIES)
+        self.norm = norm if norm is None else check_choice("norm", norm, NORMS)
+        self.up_kernel = check_odd("up_kernel", up_kernel)
+        self.embedding = check_positive_int("embedding", embedding)
+        of_guide = self.guide_channels or in_channels
+        self.norm_y = self._norm("guide_channels", of_guide)
+        self.norm_x = self._norm("in_channels", in_channels)
+        if query == "gate":
+            self.qy = self._linear(of_guide, embedding, bias)
+            self.qx = self._linear(in_channels, embedding, bias)
+            self.gate = self._linear(in_channels, 1, bias)
+        else:
+            inputs = of_guide if query == "guide" else of_guide + in_channels
+            self.q = self._linear(inputs, embedding, bias)
+        self.k = self._linear(in_channels, embedding, bias)
+        self.v: nn.Module | None = None
+        if embed_value or self.out_channels != in_channels:
+            self.v = self._linear(in_channels, self.out_channels, bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights N(0, 0.02^2), biases 0, norms as they come."""
+        for module in self.children():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
+                module.reset_parameters()
+
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.forward`."""
+        assert guide is not None  # forward has checked it
+        normal = self.norm_x(x)
+        query = self._query(x, normal, self.norm_y(guide), size)
+        value = x if self.v is None else self.v(normal)
+        return functional.sapa(value, query, self.k(normal), kernel=self.up_kernel)
+
+    def _query(self, x: Tensor, normal: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """Queries (B, E, H', W') from x as it is and normalised, and the normalised guide.
+
+        What is linear in x is computed at low resolution and spread afterwards.
+        """
+        if self.query == "gate":
+            gate = read_nearest(self.gate(normal).sigmoid(), size)
+            mixed: Tensor = gate * self.qy(guide) + (1 - gate) * read_nearest(self.qx(x), size)
+            return mixed
+        if self.query == "guide":
+            query: Tensor = self.q(guide)
+            return query
+        weight = self.q.weight.reshape(self.embedding, guide.shape[1] + x.shape[1], 1, 1)
+        high = F.conv2d(guide, weight[:, : guide.shape[1]], self.q.bias)
+        return high + read_nearest(F.conv2d(x, weight[:, guide.shape[1] :]), size)
+
+    def macs(self, height: int, width: int) -> int:
+        """Linear layers, the gate's mixture, and k^2 products a query and an output element."""
+        low, high = height * width, self.out_pixels(height, width)
+        of_guide = self.guide_channels or self.in_channels
+        total = (high * of_guide + low * self.in_channels) * self.embedding
+        if self.query != "guide":
+            total += low * self.in_channels * self.embedding
+        if self.query == "gate":
+            total += low * self.in_channels + 2 * high * self.embedding
+        if self.v is not None:
+            total += low * self.in_channels * self.out_channels
+        return total + high * self.up_kernel**2 * (self.embedding + self.out_channels)
+
+    def extra_repr(self) -> str:
+        """Channels, scale and variant, as `print(model)` shows them."""
+        return super().extra_repr() + f", query={self.query!r}, norm={self.norm!r}"
+
+    def _norm(self, name: str, channels: int) -> nn.Module:
+        if self.norm == "group":
+            return group_norm(name, channels, "norm='layer'")
+        return PixelNorm(channels) if self.norm == "layer" else nn.Identity()
+
+    def _linear(self, inputs: int, outputs: int, bias: bool) -> nn.Conv2d | PixelLinear:
+        if self.norm == "layer":
+            return PixelLinear(inputs, outputs, bias=bias)
+        return nn.Conv2d(inputs, outputs, 1, bias=bias)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Tell the two releases apart by their weights: (out, in) first, (out, in, 1, 1) now."""
+        error_msgs: list[str] = args[-1]
+        for name, module in self.named_children():
+            key = f"{prefix}{name}.weight"
+            if key not in state_dict or not isinstance(module, (nn.Conv2d, nn.Linear)):
+                continue
+            axes = state_dict[key].dim()
+            if self.norm is None and axes == 2:  # nothing that the releases differ in
+                state_dict[key] = state_dict[key][:, :, None, None]
+            elif axes in (2, 4) and axes != module.weight.dim():
+                release, norm = ("first", "layer") if axes == 2 else ("current", "group")
+                error_msgs.append(
+                    f"`{key}` ({axes} axes) must have {module.weight.dim()} axes for"
+                    f" norm={self.norm!r}: it is of SAPA's {release} release, norm={norm!r}"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -1,0 +1,115 @@
+"""SAPA-D: similarity-aware point affiliation with predicted points."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dysample import functional
+from dysample.checks import check_choice, check_divides, check_positive_int
+from dysample.geometry import read_nearest
+from dysample.nn.base import Upsampler
+from dysample.nn.pointwise import group_norm
+
+
+class SAPADeform(Upsampler):
+    """SAPA whose neighbours are not a window but P points predicted from the features.
+
+    Offsets from the low-res pixel are predicted for each output pixel, point and group of
+    channels; keys and features are sampled there. The softmax over the points of the inner
+    products of the guide's query with the sampled keys sums the sampled features.
+
+        out = sum over p of softmax over p of <q(guide), k(x) at point p> * x at point p
+
+    Args:
+        in_channels: C.
+        scale_factor: offsets are predicted for the next whole number s of sub-pixels an axis, and
+            at sizes other than s times the input's each output pixel takes the nearest of them.
+        points: P.
+        groups: G groups of channels with points of their own; divides out_channels.
+        embedding: channels of query and keys in each group.
+        high_offset: predict offsets for every sub-pixel; otherwise for low-res pixels, and the
+            sub-pixels of each share them.
+        norm: "group" normalises guide and features in 32 groups of channels before the linear
+            layers; None does not.
+        bias: whether the linear layers have biases.
+        guide_channels, out_channels: see `Upsampler`.
+
+    State: `q`, `k` (G E, C, 1, 1), `offset` (2 G P s^2, C, 1, 1), all with `weight` and `bias`;
+    with a norm `norm_y` and `norm_x`. Initialised to N(0, 0.02^2), biases to 0.
+
+    Known deviation: none in the values. The published operator runs on CUDA alone.
+
+    Source: Liu et al., "On Point Affiliation in Feature Upsampling", 2023 [liu2023affiliation].
+    """
+
+    guided = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        *,
+        points: int = 9,
+        groups: int = 4,
+        embedding: int = 32,
+        high_offset: bool = True,
+        norm: str | None = None,
+        bias: bool = True,
+        guide_channels: int | None = None,
+        out_channels: int | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
+        )
+        self.points = check_positive_int("points", points)
+        self.groups = check_positive_int("groups", groups)
+        self.embedding = check_positive_int("embedding", embedding)
+        check_divides("groups", groups, "out_channels", self.out_channels)
+        self.high_offset = bool(high_offset)
+        self.norm = norm if norm is None else check_choice("norm", norm, ("group",))
+        of_guide = self.guide_channels or in_channels
+        self.norm_y = self._norm("guide_channels", of_guide)
+        self.norm_x = self._norm("in_channels", in_channels)
+        self.q = nn.Conv2d(of_guide, groups * embedding, 1, bias=bias)
+        self.k = nn.Conv2d(in_channels, groups * embedding, 1, bias=bias)
+        sub_pixels = self.scale**2 if high_offset else 1
+        self.offset = nn.Conv2d(in_channels, 2 * groups * points * sub_pixels, 1, bias=bias)
+        self.project = self.projection()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights N(0, 0.02^2), biases 0, norms as they come."""
+        for conv in (self.q, self.k, self.offset):
+            nn.init.normal_(conv.weight, std=0.02)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
+        for norm in (self.norm_y, self.norm_x):
+            if isinstance(norm, nn.GroupNorm):
+                norm.reset_parameters()
+
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.forward`."""
+        assert guide is not None  # forward has checked it
+        normal = self.norm_x(x)
+        query, key, offset = self.q(self.norm_y(guide)), self.k(normal), self.offset(normal)
+        if self.high_offset:
+            offset = F.pixel_shuffle(offset, self.scale)
+        offset = read_nearest(offset, size)
+        return functional.point_attention(self.project(x), query, key, offset, groups=self.groups)
+
+    def macs(self, height: int, width: int) -> int:
+        """Linear layers; 4 for each bilinear sample and 1 for each product of it."""
+        low, high = height * width, self.out_pixels(height, width)
+        of_guide = self.guide_channels or self.in_channels
+        linear = high * of_guide * self.q.out_channels
+        linear += low * self.in_channels * (self.k.out_channels + self.offset.out_channels)
+        sampled = high * self.points * (self.k.out_channels + self.out_channels)
+        return self.projection_macs(height, width) + linear + 5 * sampled
+
+    def extra_repr(self) -> str:
+        """Channels, scale and variant, as `print(model)` shows them."""
+        return super().extra_repr() + f", points={self.points}, groups={self.groups}"
+
+    def _norm(self, name: str, channels: int) -> nn.Module:
+        return nn.Identity() if self.norm is None else group_norm(name, channels, "norm=None")

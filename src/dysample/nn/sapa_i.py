@@ -1,0 +1,81 @@
+"""SAPA-I: similarity-aware point affiliation by plain inner products."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from dysample import functional
+from dysample.checks import check_choice, check_odd
+from dysample.nn.base import Upsampler
+
+
+class SAPAI(Upsampler):
+    """SAPA without parameters: the guide itself is the query, the features are the keys.
+
+    The inner product of the two over all channels, softmaxed over a k x k window, sums the low-res
+    neighbours. It asks that both features already live in one space, as behind the lateral
+    convolutions of a feature pyramid.
+
+        kernel[t] = softmax over t of <guide, x at neighbour t>
+
+    Args:
+        in_channels: C.
+        scale_factor: output size over input size, used by `macs` alone: the guide's size counts.
+        norm: "layer" normalises both over the channels of each pixel first, without parameters;
+            None takes them as they are.
+        up_kernel: k, odd.
+        guide_channels: must equal in_channels.
+        out_channels: see `Upsampler`.
+
+    Known deviation: no code of SAPA-I was published. Parameters and cost are those of the paper;
+    whether the features were normalised is unknown, hence the option.
+
+    Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
+    NeurIPS 2022 [lu2022sapa].
+    """
+
+    guided = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        *,
+        norm: str | None = None,
+        up_kernel: int = 5,
+        guide_channels: int | None = None,
+        out_channels: int | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
+        )
+        if self.guide_channels != in_channels:
+            raise ValueError(
+                f"`guide_channels` (={self.guide_channels}) must equal in_channels"
+                f" (={in_channels}): SAPA-I multiplies guide and features channel by channel"
+            )
+        self.norm = norm if norm is None else check_choice("norm", norm, ("layer",))
+        self.up_kernel = check_odd("up_kernel", up_kernel)
+        self.project = self.projection()
+
+    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.forward`."""
+        assert guide is not None  # forward has checked it
+        query, key = guide, x
+        if self.norm is not None:
+            query, key = _normalised(guide), _normalised(x)
+        return functional.sapa(self.project(x), query, key, kernel=self.up_kernel)
+
+    def macs(self, height: int, width: int) -> int:
+        """k^2 products an element of the guide and an output element."""
+        products = self.up_kernel**2 * (self.in_channels + self.out_channels)
+        return self.projection_macs(height, width) + products * self.out_pixels(height, width)
+
+    def extra_repr(self) -> str:
+        """Channels, scale and variant, as `print(model)` shows them."""
+        return super().extra_repr() + f", norm={self.norm!r}"
+
+
+def _normalised(x: Tensor) -> Tensor:
+    return F.layer_norm(x.movedim(1, -1), x.shape[1:2]).movedim(-1, 1)
