@@ -136,6 +136,29 @@ def report(results: Path, output: Path | None) -> None:
     write_report(results, output or results.parent, Console())
 
 
+@verbs.command()
+@_option("--rounds", "Counted rounds; every round runs each upsampler once.", click.IntRange(1), 15)
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also append the results to this file, a line of JSON each.",
+)
+def bench(rounds: int, file: Path | None) -> None:
+    """Time the upsamplers against torch's bilinear interpolation, on one core."""
+    import json
+
+    from dysample.bench.entries import ENTRIES, WORKLOADS
+    from dysample.bench.table import print_results
+    from dysample.bench.timer import measure
+
+    results = [row for workload in WORKLOADS for row in measure(workload, ENTRIES, rounds)]
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in results)
+    print_results(results, Console())
+
+
 def _cores() -> int:
     """Cores that this process may use, which in a container are fewer than the machine's."""
     if hasattr(os, "sched_getaffinity"):
