@@ -25,6 +25,9 @@ test: venv
 test-all: venv
 	$(BIN)/python -m pytest
 
+bench: venv
+	$(BIN)/dysample bench
+
 check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

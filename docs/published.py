@@ -1,6 +1,6 @@
 """Scores that the literature prints for the upsamplers, each with its source.
 
-Costs, and what the keys of most sources mean, are in `dysample.costs_published`.
+Costs, and what the keys of most sources mean, are in `dysample.costs.published`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dysample.costs_published import SOURCES as SOURCES_OF_COSTS
+from dysample.costs.published import SOURCES as SOURCES_OF_COSTS
 
 SOURCES: Mapping[str, str] = {
     **SOURCES_OF_COSTS,

@@ -176,7 +176,7 @@ def cost(
     # The profiler that sees the memory would write its log among the errors.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from dysample.costs import measure_cost, measure_costs
-    from dysample.costs_tables import print_costs, print_published
+    from dysample.costs.tables import print_costs, print_published
     from dysample.registry import get_entry, list_upsamplers
 
     console = Console()
@@ -206,6 +206,29 @@ def cost(
 def _given(context: click.Context, parameter: str) -> bool:
     source = context.get_parameter_source(parameter)
     return source is click.core.ParameterSource.COMMANDLINE
+
+
+@verbs.command()
+@_option("--rounds", "Counted rounds; every round runs each upsampler once.", click.IntRange(1), 15)
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also append the results to this file, a line of JSON each.",
+)
+def bench(rounds: int, file: Path | None) -> None:
+    """Time the upsamplers against torch's bilinear interpolation, on one core."""
+    import json
+
+    from dysample.bench.entries import ENTRIES, WORKLOADS
+    from dysample.bench.table import print_results
+    from dysample.bench.timer import measure
+
+    results = [row for workload in WORKLOADS for row in measure(workload, ENTRIES, rounds)]
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in results)
+    print_results(results, Console())
 
 
 def _cores() -> int:

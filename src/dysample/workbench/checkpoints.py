@@ -1,12 +1,12 @@
 """Checkpoints that are whole or absent, whatever happens while they are written."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from dysample.workbench.files import whole_file
 
 
 class WholeFileIO(TorchCheckpointIO):
@@ -22,13 +22,5 @@ class WholeFileIO(TorchCheckpointIO):
         """Replace the file at `path`."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole_file(target) as file:
+            torch.save(checkpoint, file)

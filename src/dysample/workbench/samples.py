@@ -21,16 +21,18 @@ _UNIT = 256
 
 
 def choose_frames(images: SegmentationSet, count: int = SAMPLES) -> list[int]:
-    """The frames with the most boundary pixels in their labels: those with thin things.
+    """The frame with the most boundary pixels in its label, of each of `count` parts of the set.
 
-    They depend on the labels alone, so that every run on a data set shows the same.
+    Such frames hold thin things. The parts are consecutive, as neighbours may be frames of one
+    video. The choice depends on the labels alone, so that every run on a data set shows the same.
     """
     lengths = []
     for _, labels in EvaluationBatches(images):
         band = boundary_band(labels, len(images.classes), labels != IGNORE)
         lengths.append(band.sum((1, 2, 3)))
-    order = torch.cat(lengths).argsort(descending=True, stable=True)
-    return sorted(order[:count].tolist())
+    parts = torch.arange(len(images)).tensor_split(min(count, len(images)))
+    every = torch.cat(lengths)
+    return [int(part[every[part].argmax()]) for part in parts]
 
 
 @torch.no_grad()

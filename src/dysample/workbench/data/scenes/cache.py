@@ -7,7 +7,6 @@ the bytes of depth, image, semantic and instance, little-endian, in C order.
 import json
 import logging
 import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 from filelock import FileLock
+
+from dysample.workbench.files import whole_file
 
 from . import checks
 from .arrays import Bytes, Floats
@@ -147,18 +148,10 @@ def _write(path: Path, scenes: Scenes) -> None:
         checksum = zlib.crc32(part.data, checksum)
     count, size = scenes.depth.shape[:2]
     header = {"count": count, "size": size, "bytes": _length(count, size), "crc32": checksum}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(header).encode() + b"\n")
-            for part in _parts(scenes):
-                file.write(part.data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with whole_file(path) as file:
+        file.write(json.dumps(header).encode() + b"\n")
+        for part in _parts(scenes):
+            file.write(part.data)
 
 
 def _read(path: Path, count: int, size: int) -> Scenes:

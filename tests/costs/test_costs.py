@@ -20,7 +20,7 @@ from dysample.costs import (
     peak_memory,
     trace_macs,
 )
-from dysample.costs_published import (
+from dysample.costs.published import (
     FLOPS,
     NOTES,
     PARAMETERS,

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dysample.costs import Cost
-from dysample.costs_published import NOTES, OF_CARAFE, SOURCES, Comparison, compare_published
+from dysample.costs.count import Cost
+from dysample.costs.published import NOTES, OF_CARAFE, SOURCES, Comparison, compare_published
 
 WIDE = 100
 """Console width from which columns stand further apart."""

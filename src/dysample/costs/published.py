@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dysample.costs import count_parameters
+from dysample.costs.count import count_parameters
 from dysample.registry import create_upsampler, list_upsamplers
 
 CHANNELS = 256
