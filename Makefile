@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: venv demo test test-all check format bench clean
+.PHONY: venv demo test test-all check format bench docs pictures clean
 
 venv: $(STAMP)
 
@@ -37,6 +37,12 @@ check: venv
 format: venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: venv
+	$(BIN)/python docs/generate.py
+
+pictures: venv
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) build dist runs

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import published
 import torch
-from texts import GUIDE, PAGES, Page
+from texts import CAPTION, GUIDE, PAGES, READS, Page
 
 from dysample import create_upsampler, functional, list_upsamplers
 from dysample.costs import count_parameters
@@ -56,6 +56,7 @@ def upsampler_page(page: Page) -> str:
         " [which upsampler?](../which.md)",
         _wrap(page.idea),
         f"![What {page.title} reads for three output pixels](../images/{page.name}.png)",
+        _wrap(CAPTION.format(reads=READS[page.reads])),
         "## Formula",
         *_formula(page, doc),
         "## Cost",
@@ -136,14 +137,15 @@ def _cost_table(names: list[str]) -> str:
 def _cost(name: str) -> tuple[str, str]:
     with torch.device("meta"):  # nothing is computed: numbers of parameters and sizes are enough
         up = create_upsampler(name, CHANNELS, SCALE)
-    return f"{count_parameters(up):,}", f"{up.macs(SIDE, SIDE) / 1e9:.3f}"
+    gmacs = up.macs(SIDE, SIDE) / 1e9
+    return f"{count_parameters(up):,}", f"{gmacs:.3f}" if gmacs else "0"
 
 
 def _steps(names: list[str]) -> list[str]:
     rows = [
-        (f"`{name}`", get_entry(name).summary, published.STEP_GAINS.get(name, ""))
+        (f"`{name}`", summary.removeprefix("design step: "), published.STEP_GAINS.get(name, ""))
         for name in names
-        if get_entry(name).summary.startswith("design step")
+        if (summary := get_entry(name).summary).startswith("design step")
     ]
     table = _table(("name", "what", "gain in mIoU over the step before"), rows)
     source = published.SOURCES[published.STEP_SOURCE]
@@ -167,7 +169,7 @@ def _example(page: Page, entry: Entry) -> str:
             "assert up(x).shape == (2, 64, 26, 34)",
             "assert up(x, size=(25, 33)).shape == (2, 64, 25, 33)  # any size",
         ]
-    return "\n".join(lines) + "\n" + page.example.replace("'", '"')
+    return "\n".join(lines) + "\n" + page.example
 
 
 def _arguments(doc: Docstring) -> str:
@@ -201,10 +203,7 @@ def _provenance(page: Page) -> Iterator[str]:
     yield "\n".join(_deviations(origins)) or "None known."
     yield "## Published code and its licence"
     for code, licence in dict.fromkeys((o.code, o.licence) for o in origins.values()):
-        yield _wrap(
-            f"{code[0].upper()}{code[1:]}. Licence: {licence}. Ours is Apache-2.0, written from"
-            " the definitions without that code."
-        )
+        yield f"- Code: {code}.\n- Its licence: {licence}.\n- This package: Apache-2.0."
     papers = {o.paper.key: o.paper for o in origins.values() if o.paper is not None}
     if papers:
         yield "## Paper"
@@ -255,11 +254,11 @@ def which_page() -> str:
                 GUIDE.format(**links, compare=compare).strip(),
                 "## All of them",
                 _wrap(
-                    f"Parameters and multiply-adds are ours, at {CHANNELS} channels, {SIDE} x {SIDE}"
-                    f" pixels and scale {SCALE}, for one step. The scores are the literature's: mIoU"
-                    " and boundary IoU (bIoU) of SegFormer-B1 on ADE20K with six steps exchanged, box"
-                    " AP of Faster R-CNN R50 on COCO. `dysample cost --published` prints the published"
-                    " costs beside ours."
+                    f"Parameters and multiply-adds are ours, for one step at {CHANNELS} channels,"
+                    f" {SIDE} x {SIDE} pixels and scale {SCALE}. The scores are the literature's:"
+                    " mIoU and boundary IoU (bIoU) of SegFormer-B1 on ADE20K with six steps"
+                    " exchanged, box AP of Faster R-CNN R50 on COCO. `dysample cost --published`"
+                    " prints the published costs beside ours."
                 ),
                 _table(head, rows),
                 "\n".join(f"{n}. {note}" for n, note in enumerate(published.NOTES.values(), 1)),

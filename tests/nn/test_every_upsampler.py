@@ -286,6 +286,10 @@ PER_OUTPUT = dict.fromkeys(list_upsamplers("dysample*"), 4) | {
     "a2u": 9 + 1 / 4,  # and an inner product of C channels a 2x2 block
     "fade": 25 + 2,  # and the gate
     "fade_lite": 25 + 2,
+    "sapa_i": 25 + 25,  # products of query and key, and with the features
+    "sapa_b": 25 + 25,  # as many channels are embedded as upsampled
+    "sapa_g": 25 + 25 + 2,  # and the query's gate
+    "sapa_d": 9 * (4 + 1) * (4 + 1),  # 4 a sample, 1 a product; 4 groups of C keys, C features
 }
 # The 1x1 convolutions of A2U's pooled maps: a mean and two of 6x6 pixels.
 NOT_IN_THE_FORMULA = {"a2u": 36 * C + 2 * 36 * C}

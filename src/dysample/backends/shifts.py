@@ -68,32 +68,35 @@ class ShiftedProduct(torch.autograd.Function):
 def _by_high(padded: Tensor, weights: Tensor) -> Tensor:
     N, C = padded.shape[:2]
     H, W = weights.shape[2], weights.shape[4]
+    shifts = _shifts(padded, H, W)
     out = padded.new_empty(N, C, *weights.shape[2:])
     total = padded.new_empty(N, C, H, W)  # one buffer: fresh pages cost more than the sums
     for place, weight in _places(weights):
         total.zero_()
-        for tap, near in enumerate(_shifts(padded, H, W)):
-            total.addcmul_(near, weight[:, tap].unsqueeze(1))
+        for near, tap in zip(shifts, weight.unsqueeze(2).unbind(1)):
+            total.addcmul_(near, tap)
         out[place] = total
     return out
 
 
 def _by_padded(high: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
     out = weights.new_zeros(shape)
+    shifts = _shifts(out, high.shape[2], high.shape[4])
     for (_, part), (_, weight) in zip(_places(high), _places(weights)):
-        for tap, near in enumerate(_shifts(out, *part.shape[2:])):
-            near.addcmul_(part, weight[:, tap].unsqueeze(1))
+        for near, tap in zip(shifts, weight.unsqueeze(2).unbind(1)):
+            near.addcmul_(part, tap)
     return out
 
 
 def _by_weights(padded: Tensor, high: Tensor) -> Tensor:
     N, C, H, _, W, _ = high.shape
-    out = padded.new_empty(N, (padded.shape[-1] - W + 1) ** 2, *high.shape[2:])
+    shifts = _shifts(padded, H, W)
+    out = padded.new_empty(N, len(shifts), *high.shape[2:])
     product = padded.new_empty(N, C, H, W)
     for place, part in _places(high):
-        for tap, near in enumerate(_shifts(padded, H, W)):
-            torch.mul(part, near, out=product)
-            out[place][:, tap] = product.sum(1)
+        out[place] = torch.stack(
+            [torch.mul(part, near, out=product).sum(1) for near in shifts], dim=1
+        )
     return out
 
 
@@ -109,8 +112,7 @@ def _places(field: Tensor) -> Iterator[tuple[Place, Tensor]]:
             yield place, field[place].contiguous()
 
 
-def _shifts(padded: Tensor, H: int, W: int) -> Iterator[Tensor]:
+def _shifts(padded: Tensor, H: int, W: int) -> list[Tensor]:
     """Views (N, C, H, W) of the padded features, one a tap, rows of taps first."""
-    for dy in range(padded.shape[-2] - H + 1):
-        for dx in range(padded.shape[-1] - W + 1):
-            yield padded.narrow(-2, dy, H).narrow(-1, dx, W)
+    rows = [padded.narrow(2, dy, H) for dy in range(padded.shape[2] - H + 1)]
+    return [row.narrow(3, dx, W) for row in rows for dx in range(padded.shape[3] - W + 1)]

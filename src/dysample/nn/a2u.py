@@ -136,24 +136,23 @@ class _KernelGenerator(nn.Module):
         if B == 0:  # a convolution needs a group
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
-        # Every channel passes the same two filters of its image: channels take the batch's place,
-        # and images are groups.
-        swapped = F.conv2d(
-            guide.transpose(0, 1),
-            filters.reshape(2 * B, 1, _WINDOW, _WINDOW),
+        # Every channel of an image passes the same two filters: each is a group of its own.
+        reduced = F.conv2d(
+            guide.reshape(1, B * C, Y, X),
+            filters.unsqueeze(1).expand(-1, C, -1, -1, -1).reshape(-1, 1, _WINDOW, _WINDOW),
             stride=2,
             padding=2,
-            groups=B,
+            groups=B * C,
         )
-        split = swapped.reshape(C, B, 2, Y // 2, X // 2)
-        u: Tensor = self.bnu(split[:, :, 0].transpose(0, 1))
-        v: Tensor = self.bnv(split[:, :, 1].transpose(0, 1))
+        of_u, of_v = reduced.reshape(B, C, 2, Y // 2, X // 2).unbind(2)
+        u: Tensor = self.bnu(of_u)
+        v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
         return torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True) / math.sqrt(self.channels)
 
 
 class _GroupNorm(nn.GroupNorm):
-    """Group norm that takes one value a group too, as the published form does on larger batches."""
+    """Group norm that also takes a single value a group: 32 channels, one image of 2x2 pixels."""
 
     def forward(self, input: Tensor) -> Tensor:
         # torch.nn.functional.group_norm refuses it; the operator itself gives the bias.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from dysample import functional
@@ -81,12 +80,15 @@ class _SemiShift(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
-        out = functional.reassemble(self.project(x), self.kernels(x, guide))
+        weight = self.kernels(x, guide)
         if self.gate_generator is None:
-            return out
-        dtype = compute_dtype(x)
+            return functional.reassemble(self.project(x), weight)
+        # The kernels take the gate's other half, so that the guide's can be added in place: no
+        # second map of the output's size.
         gate: Tensor = self.gate_generator(x, size)
-        return like_input(torch.lerp(out.to(dtype), guide.to(dtype), gate), x)
+        out = functional.reassemble(self.project(x), weight * (1 - gate).unsqueeze(2))
+        dtype = compute_dtype(x)
+        return like_input(out.to(dtype).addcmul_(gate, guide.to(dtype)), x)
 
     def macs(self, height: int, width: int) -> int:
         """The convolutions at both resolutions, k^2 taps an output element, 2 for the gate."""

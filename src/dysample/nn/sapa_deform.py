@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_choice, check_divides, check_positive_int
-from dysample.geometry import read_nearest
+from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import group_norm
 
@@ -94,7 +93,7 @@ class SAPADeform(Upsampler):
         normal = self.norm_x(x)
         query, key, offset = self.q(self.norm_y(guide)), self.k(normal), self.offset(normal)
         if self.high_offset:
-            offset = F.pixel_shuffle(offset, self.scale)
+            offset = pixel_shuffle(offset, self.scale)
         offset = read_nearest(offset, size)
         return functional.point_attention(self.project(x), query, key, offset, groups=self.groups)
 
