@@ -111,7 +111,7 @@ class _ShiftedSum(torch.autograd.Function):
             for tap, near in enumerate(_shifts(padded, split)):
                 for place, part in enumerate(parts):
                     torch.mul(part, near, out=product)
-                    torch.sum(product, 1, out=to_split[:, tap, place])
+                    to_split[:, tap, place] = product.sum(1)
         return to_padded, to_split
 
 
