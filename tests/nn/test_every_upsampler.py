@@ -9,7 +9,7 @@ import torch
 
 import dysample
 from dysample import create_upsampler, list_upsamplers
-from tolerances import ATOL, assert_close
+from tolerances import ATOL
 
 C = 16
 each_name = pytest.mark.parametrize("name", list_upsamplers())
@@ -167,12 +167,16 @@ def test_compiles_to_one_graph(name: str) -> None:
 @pytest.mark.usefixtures("fresh_dynamo")
 @pytest.mark.parametrize("name", ["carafe", "dysample", "dysample_s_plus"])
 def test_compiles_with_inductor(name: str) -> None:
-    up = lively(name).float()
-    compiled = torch.compile(up, fullgraph=True)
-    x = features().float().requires_grad_()
-    out = compiled(x)
-    assert_close(out, up(x).double(), torch.float32)
-    out.sum().backward()
+    exact = lively(name)
+    up = copy.deepcopy(exact).float()
+    x = features().float()
+    expected = exact(x.double())
+    compiled = torch.compile(up, fullgraph=True)(x)
+    # Sums in another order: as exact as eager mode is, give or take.
+    eager_error = float((up(x).double() - expected).detach().abs().max())
+    assert compiled.dtype == torch.float32
+    assert float((compiled.double() - expected).detach().abs().max()) < 3 * eager_error + 1e-6
+    compiled.sum().backward()
 
 
 @each_name
