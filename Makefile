@@ -23,7 +23,7 @@ test: venv
 	$(BIN)/python -m pytest -m "not slow"
 
 test-all: venv
-	$(BIN)/python -m pytest
+	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
 
 bench: venv
 	$(BIN)/dysample bench
