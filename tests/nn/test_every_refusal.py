@@ -1,0 +1,78 @@
+"""One tester for the family: what every registered upsampler refuses, and how it says so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dysample import create_upsampler
+from upsamplers import GUIDED, C, each_guided, each_name, each_name_but
+
+X = torch.zeros(2, C, 4, 4)
+
+
+@each_name
+@pytest.mark.parametrize(
+    ("error", "match", "args", "size"),
+    [
+        (ValueError, r"`x` channels \(=3\) must equal the module's \(=32\)", (X[:, :3],), None),
+        (ValueError, r"`x` must have 4 axes", (X[0],), None),
+        (TypeError, "`x` must be floating, not torch.uint8", (X.byte(),), None),
+        (TypeError, "`x` must be a tensor, not NoneType", (None,), None),
+        (ValueError, r"`x` height \(=0\) must be at least 1", (X[:, :, :0],), None),
+        (ValueError, r"`guide` batch \(=1\) must equal that of `x` \(=2\)", (X, X[:1]), None),
+        (ValueError, "`guide` must have 4 axes", (X, X[0]), None),
+        (
+            ValueError,
+            r"`guide` size \(=\(4, 4\)\) must equal `size` \(=\(8, 9\)\)",
+            (X, X),
+            (8, 9),
+        ),
+        (ValueError, r"`size\[0\]` \(=0\) must be at least 1", (X,), (0, 4)),
+        (ValueError, r"`size` \(=\(1, 2, 3\)\) must have 2 entries", (X,), (1, 2, 3)),
+        (TypeError, r"`size\[0\]` \(=2.5\) must be an integer", (X,), (2.5, 4)),
+        (TypeError, r"`size` \(='8'\) must be an integer or \(height, width\)", (X,), "8"),
+    ],
+)
+def test_refuses(name: str, error: type[Exception], match: str, args, size) -> None:
+    with pytest.raises(error, match=match):
+        create_upsampler(name, C)(*args, size=size)
+
+
+@each_name
+@pytest.mark.parametrize(
+    ("error", "match", "in_channels", "scale_factor"),
+    [
+        (ValueError, r"`in_channels` \(=0\) must be at least 1", 0, 2),
+        (TypeError, r"`in_channels` \(=16.0\) must be an integer", 16.0, 2),
+        (ValueError, r"`scale_factor` \(=0\) must be finite and above 0", C, 0),
+        (ValueError, r"`scale_factor` \(=inf\) must be finite and above 0", C, float("inf")),
+        (TypeError, r"`scale_factor` \(='2'\) must be a number", C, "2"),
+    ],
+)
+def test_constructor_refuses(
+    name: str, error: type[Exception], match: str, in_channels, scale_factor
+) -> None:
+    with pytest.raises(error, match=match):
+        create_upsampler(name, in_channels, scale_factor)
+
+
+@each_name_but(dict.fromkeys(GUIDED, "the guide gives the size, whatever the scale"))
+def test_refuses_a_scale_that_leaves_nothing(name: str) -> None:
+    with pytest.raises(ValueError, match="must leave at least one pixel of `x`"):
+        create_upsampler(name, C, 0.2)(X)
+
+
+@each_guided
+def test_refuses_a_guide_it_cannot_read(name: str) -> None:
+    up = create_upsampler(name, C)
+    with pytest.raises(
+        ValueError, match=r"`guide` must be given: \w+ reads a finer feature map \(B, 32, H', W'\)"
+    ):
+        up(X)
+    with pytest.raises(
+        ValueError, match=r"`guide` channels \(=3\) must equal the module's \(=32\)"
+    ):
+        up(X, X[:, :3])
+    with pytest.raises(ValueError, match=r"`guide_channels` \(=0\) must be at least 1"):
+        create_upsampler(name, C, guide_channels=0)
