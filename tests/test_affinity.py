@@ -112,7 +112,6 @@ def test_memory_formats(
     strided = [tensor.repeat_interleave(2, dim=-1)[..., ::2] for tensor in tensors]
     torch.testing.assert_close(primitive(*last, groups=2), expected, rtol=0, atol=1e-14)
     assert torch.equal(primitive(*strided, groups=2), expected)
-    assert not last[0].is_contiguous()
     if primitive is not affinity:
         assert primitive(*last, groups=2).is_contiguous(memory_format=torch.channels_last)
 
@@ -298,53 +297,3 @@ def test_attention_keeps_no_samples() -> None:
     grids, logits = offset.untyped_storage().nbytes(), 8 * 16 * 16 * 4
     saved = saved_bytes(lambda: functional.point_attention(x, query, key, offset))
     assert saved <= fields + 2 * grids + logits  # the grids before and after they are clamped
-
-
-# A user's mistakes.
-
-Q, K = torch.zeros(2, 4, 6, 6), torch.zeros(2, 4, 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("error", "match", "query", "key", "options"),
-    [
-        (TypeError, "`query` must be a tensor, not int", 3, K, {}),
-        (ValueError, r"`key` must have 4 axes \(B, C, H, W\), not 3", Q, K[0], {}),
-        (TypeError, "`key` must be floating, not torch.int64", Q, K.long(), {}),
-        (ValueError, r"`query` batch \(=1\) must equal that of `key` \(=2\)", Q[:1], K, {}),
-        (ValueError, r"`query` channels \(=3\) must equal those of `key` \(=4\)", Q[:, :3], K, {}),
-        (ValueError, "`query` device .* must equal that of `key`", Q.to("meta"), K, {}),
-        (ValueError, r"`groups` \(=3\) must divide channels \(=4\)", Q, K, {"groups": 3}),
-        (ValueError, r"`groups` \(=0\) must be at least 1", Q, K, {"groups": 0}),
-        (ValueError, r"`kernel` \(=4\) must be odd", Q, K, {"kernel": 4}),
-        (TypeError, r"`kernel` \(=3.0\) must be an integer", Q, K, {"kernel": 3.0}),
-    ],
-)
-def test_affinity_refuses(error: type[Exception], match: str, query, key, options) -> None:
-    with pytest.raises(error, match=match):
-        functional.affinity(query, key, **{"kernel": 3, **options})
-
-
-O = torch.zeros(2, 8, 6, 6)  # noqa: E741
-
-
-@pytest.mark.parametrize(
-    ("match", "x", "key", "offset", "groups"),
-    [
-        (r"`key` size \(=\(3, 3\)\) must equal that of `x` \(=\(3, 2\)\)", K[..., :2], K, O, 1),
-        (r"`key` batch \(=2\) must equal that of `x` \(=1\)", K[:1], K, O, 1),
-        (r"`groups` \(=4\) must divide channels \(=3\)", K[:, :3], K, O, 4),
-        (r"`offset` size \(=\(5, 6\)\) must equal that of `query`", K, K, O[:, :, :5], 1),
-        (r"`offset` batch \(=1\) must equal that of `x` \(=2\)", K, K, O[:1], 1),
-        (r"`offset` channels \(=7\) must be 2 \* groups \* points", K, K, O[:, :7], 1),
-        (r"`offset` channels \(=0\) must be 2 \* groups \* points", K, K, O[:, :0], 1),
-    ],
-)
-def test_point_attention_refuses(match: str, x, key, offset, groups: int) -> None:
-    with pytest.raises(ValueError, match=match):
-        functional.point_attention(x, Q, key, offset, groups=groups)
-
-
-def test_sapa_refuses_keys_of_another_size() -> None:
-    with pytest.raises(ValueError, match=r"`key` size \(=\(3, 2\)\) must equal that of `x`"):
-        functional.sapa(K, Q, K[..., :2], kernel=3)

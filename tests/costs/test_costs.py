@@ -38,8 +38,11 @@ PUBLISHED = list(compare_published())
 @pytest.mark.parametrize("name", list_upsamplers())
 def test_counting_sees_what_the_formula_says(name: str) -> None:
     cost = measure_cost(name, 64, 12, 20)
+    # FADE's formula multiplies the reassembled features by 1 - gate, 64 products an output pixel;
+    # the module multiplies their 25 weights by it instead.
+    saved = (64 - 25) * 24 * 40 if name in ("fade", "fade_lite") else 0
     # Products that no formula holds: kernels from two vectors (A2U), a scope times its offsets.
-    assert cost.macs <= cost.counted_macs <= 1.03 * cost.macs
+    assert cost.macs - saved <= cost.counted_macs <= 1.03 * cost.macs
     assert cost.output_bytes == 4 * 64 * 24 * 40
     assert cost.peak_bytes >= cost.output_bytes
     assert cost.guided == get_entry(name).guided
