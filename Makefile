@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+KERNELS := build/kernels
+CXX ?= c++
 
-.PHONY: venv demo test test-all check format bench docs pictures clean
+.PHONY: venv kernels demo test test-all check format bench docs pictures clean
 
 venv: $(STAMP)
 
@@ -16,16 +18,25 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
 	touch $(STAMP)
 
-demo: venv
+# Into the checkout, beside the Python code that calls them. Without a compiler everything works in
+# plain torch; a failure to compile is an error.
+kernels: venv
+	@if command -v $(CXX) >/dev/null; then \
+	  $(BIN)/cmake -S . -B $(KERNELS) -DCMAKE_CXX_COMPILER=$(CXX) -DCMAKE_INSTALL_PREFIX=src --log-level=WARNING && \
+	  $(BIN)/cmake --build $(KERNELS) --parallel && \
+	  $(BIN)/cmake --install $(KERNELS) >/dev/null; \
+	else echo "no C++ compiler ($(CXX)): the CPU kernels are left out"; fi
+
+demo: kernels
 	$(BIN)/dysample compare --output runs/demo
 
-test: venv
+test: kernels
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: venv
+test-all: kernels
 	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
 
-bench: venv
+bench: kernels
 	$(BIN)/dysample bench
 
 check: venv
@@ -45,4 +56,4 @@ pictures: venv
 	$(BIN)/python docs/pictures.py
 
 clean:
-	rm -rf $(VENV) build dist runs
+	rm -rf $(VENV) build dist runs src/dysample/backends/cpu/*.so

@@ -10,6 +10,7 @@ torch.Size([1, 64, 25, 33])
 """
 
 from dysample import functional, nn
+from dysample.explain import Explanation, explain
 from dysample.nn import (
     A2U,
     CARAFE,
@@ -26,6 +27,7 @@ from dysample.nn import (
     SAPADeform,
     Upsampler,
 )
+from dysample.ops import backend
 from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
 
 __version__ = "0.1.0"
@@ -39,6 +41,7 @@ __all__ = [
     "Bilinear",
     "Deconv",
     "DySample",
+    "Explanation",
     "FADELite",
     "IndexNet",
     "Nearest",
@@ -46,7 +49,9 @@ __all__ = [
     "SAPADeform",
     "Upsampler",
     "__version__",
+    "backend",
     "create_upsampler",
+    "explain",
     "functional",
     "list_upsamplers",
     "nn",

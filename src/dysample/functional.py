@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dysample import ops
 from dysample.backends import eager
 from dysample.checks import (
     check_choice,
@@ -59,7 +60,7 @@ def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tenso
     if planes < 2 or planes % 2 != 0:
         raise ValueError(f"`offset` channels (={planes}) must be 2 * groups")
     check_divides("groups", planes // 2, "channels", x.shape[1])
-    return eager.point_sample(x, offset, start)
+    return ops.point_sample(x, offset, 1, (offset.shape[2], offset.shape[3]), start)
 
 
 def reassemble(x: Tensor, weight: Tensor) -> Tensor:
@@ -190,8 +191,12 @@ def dysample(
 
     Source: Liu et al., "Learning to Upsample by Learning to Sample", ICCV 2023 [liu2023dysample].
     """
-    field = _subpixel_field("offset", offset, scale, x, 2)
-    return point_sample(x, _read(field, size), start=start)
+    _check_field("offset", offset, scale, x, 2)
+    check_choice("start", start, STARTS)
+    check_divides("groups", offset.shape[1] // (2 * scale**2), "channels", x.shape[1])
+    if size is None:
+        size = (scale * x.shape[2], scale * x.shape[3])
+    return ops.point_sample(x, offset, scale, check_size(size), start)
 
 
 def carafe(
@@ -223,7 +228,8 @@ def carafe(
     """
     taps = check_odd("kernel", kernel) ** 2
     check_positive_int("groups", groups)
-    field = _read(_subpixel_field("logits", logits, scale, x, groups * taps), size)
+    _check_field("logits", logits, scale, x, groups * taps)
+    field = _read(pixel_shuffle(logits, scale), size)
     if field.shape[1] != groups * taps:
         raise ValueError(
             f"`logits` channels (={logits.shape[1]}) must be groups * kernel^2 * scale^2"
@@ -265,10 +271,12 @@ def _check_query(query: Tensor, key: Tensor, groups: int) -> None:
     check_divides("groups", check_positive_int("groups", groups), "channels", query.shape[1])
 
 
-def _subpixel_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -> Tensor:
-    """Spread the s^2 sub-pixels of a low-res field (B, n s^2, H, W) out to (B, n, sH, sW)."""
+def _check_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -> None:
+    """Raise unless the field holds s^2 sub-pixels of some planes for each pixel of x."""
     check_feature("x", x)
     check_feature(name, field)
+    check_same_batch(name, field, x)
+    check_same_device(name, field, x)
     check_positive_int("scale", scale)
     check_same_size(name, field, x)
     if field.shape[1] % (planes * scale**2) != 0:
@@ -276,7 +284,6 @@ def _subpixel_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int
             f"`{name}` channels (={field.shape[1]}) must be a multiple of"
             f" {planes} * scale^2 (={planes * scale**2})"
         )
-    return pixel_shuffle(field, scale)
 
 
 def _read(field: Tensor, size: int | tuple[int, int] | None) -> Tensor:

@@ -14,10 +14,21 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
-def like_input(out: Tensor, x: Tensor) -> Tensor:
-    """Give the result the dtype of `x`, and channels_last strides if `x` has them."""
-    out = out.to(x.dtype)
+def format_of(x: Tensor) -> torch.memory_format:
+    """Memory format that results take from `x`: channels_last if it has no other."""
     plain = x.is_contiguous()
     if not plain and x.is_contiguous(memory_format=torch.channels_last):
-        return out.contiguous(memory_format=torch.channels_last)
-    return out.contiguous()
+        return torch.channels_last
+    return torch.contiguous_format
+
+
+def like_input(out: Tensor, x: Tensor) -> Tensor:
+    """Give the result the dtype of `x`, and channels_last strides if `x` has them."""
+    return out.to(x.dtype).contiguous(memory_format=format_of(x))
+
+
+def empty_like_input(
+    x: Tensor, shape: tuple[int, int, int, int], dtype: torch.dtype | None = None
+) -> Tensor:
+    """An unwritten result with the memory format of `x`, and its dtype if none is given."""
+    return torch.empty(shape, dtype=dtype or x.dtype, device=x.device, memory_format=format_of(x))

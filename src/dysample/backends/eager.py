@@ -8,20 +8,22 @@ from torch import Tensor
 
 from dysample.backends.points import SampledProduct, SampledSum
 from dysample.backends.shifts import ShiftedProduct, ShiftedSum
-from dysample.geometry import nearest_index, regular_position
+from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype, like_input
 
 
-def point_sample(x: Tensor, offset: Tensor, start: str = "bilinear") -> Tensor:
-    """See `dysample.functional.point_sample`."""
+def point_sample(
+    x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str = "bilinear"
+) -> Tensor:
+    """See `dysample.ops.point_sample`."""
     B, C, H, W = x.shape
-    Y, X = offset.shape[-2:]
+    offset = read_nearest(pixel_shuffle(field, scale), size)
     G = offset.shape[1] // 2
     positions = sampling_positions(offset, (H, W), start, compute_dtype(x))
-    grid = _grid(positions, (H, W)).reshape(B * G, Y, X, 2)
+    grid = _grid(positions, (H, W)).reshape(B * G, *size, 2)
     flat = x.reshape(B * G, C // G, H, W).to(grid.dtype)
     out = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return like_input(out.reshape(B, C, Y, X), x)
+    return like_input(out.reshape(B, C, *size), x)
 
 
 def sampling_positions(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dysample import functional
+from dysample import functional, ops
 from dysample.backends.eager import sampling_positions
 from dysample.checks import check_choice, check_divides, check_number, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest, regular_position
@@ -114,10 +114,31 @@ class DySample(Upsampler):
         """Offsets (B, 2 G s^2, H, W) in low-res pixels, as `dysample.functional.dysample` takes
         them.
         """
-        if not self.dyscope:
-            return self._linear(self.offset, x) * self.scope_factor
-        scope = self._linear(self.scope, x).sigmoid() * (2 * self.scope_factor)
-        return self._linear(self.offset, x) * scope
+        B, C, H, W = x.shape
+        square = self.scale**2
+        if self.style == "pl":
+            # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need not be
+            # shuffled to their places: one below the other they give the same numbers.
+            x = x.reshape(B, C // square, square * H, W)
+        field = self._field(x)
+        return field.reshape(B, 2 * self.groups * square, H, W) if self.style == "pl" else field
+
+    def _field(self, x: Tensor) -> Tensor:
+        scope = self.scope if self.dyscope else None
+        if _is_plain(self.offset) and (scope is None or _is_plain(scope)):
+            return ops.offset_field(
+                x,
+                self.offset.weight,
+                self.offset.bias,
+                None if scope is None else scope.weight,
+                None if scope is None else scope.bias,
+                self.scope_factor,
+            )
+        linear: Tensor = self.offset(x)
+        if scope is None:
+            return linear * self.scope_factor
+        opening: Tensor = scope(x)
+        return linear * (opening.sigmoid() * (2 * self.scope_factor))
 
     def positions(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
@@ -178,21 +199,11 @@ class DySample(Upsampler):
             error_msgs,
         )
 
-    def _linear(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        """A 1x1 convolution as (B, 2 G s^2, H, W), for either style."""
-        if self.style == "lp":
-            return _conv(conv, x)
-        # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need not be shuffled
-        # to their places: lying one below the other they give the same numbers.
-        B, C, H, W = x.shape
-        square = self.scale**2
-        flat = x.reshape(B, C // square, square * H, W)
-        return _conv(conv, flat).reshape(B, 2 * self.groups * square, H, W)
 
-
-def _conv(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    out: Tensor = conv(x)
-    return out
+def _is_plain(conv: nn.Module) -> bool:
+    """Whether only its weights matter: not replaced (quantised, adapted), and nobody listens."""
+    hooks = (conv._forward_hooks, conv._forward_pre_hooks, conv._backward_hooks)
+    return type(conv) is nn.Conv2d and not any(hooks)
 
 
 def _same_start(module: DySample, published: Tensor) -> bool:

@@ -1,0 +1,1 @@
+"""The primitives as fused C++ kernels, called through ctypes: tensors on the CPU, no autograd."""

@@ -1,0 +1,87 @@
+"""The compiled kernels: which library is loaded, and why none is.
+
+One library an instruction set lies beside this file, built from `csrc/` when the package was
+installed. They know neither torch nor Python, so that one build serves every version of both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+ISAS = ("baseline", "avx2", "avx512")
+"""Instruction sets, each containing the one before it; "baseline" is SSE2 or NEON."""
+
+VARIABLE = "DYSAMPLE_ISA"
+"""Environment variable that names the instruction set to use instead of the best one."""
+
+DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
+"""Numbers of the dtypes in the kernels' interface."""
+
+_BUILD = "build them with a C++20 compiler: `pip install --force-reinstall --no-deps dysample`, or"
+_BUILD += " `make kernels` in a checkout"
+_FAILURES = {1: "memory ran out", 2: "unknown dtype"}
+
+_POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
+_SIGNATURES = {
+    "dysample_point_sample": [
+        *(_POINTER, _INT) * 2, _POINTER, _POINTER, _POINTER, _INT, _INT, _INT,
+    ],
+    "dysample_point_sample_backward": [
+        _POINTER, _POINTER, _INT, _POINTER, _INT, _POINTER, _POINTER, _POINTER, _POINTER,
+        _INT, _INT, _INT,
+    ],
+    "dysample_offset_field": [
+        _POINTER, _INT, *(_POINTER,) * 4, _DOUBLE, *(_POINTER,) * 4, _INT, _INT,
+    ],
+}  # fmt: skip
+
+
+def _load() -> tuple[ctypes.CDLL | None, str, str | None]:
+    """The library for this processor, its instruction set, and why there is none."""
+    folder = Path(__file__).parent
+    if sys.byteorder != "little":
+        return None, "", "the CPU kernels are for little-endian processors"
+    paths = {isa: folder / f"libdysample_{isa}.so" for isa in ISAS}
+    if not paths["baseline"].exists():
+        return None, "", f"the CPU kernels are not compiled: {_BUILD}"
+    try:
+        best = int(ctypes.CDLL(str(paths["baseline"])).dysample_best_isa())
+        choice = os.environ.get(VARIABLE) or next(
+            isa for isa in reversed(ISAS[: best + 1]) if paths[isa].exists()
+        )
+        if choice not in ISAS or not paths[choice].exists():
+            built = ", ".join(isa for isa in ISAS if paths[isa].exists())
+            raise ValueError(f"`{VARIABLE}` (={choice!r}) must be one of {built}")
+        if ISAS.index(choice) > best:
+            raise ValueError(f"`{VARIABLE}` (={choice!r}) is beyond this processor: {ISAS[best]}")
+        library = ctypes.CDLL(str(paths[choice]))
+        for name, arguments in _SIGNATURES.items():
+            getattr(library, name).argtypes = arguments
+    except (OSError, AttributeError) as error:
+        return None, "", f"the CPU kernels do not load ({error}): {_BUILD}"
+    return library, choice, None
+
+
+_LIBRARY, isa, missing = _load()
+
+
+def call(name: str, *arguments: object) -> None:
+    """Run a kernel on as many threads as torch uses; tensors are given by their addresses.
+
+    The arguments keep the tensors alive; ctypes lets other Python threads run meanwhile.
+    """
+    plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
+    status = getattr(_LIBRARY, name)(*plain, torch.get_num_threads())
+    if status != 0:
+        raise RuntimeError(f"{name}: {_FAILURES.get(status, status)}")
+
+
+def integers(*values: int) -> ctypes.Array[ctypes.c_int64]:
+    """Sizes or strides as the kernels read them."""
+    return (ctypes.c_int64 * len(values))(*values)

@@ -1,0 +1,54 @@
+"""Which backend runs a module, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from dysample.backends.cpu import library
+from dysample.ops import Choice, recorded
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What ran each call of a primitive, in order; printed as a table."""
+
+    choices: tuple[Choice, ...]
+
+    def __str__(self) -> str:
+        """A line a call; equal lines that follow each other are counted."""
+        lines: list[list[Any]] = []
+        for choice in self.choices:
+            text = f"{choice.primitive:<15} {choice.backend}"
+            if choice.why_not is None:
+                text += f" ({library.isa})"
+            else:
+                text += f": not the CPU kernels, since {choice.why_not}"
+            if lines and lines[-1][0] == text:
+                lines[-1][1] += 1
+            else:
+                lines.append([text, 1])
+        if not lines:
+            return "no primitive of dysample was called"
+        return "\n".join(text if n == 1 else f"{text} ({n} calls)" for text, n in lines)
+
+
+def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
+    """Run a module once without gradients and tell which backend ran its primitives.
+
+    >>> import torch, dysample
+    >>> with dysample.backend("eager"):
+    ...     print(dysample.explain(dysample.CARAFE(8), torch.zeros(1, 8, 4, 4)))
+    reassemble      eager: not the CPU kernels, since the backend is set to 'eager'
+
+    Args:
+        module: an upsampler, or any model that holds some.
+        inputs: what it is called with.
+        options: keywords that it is called with.
+    """
+    with recorded() as choices, torch.no_grad():
+        module(*inputs, **options)
+    return Explanation(tuple(choices))

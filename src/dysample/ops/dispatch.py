@@ -1,0 +1,109 @@
+"""Which backend runs a call: one predicate chooses, explains and refuses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dysample.backends.cpu import library
+from dysample.checks import check_choice
+
+BACKENDS = ("auto", "cpu", "eager")
+"""`cpu`: the fused kernels; `eager`: plain torch; `auto`: the first of them that can run a call."""
+
+VARIABLE = "DYSAMPLE_BACKEND"
+"""Environment variable that holds the backend of a process."""
+
+_LARGEST = 2**23  # pixels an axis whose positions float32 still tells apart
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What ran one call of a primitive.
+
+    Attributes:
+        primitive: its name.
+        backend: "cpu" or "eager".
+        why_not: why the CPU kernels did not run it, None where they did.
+    """
+
+    primitive: str
+    backend: str
+    why_not: str | None
+
+
+_forced = check_choice(VARIABLE, os.environ.get(VARIABLE) or "auto", BACKENDS)
+_records: list[Choice] | None = None
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Run every call within on one backend, in the whole process.
+
+    >>> import torch, dysample
+    >>> up = dysample.DySample(8)
+    >>> with dysample.backend("eager"):
+    ...     out = up(torch.zeros(1, 8, 4, 4))
+
+    Args:
+        name: "eager" (plain torch), "cpu" (the fused kernels; calls that they cannot run raise
+            the reason) or "auto" (the kernels where they can run, the default). The environment
+            variable DYSAMPLE_BACKEND sets the same for a process.
+    """
+    global _forced
+    before = _forced
+    _forced = check_choice("name", name, BACKENDS)
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def why_not(*tensors: Tensor | None) -> str | None:
+    """Why the CPU kernels cannot run a call on these tensors; None if they can."""
+    if library.missing is not None:
+        return library.missing
+    if torch.onnx.is_in_onnx_export():
+        return "ONNX knows torch's own operators alone"
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        if tensor.device.type != "cpu":
+            return f"a tensor lies on {tensor.device}"
+        if tensor.dtype not in library.DTYPES:
+            return f"the CPU kernels take no {tensor.dtype}"
+        if tensor.layout != torch.strided:
+            return f"the CPU kernels take no {tensor.layout} tensors"
+        if max(tensor.shape[-2:]) > _LARGEST:
+            return f"an axis is longer than {_LARGEST} pixels"
+    return None
+
+
+def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
+    """Whether the CPU kernels run this call of a primitive.
+
+    Raises:
+        RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
+    """
+    reason = "the backend is set to 'eager'" if _forced == "eager" else why_not(*tensors)
+    if reason is not None and _forced == "cpu":
+        raise RuntimeError(f"{primitive}: backend 'cpu' cannot run this call: {reason}")
+    if _records is not None:
+        _records.append(Choice(primitive, "cpu" if reason is None else "eager", reason))
+    return reason is None
+
+
+@contextmanager
+def recorded() -> Iterator[list[Choice]]:
+    """Collect the choices of the calls within."""
+    global _records
+    before, _records = _records, []
+    try:
+        yield _records
+    finally:
+        _records = before

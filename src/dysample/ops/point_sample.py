@@ -1,0 +1,123 @@
+"""`point_sample` as a torch operator: schema, shapes, gradient, batching, cost."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
+
+from dysample.backends import eager
+from dysample.backends.cpu import point_sample as cpu
+from dysample.layout import empty_like_input, format_of
+from dysample.ops.dispatch import runs_on_cpu
+
+
+def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str) -> Tensor:
+    """Bilinear samples (B, C, H', W') at regular positions moved by a field of offsets.
+
+    Args:
+        x: (B, C, H, W).
+        field: (B, 2 G s^2, h, w); channel ((d * G + g) * s + i) * s + j moves group g along axis d
+            at sub-pixel (row i, column j) of its pixels. Output pixels read the nearest of its
+            (s h, s w) sub-pixels.
+        scale: s.
+        size: (H', W').
+        start: "bilinear" or "nearest", see `dysample.functional.point_sample`.
+    """
+    if runs_on_cpu("point_sample", x, field):
+        out: Tensor = _forward(x, field, scale, *size, start == "nearest")
+        return out
+    return eager.point_sample(x, field, scale, size, start)
+
+
+@torch.library.custom_op("dysample::point_sample", mutates_args=(), device_types="cpu")
+def _forward(
+    x: Tensor, field: Tensor, scale: int, height: int, width: int, from_centre: bool
+) -> Tensor:
+    return cpu.point_sample(x, field, scale, (height, width), from_centre)
+
+
+@_forward.register_fake
+def _(x: Tensor, field: Tensor, scale: int, height: int, width: int, from_centre: bool) -> Tensor:
+    return empty_like_input(x, (x.shape[0], x.shape[1], height, width))
+
+
+@torch.library.custom_op("dysample::point_sample_backward", mutates_args=(), device_types="cpu")
+def _backward(
+    high: Tensor,
+    x: Tensor,
+    field: Tensor,
+    scale: int,
+    from_centre: bool,
+    to_x: bool,
+    to_field: bool,
+) -> tuple[Tensor, Tensor]:
+    of_x, of_field = cpu.point_sample_backward(high, x, field, scale, from_centre, (to_x, to_field))
+    return _or_nothing(of_x, x), _or_nothing(of_field, field)
+
+
+@_backward.register_fake
+def _(
+    high: Tensor,
+    x: Tensor,
+    field: Tensor,
+    scale: int,
+    from_centre: bool,
+    to_x: bool,
+    to_field: bool,
+) -> tuple[Tensor, Tensor]:
+    of_x = torch.empty_like(x, memory_format=format_of(x)) if to_x else None
+    of_field = torch.empty_like(field) if to_field else None
+    return _or_nothing(of_x, x), _or_nothing(of_field, field)
+
+
+def _or_nothing(gradient: Tensor | None, of: Tensor) -> Tensor:
+    """Operators return tensors alone: an empty one stands for a gradient nobody wants."""
+    return of.new_empty(0) if gradient is None else gradient
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, field, ctx.scale, _, _, ctx.from_centre = inputs
+    ctx.save_for_backward(x, field)
+
+
+def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
+    x, field = ctx.saved_tensors
+    to_x, to_field = ctx.needs_input_grad[:2]
+    of_x, of_field = _backward(high, x, field, ctx.scale, ctx.from_centre, to_x, to_field)
+    return of_x if to_x else None, of_field if to_field else None, None, None, None, None
+
+
+_forward.register_autograd(_gradients, setup_context=_save)
+
+
+@_forward.register_vmap
+def _(
+    info: Any, in_dims: tuple[int | None, ...], x: Tensor, field: Tensor, *rest: Any
+) -> tuple[Tensor, int]:
+    """Images of all the mapped batches are images of one batch."""
+    folded = [
+        (
+            value.movedim(axis, 0)
+            if axis is not None
+            else value.expand(info.batch_size, *value.shape)
+        )
+        for value, axis in zip((x, field), in_dims)
+    ]
+    out = _forward(*(value.flatten(0, 1) for value in folded), *rest)
+    return out.unflatten(0, folded[0].shape[:2]), 0
+
+
+@register_flop_formula(torch.ops.dysample.point_sample)
+def _(*shapes: Any, out_shape: tuple[int, ...], **options: Any) -> int:
+    """Four multiply-adds an output element."""
+    return 8 * prod(out_shape)
+
+
+@register_flop_formula(torch.ops.dysample.point_sample_backward)
+def _(high: tuple[int, ...], *shapes: Any, **options: Any) -> int:
+    """Four multiply-adds an element of the result for each of the two gradients."""
+    return 8 * prod(high) * int(shapes[-2] + shapes[-1])
