@@ -11,12 +11,12 @@ constexpr bool kManyRegisters = kVectorBytes == 64;
 constexpr int kTogether = kManyRegisters ? kPlaces : 2;  // places whose sums stay in registers
 constexpr int64_t kDepth = 32;  // channels summed in registers: partial sums keep rounding small
 
-// Adds to the totals of D neighbouring taps and P places, for one vector of home pixels, the
-// products of `depth` channels.
+// Products of `depth` channels for D neighbouring taps and P places of one vector of home pixels:
+// added to the totals, or their first terms.
 template <class A, int D, int P>
 [[gnu::noinline]] void multiply(const A* high, int64_t high_apart, int64_t high_stride, const A* low,
                                 int64_t low_apart, int64_t depth, A* totals, int64_t tap_stride,
-                                int64_t place_stride) {
+                                int64_t place_stride, bool first) {
   Vec<A> sums[D][P] = {};
   for (int64_t c = 0; c < depth; ++c, high += high_apart, low += low_apart) {
     Vec<A> value[P];
@@ -34,7 +34,7 @@ template <class A, int D, int P>
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
       A* to = totals + d * tap_stride + p * place_stride;
-      store(to, load<Vec<A>>(to) + sums[d][p]);
+      store(to, first ? sums[d][p] : load<Vec<A>>(to) + sums[d][p]);
     }
 }
 
@@ -79,7 +79,9 @@ struct Products {
           read_low(part, filled, 0, count, ring + filled % k * low_stride, k * low_stride);
       for_each_places(kernel, h, [&](const Places& places) {
         const int P = places.count();
-        std::fill(totals, totals + kernel.taps() * P * high_stride, A(0));
+        const int64_t row_size = k * P * high_stride;
+        std::fill(totals, totals + top * row_size, A(0));
+        std::fill(totals + bottom * row_size, totals + k * row_size, A(0));
         for (int64_t c = 0; c < count; c += kDepth) {
           const int64_t some = std::min(kDepth, count - c);
           if (!all)
@@ -90,7 +92,7 @@ struct Products {
           for (int64_t w = 0; w < columns; w += L)
             for (int64_t t = top; t < bottom; ++t)
               multiply_row(values + w, high_stride, near + (h + t - r) % k * low_stride + w,
-                           k * low_stride, some, P, totals + t * k * P * high_stride + w);
+                           k * low_stride, some, P, totals + t * row_size + w, c == 0);
         }
         if (logits.start != nullptr) {
           weights.stage(part.b, part.g, places);
@@ -103,7 +105,7 @@ struct Products {
 
  private:
   void multiply_row(const A* values, int64_t high_stride, const A* near, int64_t low_apart,
-                    int64_t depth, int P, A* totals) const {
+                    int64_t depth, int P, A* totals, bool first) const {
     for (int64_t column = 0; column < kernel.k;) {
       const auto taps = [&](auto D) {
         for (int p = 0; p < P; p += kTogether)
@@ -112,7 +114,7 @@ struct Products {
               multiply<A, D, some>(values + p * high_stride, P * high_stride, high_stride,
                                    near + column, low_apart, depth,
                                    totals + (column * P + p) * high_stride, P * high_stride,
-                                   high_stride);
+                                   high_stride, first);
           });
         column += D;
       };
@@ -153,10 +155,15 @@ struct Products {
     const int64_t channel = part.g * kernel.channels() + c;
     if (!channels_last) {
       for (int64_t of = 0; of < count; ++of)
-        for (int i = 0; i < places.rows; ++i)
-          split_places(high + ((part.b * n.C + channel + of) * n.Y + places.Y + i) * n.X, strip,
-                       places.j, places.columns,
+        for (int i = 0; i < places.rows; ++i) {
+          const S* row = high + ((part.b * n.C + channel + of) * n.Y + places.Y + i) * n.X;
+          if (c + of + kDepth < kernel.channels())
+            fetch(row + kDepth * n.Y * n.X + strip.column(0, 0), strip.column(strip.count(), 0) - strip.column(0, 0));
+          else if (places.Y + i + places.rows < n.Y)
+            fetch(row + places.rows * n.X + strip.column(0, 0), strip.column(strip.count(), 0) - strip.column(0, 0));
+          split_places(row, strip, places.j, places.columns,
                        to + (of * places.count() + i * places.columns) * stride, stride);
+        }
       return;
     }
     for (int p = 0; p < places.count(); ++p) {

@@ -203,6 +203,14 @@ inline bool with_turns(const Strip& strip, int columns, F&& f) {
   }
 }
 
+// Starts to fetch a row that is read soon. Rows of different channels lie too far apart for the
+// processor to foresee them.
+template <class S>
+inline void fetch(const S* row, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLine / static_cast<int64_t>(sizeof(S)))
+    __builtin_prefetch(row + i, 0, 2);
+}
+
 // A row of output pixels by place: to[p * stride + s] is place j + p of home column s of the strip,
 // and 0 where that column does not own one.
 template <class S>

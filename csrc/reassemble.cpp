@@ -77,9 +77,11 @@ struct Forward {
     int64_t filled = std::max<int64_t>(0, part.h0 - r);
     for (int64_t h = part.h0; h < part.h1; ++h) {
       for (; filled < std::min(n.H, h + r + 1); ++filled)
-        for (int64_t c = 0; c < count; ++c)
-          read_as(features + (c * n.H + filled) * n.W + left, right - left,
-                  ring + (c * k + filled % k) * stride + left - part.w0 + r);
+        for (int64_t c = 0; c < count; ++c) {
+          const S* row = features + (c * n.H + filled) * n.W + left;
+          if (filled + 1 < n.H) fetch(row + n.W, right - left);
+          read_as(row, right - left, ring + (c * k + filled % k) * stride + left - part.w0 + r);
+        }
       const int64_t top = std::max<int64_t>(0, r - h), bottom = std::min(k, n.H - h + r);
       for_each_places(kernel, h, [&](const Places& places) {
         weights.stage(part.b, part.g, places);

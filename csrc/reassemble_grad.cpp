@@ -105,6 +105,7 @@ struct Backward {
     std::fill(values, values + kSums * kPlaces * value_stride, A(0));
     const int64_t channel = part.b * n.C + part.g * kernel.channels() + part.c0;
     const S* from = high + channel * n.Y * n.X;
+    const int64_t first_column = strip.column(strip.begin(), 0), last_column = strip.column(strip.end(), 0);
     const auto flush = [&](int64_t row) {
       for (int64_t c = 0; c < count; ++c)
         add_and_clear(ring + c * apart + row % k * stride, columns,
@@ -118,10 +119,13 @@ struct Backward {
         const int P = places.count();
         for (int64_t c = 0; c < count; c += kSums) {
           for (int v = 0; v < std::min<int64_t>(kSums, count - c); ++v)
-            for (int i = 0; i < places.rows; ++i)
-              split_places(from + ((c + v) * n.Y + places.Y + i) * n.X, strip, places.j,
-                           places.columns,
+            for (int i = 0; i < places.rows; ++i) {
+              const S* row = from + ((c + v) * n.Y + places.Y + i) * n.X;
+              if (c + v + kSums < count)
+                fetch(row + kSums * n.Y * n.X + first_column, last_column - first_column);
+              split_places(row, strip, places.j, places.columns,
                            values + (v * P + i * places.columns) * value_stride, value_stride);
+            }
           for (int64_t w = 0; w < columns; w += L) {
             for (int64_t t = 0; t < k; ++t) {
               const int64_t row = h + t - r;  // rows of other parts go to one that nobody reads

@@ -24,7 +24,6 @@ from dysample.checks import (
     check_same_size,
     check_size,
 )
-from dysample.geometry import pixel_shuffle, read_nearest
 
 STARTS = ("bilinear", "nearest")
 
@@ -63,7 +62,7 @@ def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tenso
     return ops.point_sample(x, offset, 1, (offset.shape[2], offset.shape[3]), start)
 
 
-def reassemble(x: Tensor, weight: Tensor) -> Tensor:
+def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     """Weighted sum of the k x k low-res neighbours of each output pixel.
 
     out[c, Y, X] = sum over dy, dx of weight[g, (dy + r) * k + dx + r, Y, X] * x[c, h + dy, w + dx]
@@ -72,6 +71,8 @@ def reassemble(x: Tensor, weight: Tensor) -> Tensor:
     Args:
         x: features (B, C, H, W).
         weight: (B, G, k*k, H', W'), any H' and W', k odd; G must divide C.
+        softmax: `weight` holds logits, whose softmax over the taps are the weights; it runs in
+            float32 (float64 for float64 input).
 
     Returns:
         (B, C, H', W') with the dtype and memory format of `x`; sums run in float32 (float64 for
@@ -96,7 +97,7 @@ def reassemble(x: Tensor, weight: Tensor) -> Tensor:
     kernel = round(taps**0.5)
     if kernel * kernel != taps or kernel % 2 == 0:
         raise ValueError(f"`weight` axis 2 (={taps}) must be the square of an odd kernel size")
-    return eager.reassemble(x, weight)
+    return ops.reassemble(x, weight.flatten(1, 2), kernel, 1, (size[0], size[1]), bool(softmax))
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Tensor:
@@ -114,13 +115,13 @@ def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Ten
 
     Returns:
         Logits (B, G, k*k, H', W') in float32 (float64 for a float64 query), since a softmax needs
-        the small differences of large logits; `softmax(2)` makes them weights of `reassemble`.
+        the small differences of large logits; `reassemble(x, logits, softmax=True)` takes them.
 
     Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
     NeurIPS 2022 [lu2022sapa].
     """
     _check_query(query, key, groups)
-    return eager.affinity(query, key, check_odd("kernel", kernel), groups)
+    return ops.affinity(query, key, check_odd("kernel", kernel), groups)
 
 
 def point_attention(
@@ -194,9 +195,7 @@ def dysample(
     _check_field("offset", offset, scale, x, 2)
     check_choice("start", start, STARTS)
     check_divides("groups", offset.shape[1] // (2 * scale**2), "channels", x.shape[1])
-    if size is None:
-        size = (scale * x.shape[2], scale * x.shape[3])
-    return ops.point_sample(x, offset, scale, check_size(size), start)
+    return ops.point_sample(x, offset, scale, _size(x, scale, size), start)
 
 
 def carafe(
@@ -229,15 +228,13 @@ def carafe(
     taps = check_odd("kernel", kernel) ** 2
     check_positive_int("groups", groups)
     _check_field("logits", logits, scale, x, groups * taps)
-    field = _read(pixel_shuffle(logits, scale), size)
-    if field.shape[1] != groups * taps:
+    if logits.shape[1] != groups * taps * scale**2:
         raise ValueError(
             f"`logits` channels (={logits.shape[1]}) must be groups * kernel^2 * scale^2"
             f" (={groups * taps * scale**2})"
         )
-    B, _, Y, X = field.shape
-    weight = field.reshape(B, groups, taps, Y, X).softmax(dim=2)
-    return reassemble(x, weight)
+    check_divides("groups", groups, "channels", x.shape[1])
+    return ops.reassemble(x, logits, kernel, scale, _size(x, scale, size), True)
 
 
 def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
@@ -256,9 +253,8 @@ def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
     NeurIPS 2022 [lu2022sapa].
     """
     check_feature("x", x)
-    weight = affinity(query, key, kernel).softmax(dim=2)
     check_same_size("key", key, x)
-    return reassemble(x, weight)
+    return reassemble(x, affinity(query, key, kernel), softmax=True)
 
 
 def _check_query(query: Tensor, key: Tensor, groups: int) -> None:
@@ -286,5 +282,5 @@ def _check_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -
         )
 
 
-def _read(field: Tensor, size: int | tuple[int, int] | None) -> Tensor:
-    return field if size is None else read_nearest(field, check_size(size))
+def _size(x: Tensor, scale: int, size: int | tuple[int, int] | None) -> tuple[int, int]:
+    return (scale * x.shape[2], scale * x.shape[3]) if size is None else check_size(size)

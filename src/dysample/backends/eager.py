@@ -48,8 +48,19 @@ def _grid(positions: Tensor, in_size: tuple[int, int]) -> Tensor:
     return torch.stack(((2 * p_x + 1) / W - 1, (2 * p_y + 1) / H - 1), dim=-1)
 
 
-def reassemble(x: Tensor, weight: Tensor) -> Tensor:
-    """See `dysample.functional.reassemble`."""
+def reassemble(
+    x: Tensor,
+    field: Tensor,
+    kernel: int,
+    scale: int,
+    size: tuple[int, int],
+    softmax: bool = False,
+) -> Tensor:
+    """See `dysample.ops.reassemble`."""
+    spread = read_nearest(pixel_shuffle(field, scale), size)
+    weight = spread.reshape(x.shape[0], spread.shape[1] // kernel**2, kernel**2, *size)
+    if softmax:
+        weight = weight.to(compute_dtype(x)).softmax(2)
     H, W = x.shape[-2:]
     Y, X = weight.shape[-2:]
     if Y % H == 0 and X % W == 0:

@@ -80,14 +80,17 @@ class A2U(Upsampler):
 
     def kernels(self, guide: Tensor) -> Tensor:
         """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+        return self._logits(guide).softmax(dim=2)
+
+    def _logits(self, guide: Tensor) -> Tensor:
         height, width = guide.shape[-2:]
         logits: Tensor = self.kernel_gen(pad_to_even(guide))
-        return logits[..., :height, :width].softmax(dim=1).unsqueeze(1)
+        return logits[..., :height, :width].unsqueeze(1)
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
-        return functional.reassemble(self.project(x), self.kernels(guide))
+        return functional.reassemble(self.project(x), self._logits(guide), softmax=True)
 
     def macs(self, height: int, width: int) -> int:
         """Two filters and their inner product a 2x2 block of the guide, k^2 taps an output element.

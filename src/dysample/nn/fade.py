@@ -80,11 +80,12 @@ class _SemiShift(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
-        weight = self.kernels(x, guide)
         if self.gate_generator is None:
-            return functional.reassemble(self.project(x), weight)
+            logits: Tensor = self.ker_generator(guide, x)
+            return functional.reassemble(self.project(x), logits.unsqueeze(1), softmax=True)
         # The kernels take the gate's other half, so that the guide's can be added in place: no
         # second map of the output's size.
+        weight = self.kernels(x, guide)
         gate: Tensor = self.gate_generator(x, size)
         out = functional.reassemble(self.project(x), weight * (1 - gate).unsqueeze(2))
         dtype = compute_dtype(x)

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import register_flop_formula
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
 from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.results import or_nothing
 
 
 def offset_field(
@@ -61,7 +62,7 @@ def _forward(
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     field, linear, gate = cpu.offset_field(x, weight, bias, scope_weight, scope_bias, factor, keep)
-    return field, _or_nothing(linear, field), _or_nothing(gate, field)
+    return field, or_nothing(linear, field), or_nothing(gate, field)
 
 
 @_forward.register_fake
@@ -82,13 +83,9 @@ def _(
     field, dynamic = empty(), keep and scope_weight is not None
     return (
         field,
-        _or_nothing(empty() if dynamic else None, field),
-        _or_nothing(empty() if dynamic else None, field),
+        or_nothing(empty() if dynamic else None, field),
+        or_nothing(empty() if dynamic else None, field),
     )
-
-
-def _or_nothing(value: Tensor | None, field: Tensor) -> Tensor:
-    return field.new_empty(0) if value is None else value
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

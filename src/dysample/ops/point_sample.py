@@ -13,6 +13,7 @@ from dysample.backends import eager
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import empty_like_input, format_of
 from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.results import folded, or_nothing
 
 
 def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str) -> Tensor:
@@ -56,7 +57,7 @@ def _backward(
     to_field: bool,
 ) -> tuple[Tensor, Tensor]:
     of_x, of_field = cpu.point_sample_backward(high, x, field, scale, from_centre, (to_x, to_field))
-    return _or_nothing(of_x, x), _or_nothing(of_field, field)
+    return or_nothing(of_x, x), or_nothing(of_field, field)
 
 
 @_backward.register_fake
@@ -71,12 +72,7 @@ def _(
 ) -> tuple[Tensor, Tensor]:
     of_x = torch.empty_like(x, memory_format=format_of(x)) if to_x else None
     of_field = torch.empty_like(field) if to_field else None
-    return _or_nothing(of_x, x), _or_nothing(of_field, field)
-
-
-def _or_nothing(gradient: Tensor | None, of: Tensor) -> Tensor:
-    """Operators return tensors alone: an empty one stands for a gradient nobody wants."""
-    return of.new_empty(0) if gradient is None else gradient
+    return or_nothing(of_x, x), or_nothing(of_field, field)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -99,16 +95,8 @@ def _(
     info: Any, in_dims: tuple[int | None, ...], x: Tensor, field: Tensor, *rest: Any
 ) -> tuple[Tensor, int]:
     """Images of all the mapped batches are images of one batch."""
-    folded = [
-        (
-            value.movedim(axis, 0)
-            if axis is not None
-            else value.expand(info.batch_size, *value.shape)
-        )
-        for value, axis in zip((x, field), in_dims)
-    ]
-    out = _forward(*(value.flatten(0, 1) for value in folded), *rest)
-    return out.unflatten(0, folded[0].shape[:2]), 0
+    out = _forward(*folded(info.batch_size, in_dims, x, field), *rest)
+    return out.unflatten(0, (info.batch_size, -1)), 0
 
 
 @register_flop_formula(torch.ops.dysample.point_sample)

@@ -39,6 +39,16 @@ _SIGNATURES = {
     "dysample_offset_field": [
         _POINTER, _INT, *(_POINTER,) * 4, _DOUBLE, *(_POINTER,) * 4, _INT, _INT,
     ],
+    "dysample_reassemble": [
+        *(_POINTER, _INT) * 2, _POINTER, _POINTER, _POINTER, *(_INT,) * 4,
+    ],
+    "dysample_reassemble_backward": [
+        *(_POINTER, _INT) * 2, _POINTER, _POINTER, _POINTER, *(_INT,) * 4,
+    ],
+    "dysample_reassemble_backward_weight": [
+        _POINTER, *(_POINTER, _INT) * 2, _POINTER, _POINTER, _POINTER, *(_INT,) * 4,
+    ],
+    "dysample_affinity": [_POINTER, _POINTER, _INT, _POINTER, _POINTER, *(_INT,) * 3],
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dysample.backends.cpu.library import DTYPES, call, integers
+from dysample.backends.cpu.tensors import dense, like_field
 from dysample.layout import compute_dtype, empty_like_input, format_of
 
 
@@ -33,10 +34,7 @@ def point_sample_backward(
     high = high.contiguous(memory_format=format_of(x))
     B, C, H, W = x.shape
     dtype = compute_dtype(x)
-    to_field = torch.zeros_like(field, dtype=dtype) if wanted[1] else None
-    if to_field is not None and to_field.stride() != field.stride():
-        field = field.contiguous()
-        to_field = torch.zeros_like(field, dtype=dtype)
+    field, to_field = like_field(field, dtype, wanted[1])
     to_x = torch.zeros_like(x, dtype=dtype) if wanted[0] else None
     if high.numel() > 0:
         call(
@@ -79,9 +77,3 @@ def offset_field(
             integers(B, C, H * W, planes), last,
         )  # fmt: skip
     return field, linear, gate
-
-
-def dense(x: Tensor) -> tuple[Tensor, bool]:
-    """X without gaps, and whether its channels are innermost."""
-    kind = format_of(x)
-    return x.contiguous(memory_format=kind), kind == torch.channels_last

@@ -1,0 +1,110 @@
+"""`affinity` as a torch operator: schema, shapes, gradient, batching, cost."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
+
+from dysample.backends import eager
+from dysample.backends.cpu import reassemble as cpu
+from dysample.layout import compute_dtype, format_of
+from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.results import folded, or_nothing
+
+
+def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
+    """Inner products (B, G, k^2, H', W') of a query with the keys around it.
+
+    Args:
+        query: (B, G E, H', W').
+        key: (B, G E, H, W).
+        kernel: k.
+        groups: G.
+    """
+    if runs_on_cpu("affinity", query, key):
+        out: Tensor = _forward(query, key, kernel, groups)
+        return out
+    return eager.affinity(query, key, kernel, groups)
+
+
+@torch.library.custom_op("dysample::affinity", mutates_args=(), device_types="cpu")
+def _forward(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
+    return cpu.affinity(query, key, kernel, groups)
+
+
+@_forward.register_fake
+def _(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
+    B, _, Y, X = query.shape
+    return query.new_empty((B, groups, kernel**2, Y, X), dtype=compute_dtype(query))
+
+
+@torch.library.custom_op("dysample::affinity_backward", mutates_args=(), device_types="cpu")
+def _backward(
+    high: Tensor,
+    query: Tensor,
+    key: Tensor,
+    kernel: int,
+    groups: int,
+    to_query: bool,
+    to_key: bool,
+) -> tuple[Tensor, Tensor]:
+    wanted = (to_query, to_key)
+    of_query, of_key = cpu.affinity_backward(high, query, key, kernel, groups, wanted)
+    return or_nothing(of_query, query), or_nothing(of_key, key)
+
+
+@_backward.register_fake
+def _(
+    high: Tensor,
+    query: Tensor,
+    key: Tensor,
+    kernel: int,
+    groups: int,
+    to_query: bool,
+    to_key: bool,
+) -> tuple[Tensor, Tensor]:
+    kind = format_of(query)
+    of_query = torch.empty_like(query, memory_format=kind) if to_query else None
+    of_key = torch.empty_like(key, memory_format=kind) if to_key else None
+    return or_nothing(of_query, query), or_nothing(of_key, key)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    query, key, ctx.kernel, ctx.groups = inputs
+    ctx.save_for_backward(query, key)
+
+
+def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
+    query, key = ctx.saved_tensors
+    to_query, to_key = ctx.needs_input_grad[:2]
+    of_query, of_key = _backward(high, query, key, ctx.kernel, ctx.groups, to_query, to_key)
+    return of_query if to_query else None, of_key if to_key else None, None, None
+
+
+_forward.register_autograd(_gradients, setup_context=_save)
+
+
+@_forward.register_vmap
+def _(
+    info: Any, in_dims: tuple[int | None, ...], query: Tensor, key: Tensor, *rest: Any
+) -> tuple[Tensor, int]:
+    """Images of all the mapped batches are images of one batch."""
+    out = _forward(*folded(info.batch_size, in_dims, query, key), *rest)
+    return out.unflatten(0, (info.batch_size, -1)), 0
+
+
+@register_flop_formula(torch.ops.dysample.affinity)
+def _(query: Any, key: Any, kernel: int, *rest: Any, **options: Any) -> int:
+    """A multiply-add an element of the query and tap."""
+    return int(2 * kernel**2 * prod(query))
+
+
+@register_flop_formula(torch.ops.dysample.affinity_backward)
+def _(high: Any, query: Any, key: Any, kernel: int, *rest: Any, **options: Any) -> int:
+    """As many for each of the two gradients."""
+    to_query, to_key = rest[1:3]
+    return int(2 * kernel**2 * prod(query) * (to_query + to_key))
