@@ -190,8 +190,10 @@ struct Products {
       const S* from = pixel(i);
       if (from == nullptr)
         square[i] = Vec<A>{};
-      else
+      else {
+        fetch(from + kDepth, L);
         square[i] = channels >= L ? load_vector(from) : load_some(from, static_cast<int>(channels));
+      }
     }
     transpose<A>(square);
 #pragma GCC unroll 16

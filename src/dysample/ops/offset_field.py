@@ -126,13 +126,14 @@ def _gradients(ctx: Any, high: Tensor, *unused: Any) -> tuple[Tensor | None, ...
 def _product(matrix: Tensor, part: Tensor, last: bool) -> Tensor:
     """(O, C, 1, 1) transposed times (B, O, H, W): (B, C, H, W), channels innermost if `last`."""
     B, planes, H, W = part.shape
-    flat = matrix.to(part.dtype).reshape(planes, -1)
+    C = matrix.shape[1]
+    flat = matrix.to(part.dtype).reshape(planes, C)
     if last:
         out = part.permute(0, 2, 3, 1).reshape(-1, planes) @ flat
-        return out.reshape(B, H, W, -1).permute(0, 3, 1, 2)
+        return out.reshape(B, H, W, C).permute(0, 3, 1, 2)
     # bmm, not matmul, which copies both operands to make one product of the batch.
     out = torch.bmm(flat.t().expand(B, -1, -1), part.reshape(B, planes, H * W))
-    return out.reshape(B, -1, H, W)
+    return out.reshape(B, C, H, W)
 
 
 def _outer(part: Tensor, x: Tensor) -> Tensor:
