@@ -15,7 +15,6 @@ namespace {
 // Accumulators that the registers hold beside their operands: 24 of 32, 12 of 16.
 constexpr int kOuter = kVectorBytes == 64 ? 8 : 4;
 constexpr int kInner = 3;
-constexpr int kWide = 4;  // times kInner vectors: lines of a channel that are read together
 constexpr int kPixels = kVectorBytes == 64 ? 12 : 6;
 constexpr int kPair = 2;
 
@@ -23,7 +22,7 @@ template <class S>
 struct OffsetField {
   using A = Compute<S>;
   static constexpr int L = kLanes<A>;
-  static constexpr int kTile = kWide * kInner * L;
+  static constexpr int kTile = kInner * L;
 
   int64_t B, C, P, O;  // images, channels in, pixels of an image, channels out
   const S* x;
@@ -63,10 +62,10 @@ struct OffsetField {
     const S* from = x + b * C * P + p;
     for (int64_t c = 0; c < C; ++c) {
       const S* row = from + c * P;
-      for (int i = 0; i < kWide * kInner; ++i) {
+      for (int i = 0; i < kInner; ++i) {
         const int64_t left = some - i * L;
         // The next tile: its lines are pages away from each other.
-        __builtin_prefetch(row + kTile + i * L);
+        __builtin_prefetch(row + 2 * kTile + i * L, 0, 2);
         store(tile + c * kTile + i * L,
               left >= L ? load_vector(row + i * L)
                         : load_some(row + i * L, static_cast<int>(std::max<int64_t>(left, 0))));

@@ -214,7 +214,7 @@ inline void fetch(const S* row, int64_t count) {
 // A row of output pixels by place: to[p * stride + s] is place j + p of home column s of the strip,
 // and 0 where that column does not own one.
 template <class S>
-inline void split_places(const S* row, const Strip& strip, int64_t j, int columns, Compute<S>* to,
+[[gnu::noinline]] void split_places(const S* row, const Strip& strip, int64_t j, int columns, Compute<S>* to,
                          int64_t stride) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;
@@ -247,7 +247,7 @@ inline void split_places(const S* row, const Strip& strip, int64_t j, int column
 
 // The other way round, for home columns [begin, end) of the strip; from[p * stride] is the first.
 template <class S>
-inline void join_places(const Compute<S>* from, int64_t stride, const Strip& strip, int64_t begin,
+[[gnu::noinline]] void join_places(const Compute<S>* from, int64_t stride, const Strip& strip, int64_t begin,
                         int64_t end, int64_t j, int columns, S* row, bool stream) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;

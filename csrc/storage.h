@@ -30,14 +30,15 @@ inline U bits_as(T value) {
   return out;
 }
 
-// Round to nearest, ties to even; NaN stays NaN. Works on one word and on vectors of them.
+// The upper half of each word, rounded to nearest, ties to even; NaN stays NaN. Works on one word
+// and on vectors of them.
 template <class U>
 inline U round_to_bfloat16(U word) {
-  const U rounded = (word + 0x7fff + ((word >> 16) & 1)) >> 16;
+  const U rounded = word + 0x7fff + ((word >> 16) & 1);
   if constexpr (std::is_same_v<U, uint32_t>)
-    return (word & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
+    return (word & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : rounded;
   else
-    return (word & 0x7fffffff) > 0x7f800000 ? (U{} + 0x7fc0) : rounded;
+    return (word & 0x7fffffff) > 0x7f800000 ? (U{} + 0x7fc00000) : rounded;
 }
 
 }  // namespace detail
@@ -54,7 +55,7 @@ template <class A, class S>
 inline void store_one(S* to, A value) {
   if constexpr (std::is_same_v<S, Bfloat16>)
     to->bits = static_cast<uint16_t>(
-        detail::round_to_bfloat16(detail::bits_as<uint32_t>(static_cast<float>(value))));
+        detail::round_to_bfloat16(detail::bits_as<uint32_t>(static_cast<float>(value))) >> 16);
   else
     *to = static_cast<S>(value);
 }
@@ -82,7 +83,7 @@ inline auto narrowed(Vec<Compute<S>> value) {
     return value;
   } else if constexpr (std::is_same_v<S, Bfloat16>) {
     using U32 = typename VectorOf<uint32_t, L>::type;
-    const U32 rounded = detail::round_to_bfloat16(detail::bits_as<U32>(value));
+    const U32 rounded = detail::round_to_bfloat16(detail::bits_as<U32>(value)) >> 16;
     return __builtin_convertvector(rounded, typename VectorOf<uint16_t, L>::type);
   } else {
     return __builtin_convertvector(value, typename VectorOf<S, L>::type);

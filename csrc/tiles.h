@@ -65,7 +65,7 @@ inline void read_row(const S* row, int64_t channel_stride, int channels, int64_t
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) {
         square[c] = load_vector(row + c * channel_stride + w);
-        __builtin_prefetch(row + c * channel_stride + w + W);
+        __builtin_prefetch(row + c * channel_stride + w + W, 0, 2);
       }
       transpose<A>(square);
 #pragma GCC unroll 16
@@ -113,18 +113,15 @@ inline void write_line(Vec<Compute<S>> (*squares)[kLanes<Compute<S>>], S* row,
 #pragma GCC unroll 4
   for (int b = 0; b < kBlocks<S>; ++b) transpose<A>(squares[b]);
   if (count >= kBlocks<S> * L && channels == L) {
-    if (stream) {
 #pragma GCC unroll 16
-      for (int c = 0; c < L; ++c)
+    for (int c = 0; c < L; ++c) {
+      S* to = row + c * channel_stride;
 #pragma GCC unroll 4
-        for (int b = 0; b < kBlocks<S>; ++b)
-          store_past_caches(row + c * channel_stride + b * L, narrowed<S>(squares[b][c]));
-    } else {
-#pragma GCC unroll 16
-      for (int c = 0; c < L; ++c)
-#pragma GCC unroll 4
-        for (int b = 0; b < kBlocks<S>; ++b)
-          store_vector(row + c * channel_stride + b * L, squares[b][c]);
+      for (int b = 0; b < kBlocks<S>; ++b)
+        if (stream)
+          store_past_caches(to + b * L, narrowed<S>(squares[b][c]));
+        else
+          store_vector(to + b * L, squares[b][c]);
     }
     return;
   }
@@ -142,7 +139,7 @@ inline void read_as(const S* row, int64_t count, Compute<S>* to) {
   constexpr int L = kLanes<Compute<S>>;
   int64_t X = 0;
   for (; X + L <= count; X += L) {
-    __builtin_prefetch(row + count + X);
+    __builtin_prefetch(row + count + X, 0, 2);
     store(to + X, load_vector(row + X));
   }
   for (; X < count; ++X) to[X] = load_one<Compute<S>>(row + X);

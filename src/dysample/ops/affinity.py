@@ -13,7 +13,7 @@ from dysample.backends import eager
 from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import compute_dtype, format_of
 from dysample.ops.dispatch import runs_on_cpu
-from dysample.ops.results import folded, or_nothing
+from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
@@ -86,15 +86,9 @@ def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_gradients, setup_context=_save)
-
-
-@_forward.register_vmap
-def _(
-    info: Any, in_dims: tuple[int | None, ...], query: Tensor, key: Tensor, *rest: Any
-) -> tuple[Tensor, int]:
-    """Images of all the mapped batches are images of one batch."""
-    out = _forward(*folded(info.batch_size, in_dims, query, key), *rest)
-    return out.unflatten(0, (info.batch_size, -1)), 0
+map_by_batch(_forward, 2)
+map_by_batch(_backward, 3)
+refuse_second_derivative(_backward, "affinity")
 
 
 @register_flop_formula(torch.ops.dysample.affinity)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import register_flop_formula
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
 from dysample.ops.dispatch import runs_on_cpu
-from dysample.ops.results import or_nothing
+from dysample.ops.results import folded, or_nothing, unfolded
 
 
 def offset_field(
@@ -89,18 +89,21 @@ def _(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    x, weight, _, scope_weight, _, ctx.factor, _ = inputs
+    x, weight, bias, scope_weight, scope_bias, ctx.factor, _ = inputs
     _, linear, gate = output
-    ctx.save_for_backward(x, weight, scope_weight, linear, gate)
+    ctx.save_for_backward(x, weight, bias, scope_weight, scope_bias, linear, gate)
     ctx.mark_non_differentiable(linear, gate)
 
 
 def _gradients(ctx: Any, high: Tensor, *unused: Any) -> tuple[Tensor | None, ...]:
-    x, weight, scope_weight, linear, gate = ctx.saved_tensors
+    x, weight, bias, scope_weight, scope_bias, linear, gate = ctx.saved_tensors
     to_x, to_weight, to_bias, to_scope, to_scope_bias = ctx.needs_input_grad[:5]
     if scope_weight is None:
         parts = [(weight, high * ctx.factor)]
     else:
+        if torch.is_grad_enabled():  # for a second derivative, which needs to know their origin
+            linear = _convolved(x, weight, bias, high.dtype)
+            gate = _convolved(x, scope_weight, scope_bias, high.dtype).sigmoid() * (2 * ctx.factor)
         # gate = 2 factor sigmoid(scope), whose slope is gate * (1 - gate / (2 factor)).
         of_scope = high * linear * gate * (1 - gate / (2 * ctx.factor))
         parts = [(weight, high * gate), (scope_weight, of_scope)]
@@ -123,6 +126,10 @@ def _gradients(ctx: Any, high: Tensor, *unused: Any) -> tuple[Tensor | None, ...
     return of_x, *of_parameters, None, None
 
 
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    return F.conv2d(x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+
+
 def _product(matrix: Tensor, part: Tensor, last: bool) -> Tensor:
     """(O, C, 1, 1) transposed times (B, O, H, W): (B, C, H, W), channels innermost if `last`."""
     B, planes, H, W = part.shape
@@ -143,6 +150,22 @@ def _outer(part: Tensor, x: Tensor) -> Tensor:
 
 
 _forward.register_autograd(_gradients, setup_context=_save)
+
+
+@_forward.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *rest: Any) -> Any:
+    """Images of all the mapped batches are images of one batch; mapped weights take turns."""
+    size = info.batch_size
+    if all(axis is None for axis in in_dims[1:]):
+        results = _forward(*folded(size, in_dims, x), *rest)
+        return tuple(zip(*(unfolded(size, value) for value in results)))
+    turns = [
+        _forward(
+            *(v if axis is None else v.select(axis, i) for v, axis in zip((x, *rest), in_dims))
+        )
+        for i in range(size)
+    ]
+    return tuple(torch.stack(values) for values in zip(*turns)), (0, 0, 0)
 
 
 @register_flop_formula(torch.ops.dysample.offset_field)
