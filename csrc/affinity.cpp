@@ -14,9 +14,9 @@ constexpr int64_t kDepth = 32;  // channels summed in registers: partial sums ke
 // Products of `depth` channels for D neighbouring taps and P places of one vector of home pixels:
 // added to the totals, or their first terms.
 template <class A, int D, int P>
-[[gnu::noinline]] void multiply(const A* high, int64_t high_apart, int64_t high_stride, const A* low,
-                                int64_t low_apart, int64_t depth, A* totals, int64_t tap_stride,
-                                int64_t place_stride, bool first) {
+[[gnu::noinline]] void multiply(const A* high, int64_t high_apart, int64_t high_stride,
+                                const A* low, int64_t low_apart, int64_t depth, A* totals,
+                                int64_t tap_stride, int64_t place_stride, bool first) {
   Vec<A> sums[D][P] = {};
   for (int64_t c = 0; c < depth; ++c, high += high_apart, low += low_apart) {
     Vec<A> value[P];
@@ -53,10 +53,11 @@ struct Products {
 
   void run(const Part& part) const {
     const Sizes& n = kernel.n;
-    const int64_t k = kernel.k, r = kernel.r(), columns = part.w1 - part.w0, count = kernel.channels();
+    const int64_t k = kernel.k, r = kernel.r();
+    const int64_t columns = part.w1 - part.w0, count = kernel.channels();
     const int64_t low_stride = row_stride<A>(columns + L + 2 * r);
     // Rows of all channels stay in a ring where they fit, and are read again each time where not.
-    const bool all = count * k * low_stride * static_cast<int64_t>(sizeof(A)) <= int64_t{4} << 20;
+    const bool all = count * k * low_stride * static_cast<int64_t>(sizeof(A)) <= int64_t{3} << 20;
     const int64_t held = (all ? count : std::min(count, kDepth)) + L;
     const int64_t depth = std::min(count, kDepth), high_stride = row_stride<A>(columns);
     Scratch scratch;
@@ -79,7 +80,7 @@ struct Products {
           read_low(part, filled, 0, count, ring + filled % k * low_stride, k * low_stride);
       for_each_places(kernel, h, [&](const Places& places) {
         const int P = places.count();
-        const int64_t row_size = k * P * high_stride;
+        const int64_t row_size = k * P * high_stride;  // rows of the window off the map give 0
         std::fill(totals, totals + top * row_size, A(0));
         std::fill(totals + bottom * row_size, totals + k * row_size, A(0));
         for (int64_t c = 0; c < count; c += kDepth) {
@@ -128,7 +129,8 @@ struct Products {
   }
 
   // Channels [c, c + count) of a row of the map: those of a part's columns and their neighbours.
-  void read_low(const Part& part, int64_t row, int64_t c, int64_t count, A* to, int64_t apart) const {
+  void read_low(const Part& part, int64_t row, int64_t c, int64_t count, A* to,
+                int64_t apart) const {
     const Sizes& n = kernel.n;
     const int64_t left = std::max<int64_t>(0, part.w0 - kernel.r());
     const int64_t right = std::min(n.W, part.w1 + kernel.r());
@@ -143,24 +145,27 @@ struct Products {
     const S* from = low + ((part.b * n.H + row) * n.W + left) * n.C + channel;
     for (int64_t w = 0; w < right - left; w += L)
       for (int64_t of = 0; of < count; of += L) {
-        const auto pixel = [&](int i) { return w + i < right - left ? from + (w + i) * n.C + of : nullptr; };
+        const auto pixel = [&](int i) {
+          return w + i < right - left ? from + (w + i) * n.C + of : nullptr;
+        };
         read_square(pixel, count - of, to + of * apart + w, apart);
       }
   }
 
   // Channels [c, c + count) of some places' pixels.
-  void read_high(const Part& part, const Strip& strip, const Places& places, int64_t c, int64_t count,
-                 A* to, int64_t stride) const {
+  void read_high(const Part& part, const Strip& strip, const Places& places, int64_t c,
+                 int64_t count, A* to, int64_t stride) const {
     const Sizes& n = kernel.n;
     const int64_t channel = part.g * kernel.channels() + c;
     if (!channels_last) {
+      const int64_t first = strip.column(0, 0), last = strip.column(strip.count(), 0);
       for (int64_t of = 0; of < count; ++of)
         for (int i = 0; i < places.rows; ++i) {
           const S* row = high + ((part.b * n.C + channel + of) * n.Y + places.Y + i) * n.X;
           if (c + of + kDepth < kernel.channels())
-            fetch(row + kDepth * n.Y * n.X + strip.column(0, 0), strip.column(strip.count(), 0) - strip.column(0, 0));
+            fetch(row + kDepth * n.Y * n.X + first, last - first);
           else if (places.Y + i + places.rows < n.Y)
-            fetch(row + places.rows * n.X + strip.column(0, 0), strip.column(strip.count(), 0) - strip.column(0, 0));
+            fetch(row + places.rows * n.X + first, last - first);
           split_places(row, strip, places.j, places.columns,
                        to + (of * places.count() + i * places.columns) * stride, stride);
         }
@@ -188,12 +193,10 @@ struct Products {
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i) {
       const S* from = pixel(i);
-      if (from == nullptr)
-        square[i] = Vec<A>{};
-      else {
-        fetch(from + kDepth, L);
-        square[i] = channels >= L ? load_vector(from) : load_some(from, static_cast<int>(channels));
-      }
+      if (from != nullptr) fetch(from + kDepth, L);  // what the next block of channels reads
+      square[i] = from == nullptr ? Vec<A>{}
+                  : channels >= L ? load_vector(from)
+                                  : load_some(from, static_cast<int>(channels));
     }
     transpose<A>(square);
 #pragma GCC unroll 16
@@ -250,8 +253,9 @@ int run(const Products<S>& call, int threads) {
   const Sizes& n = call.kernel.n;
   const Parts parts = Parts::of<Compute<S>>(call.kernel, true);
   // Elements that several output pixels read must be the same thread's.
-  const bool shared = call.field.scale * call.field.height < n.Y || call.field.scale * call.field.width < n.X;
-  const int64_t each = shared ? parts.count() / (n.B * n.G) : 1;
+  const Field& field = call.field;
+  const bool shared = field.scale * field.height < n.Y || field.scale * field.width < n.X;
+  const int64_t each = shared ? parts.each_group() : 1;
   return for_each_unit(parts.count() / each, threads, [&](int64_t unit) {
     for (int64_t i = 0; i < each; ++i) call.run(parts.at(unit * each + i));
   });
@@ -271,9 +275,9 @@ DYSAMPLE_API int dysample_affinity(const void* high, const void* low, int dtype,
     const Kernel of_sizes{sizes_from(sizes), kernel};
     const Sizes& n = of_sizes.n;
     const Field plain{n.G * of_sizes.taps() * n.Y * n.X, n.Y * n.X, n.X, 1, n.Y, n.X, 1};
-    return run(Products<S>{of_sizes, plain, static_cast<const S*>(high), static_cast<const S*>(low),
-                           Source<A>{}, static_cast<A*>(out), channels_last != 0},
-               threads);
+    const Products<S> call{of_sizes, plain, static_cast<const S*>(high), static_cast<const S*>(low),
+                           Source<A>{}, static_cast<A*>(out), channels_last != 0};
+    return run(call, threads);
   });
 }
 

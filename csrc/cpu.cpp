@@ -1,6 +1,14 @@
-// Which of the libraries this processor can run.
+// Which of the libraries this processor can run, and what happens as one is loaded.
+
+#include <pthread.h>
 
 #include "dysample.h"
+#include "parallel.h"
+
+// From the start, not from the first call: the pool is torch's, whose threads may be there before,
+// and the first call a child's.
+[[maybe_unused]] static const int watching =
+    pthread_atfork(nullptr, nullptr, [] { dysample::forked.store(true); });
 
 DYSAMPLE_API int dysample_best_isa() {
 #if defined(__x86_64__)

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <new>
 
-#include <pthread.h>
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -14,19 +13,14 @@
 namespace dysample {
 
 // In a forked child the threads of the parent's pool are gone and waiting for them would hang:
-// children work alone.
-inline std::atomic<bool>& forked() {
-  static std::atomic<bool> flag{false};
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { forked().store(true); });
-  (void)registered;
-  return flag;
-}
+// children work alone. cpu.cpp watches for forks.
+inline std::atomic<bool> forked{false};
 
 // Calls f(unit) for every unit, each exactly once. Units must be independent: which thread runs
 // one, and how many there are, changes no bit of the result.
 template <class F>
 inline int for_each_unit(int64_t units, int threads, F&& f) {
-  const bool alone = forked().load();
+  const bool alone = forked.load();
 #if defined(_OPENMP)
   // Inside somebody else's parallel region its other threads are busy with their own calls.
   if (threads > 1 && units > 1 && !alone && !omp_in_parallel()) {

@@ -71,21 +71,27 @@ struct Part {
 };
 
 // All parts of a call. Their extents depend on the sizes alone, so that any number of threads
-// computes the same; k rows of a part in type A stay in the cache.
+// computes the same. k rows of a part in type A stay in the cache, and its weights below 2 MiB (for
+// k below 40, where the least strip has more).
 class Parts {
  public:
   template <class A>
   static Parts of(const Kernel& kernel, bool all_channels = false) {
     constexpr int64_t L = kLanes<A>, kNear = int64_t{3} << 18, kMost = int64_t{9} << 18;
     const Sizes& n = kernel.n;
-    const int64_t channels = kernel.channels(), k = kernel.k, size = k * sizeof(A);
-    const int64_t length = std::clamp(kNear / (channels * size) - k, 2 * L, int64_t{512}) / L * L;
+    const int64_t channels = std::max<int64_t>(1, kernel.channels());
+    const int64_t k = kernel.k, size = k * sizeof(A);
+    const int64_t weights = kernel.taps() * kPlaces * static_cast<int64_t>(sizeof(A));
+    const int64_t longest = std::min(int64_t{512}, (int64_t{1} << 21) / weights - k - 2 * L);
+    const int64_t near = std::min(longest, kNear / (channels * size) - k);
+    const int64_t length = std::max(near, 2 * L) / L * L;
     const int64_t width = std::min(n.W, length) + k + 2 * L;
     const int64_t most = std::max(L, kMost / (width * size) / L * L);
     return Parts(n, length, all_channels ? channels : std::min(channels, most));
   }
 
-  int64_t count() const { return n_.B * n_.G * blocks_ * strips_ * bands_; }
+  int64_t count() const { return n_.B * n_.G * each_group(); }
+  int64_t each_group() const { return blocks_ * strips_ * bands_; }
 
   Part at(int64_t unit) const {
     const int64_t band = unit % bands_, strip = unit / bands_ % strips_;
@@ -100,7 +106,7 @@ class Parts {
  private:
   Parts(const Sizes& n, int64_t length, int64_t block)
       : n_(n), length_(length), strips_((n.W + length - 1) / length), block_(block),
-        blocks_((n.C / n.G + block - 1) / block) {
+        blocks_(std::max<int64_t>(1, (n.C / n.G + block - 1) / block)) {
     const int64_t parts = std::max<int64_t>(n.B * n.G * blocks_ * strips_, 1);
     bands_ = std::clamp<int64_t>(32 / parts, 1, (n.H + 15) / 16);
   }
@@ -214,8 +220,8 @@ inline void fetch(const S* row, int64_t count) {
 // A row of output pixels by place: to[p * stride + s] is place j + p of home column s of the strip,
 // and 0 where that column does not own one.
 template <class S>
-[[gnu::noinline]] void split_places(const S* row, const Strip& strip, int64_t j, int columns, Compute<S>* to,
-                         int64_t stride) {
+[[gnu::noinline]] void split_places(const S* row, const Strip& strip, int64_t j, int columns,
+                                    Compute<S>* to, int64_t stride) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;
   const int64_t begin = strip.begin(), end = strip.end();
@@ -247,8 +253,9 @@ template <class S>
 
 // The other way round, for home columns [begin, end) of the strip; from[p * stride] is the first.
 template <class S>
-[[gnu::noinline]] void join_places(const Compute<S>* from, int64_t stride, const Strip& strip, int64_t begin,
-                        int64_t end, int64_t j, int columns, S* row, bool stream) {
+[[gnu::noinline]] void join_places(const Compute<S>* from, int64_t stride, const Strip& strip,
+                                   int64_t begin, int64_t end, int64_t j, int columns, S* row,
+                                   bool stream) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;
   const bool done = with_turns(strip, columns, [&](auto turns) {

@@ -13,8 +13,8 @@ constexpr bool kManyRegisters = kVectorBytes == 64;
 template <int P>
 constexpr int kSums = kManyRegisters ? std::min(8, 16 / P) : std::min(6, 12 / P);
 
-// Sums over the taps for P places and N vectors of features: vectors of channels of one home pixel, whose weights are numbers,
-// or of home pixels of one channel, whose weights are vectors too.
+// Sums over the taps for P places and N vectors of features: vectors of channels of one home pixel,
+// whose weights are numbers, or of home pixels of one channel, whose weights are vectors too.
 template <class A, int P, int N, bool kChannels>
 [[gnu::noinline]] void sum_taps(const A* const* rows, const Taps& taps, int64_t step,
                                 int64_t apart, const A* weights, int64_t weight_stride, A* to,
@@ -118,7 +118,8 @@ struct Forward {
     // Whole vectors in the type that is computed in are read from the map itself.
     const bool in_place = std::is_same_v<S, A> && count % L == 0;
     const int64_t pixel = in_place ? n.C : row_stride<A>(count);
-    const int64_t ring_size = in_place ? 0 : k * (right - left) * pixel, apart = row_stride<A>(count);
+    const int64_t ring_size = in_place ? 0 : k * (right - left) * pixel;
+    const int64_t apart = row_stride<A>(count);
     Scratch scratch;
     scratch.reserve(Strip::scratch(columns) + Weights<A>::scratch(kernel, columns) +
                     Scratch::size_of<A>(ring_size) + 2 * Scratch::size_of<const A*>(k) +
@@ -132,7 +133,9 @@ struct Forward {
     int64_t filled = std::max<int64_t>(0, part.h0 - r);
     for (int64_t h = part.h0; h < part.h1; ++h) {
       const int64_t top = std::max<int64_t>(0, r - h), bottom = std::min(k, n.H - h + r);
-      const auto features = [&](int64_t row) { return x + (part.b * n.H + row) * n.W * n.C + channel; };
+      const auto features = [&](int64_t row) {
+        return x + (part.b * n.H + row) * n.W * n.C + channel;
+      };
       if (!in_place)
         for (; filled < h - r + bottom; ++filled)
           for (int64_t w = left; w < right; ++w)

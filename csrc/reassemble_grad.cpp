@@ -93,7 +93,7 @@ struct Backward {
     const int64_t apart = (k + 1) * stride, ring_size = (count + kSums) * apart;
     const int64_t value_stride = row_stride<A>(columns + L + 2 * r);
     Scratch scratch;
-    scratch.reserve(Strip::scratch(columns + 2 * r) + Weights<A>::scratch(kernel, columns + L + 2 * r) +
+    scratch.reserve(Strip::scratch(columns + 2 * r) + Weights<A>::scratch(kernel, columns + 2 * r) +
                     Scratch::size_of<A>(ring_size) + Scratch::size_of<A*>(k) +
                     Scratch::size_of<A>(kSums * kPlaces * value_stride));
     const Strip strip(kernel, part.w0, part.w1, r, scratch);
@@ -105,7 +105,8 @@ struct Backward {
     std::fill(values, values + kSums * kPlaces * value_stride, A(0));
     const int64_t channel = part.b * n.C + part.g * kernel.channels() + part.c0;
     const S* from = high + channel * n.Y * n.X;
-    const int64_t first_column = strip.column(strip.begin(), 0), last_column = strip.column(strip.end(), 0);
+    const int64_t first_column = strip.column(strip.begin(), 0);
+    const int64_t last_column = strip.column(strip.end(), 0);
     const auto flush = [&](int64_t row) {
       for (int64_t c = 0; c < count; ++c)
         add_and_clear(ring + c * apart + row % k * stride, columns,
@@ -184,7 +185,8 @@ struct Backward {
     int64_t done = part.h0;
     const int64_t last = std::min(n.H, part.h1 + r);
     for (int64_t h = std::max<int64_t>(0, part.h0 - r); h < last; ++h) {
-      const int64_t top = std::max<int64_t>(0, part.h0 - h + r), bottom = std::min(k, part.h1 - h + r);
+      const int64_t top = std::max<int64_t>(0, part.h0 - h + r);
+      const int64_t bottom = std::min(k, part.h1 - h + r);
       for (int64_t t = top; t < bottom; ++t) {
         const int64_t row = h + t - r;
         rows[t] = in_place ? target(row) : ring + row % k * columns * pixel;
@@ -200,8 +202,8 @@ struct Backward {
               const int64_t j = places.j + p % places.columns, Y = places.Y + p / places.columns;
               A* line = values + p * value_stride;
               if (strip.owns(s, j))
-                read_as(high + ((part.b * n.Y + Y) * n.X + strip.column(s, j)) * n.C + channel, count,
-                        line);
+                read_as(high + ((part.b * n.Y + Y) * n.X + strip.column(s, j)) * n.C + channel,
+                        count, line);
               else
                 std::fill(line, line + count, A(0));
             }
@@ -211,7 +213,8 @@ struct Backward {
                                          weights.stride(), taps, near, pixel);
             };
             int64_t c = 0;
-            for (; c + kSums * L <= count; c += kSums * L) spread(std::integral_constant<int, kSums>(), c);
+            for (; c + kSums * L <= count; c += kSums * L)
+              spread(std::integral_constant<int, kSums>(), c);
             for (; c < count; c += L) spread(std::integral_constant<int, 1>(), c);
           }
         });

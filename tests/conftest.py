@@ -1,15 +1,24 @@
-"""The same climate for every test: a fixed seed, one profile for the property tests."""
+"""The same climate for every test: a fixed seed, profiles of the property tests, backends."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("long", max_examples=2000, deadline=None)
+import dysample
+from tolerances import BACKENDS
+
+# The fixture `backend` lasts for all examples of a test, as it should.
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("short", max_examples=25, derandomize=True, **COMMON)
+settings.register_profile("sanitize", max_examples=150, derandomize=True, **COMMON)
+settings.register_profile("long", max_examples=2000, **COMMON)
 settings.load_profile(os.environ.get("DYSAMPLE_HYPOTHESIS", "short"))
+
+# Tiny tensors: threads would only wait for each other, long where the cores are busy.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +31,10 @@ def fresh_dynamo() -> Iterator[None]:
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every backend that this machine can run, one after the other, forced while the test runs."""
+    with dysample.backend(request.param):
+        yield request.param

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dysample import functional
 from dysample.backends import reference
-from tolerances import ATOL, DTYPES, assert_close
+from tolerances import ATOL, BACKENDS, DTYPES, assert_close
 
 # B, E (channels a group), G, (H, W), (H', W')
 SHAPES = [
@@ -52,13 +52,19 @@ def slow_affinity(query: Tensor, key: Tensor, *, groups: int) -> Tensor:
     return reference.affinity(query, key, 3, groups)
 
 
-PRIMITIVES = [
-    pytest.param(affinity, slow_affinity, affinity_inputs, id="affinity"),
-    pytest.param(
-        functional.point_attention, reference.point_attention, attention_inputs, id="attention"
-    ),
+PRIMITIVES = {
+    "affinity": (affinity, slow_affinity, affinity_inputs),
+    "attention": (functional.point_attention, reference.point_attention, attention_inputs),
+}
+# There are no kernels for `point_attention`.
+CASES = [
+    pytest.param(*primitive, backend, id=f"{name}-{backend}")
+    for name, primitive in PRIMITIVES.items()
+    for backend in (BACKENDS if name == "affinity" else ["eager"])
 ]
-each_primitive = pytest.mark.parametrize(("primitive", "slow", "inputs"), PRIMITIVES)
+each_primitive = pytest.mark.parametrize(
+    ("primitive", "slow", "inputs", "backend"), CASES, indirect=["backend"]
+)
 
 
 def result_dtype(primitive: Primitive, dtype: torch.dtype) -> torch.dtype:
@@ -68,42 +74,46 @@ def result_dtype(primitive: Primitive, dtype: torch.dtype) -> torch.dtype:
 
 @each_primitive
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_equals_reference(primitive: Primitive, slow: Primitive, inputs: Primitive, shape) -> None:
+def test_equals_reference(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, shape, backend: str
+) -> None:
     tensors = inputs(*shape)
     expected = slow(*tensors, groups=shape[2])
-    assert_close(primitive(*tensors, groups=shape[2]), expected, torch.float64)
+    assert_close(primitive(*tensors, groups=shape[2]), expected, torch.float64, backend)
 
 
 @pytest.mark.parametrize("kernel", [1, 5])
-def test_affinity_at_other_kernels(kernel: int) -> None:
+def test_affinity_at_other_kernels(kernel: int, backend: str) -> None:
     query, key = affinity_inputs(1, 2, 1, (3, 2), (6, 5))
     expected = reference.affinity(query, key, kernel)
-    assert_close(functional.affinity(query, key, kernel), expected, torch.float64)
+    assert_close(functional.affinity(query, key, kernel), expected, torch.float64, backend)
 
 
 @each_primitive
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_dtypes(primitive: Primitive, slow: Primitive, inputs: Primitive, dtype) -> None:
+def test_dtypes(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, dtype, backend: str
+) -> None:
     tensors = [tensor.to(dtype) for tensor in inputs(2, 2, 2, (4, 5), (8, 9))]
     expected = slow(*(tensor.double() for tensor in tensors), groups=2)
-    assert_close(primitive(*tensors, groups=2), expected, result_dtype(primitive, dtype))
+    assert_close(primitive(*tensors, groups=2), expected, result_dtype(primitive, dtype), backend)
 
 
 @each_primitive
 def test_inputs_may_differ_in_dtype(
-    primitive: Primitive, slow: Primitive, inputs: Primitive
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str
 ) -> None:
     # Under autocast what a convolution made is bfloat16 while features stay float32.
     first, *rest = inputs(1, 2, 2, (4, 4), (8, 8))
     tensors = [first.float(), *(tensor.bfloat16() for tensor in rest)]
     expected = slow(*(tensor.double() for tensor in tensors), groups=2)
-    assert_close(primitive(*tensors, groups=2), expected, torch.float32)
+    assert_close(primitive(*tensors, groups=2), expected, torch.float32, backend)
 
 
 @each_primitive
 @pytest.mark.parametrize("out", [(8, 10), (7, 9)], ids=str)
 def test_memory_formats(
-    primitive: Primitive, slow: Primitive, inputs: Primitive, out: Size
+    primitive: Primitive, slow: Primitive, inputs: Primitive, out: Size, backend: str
 ) -> None:
     tensors = inputs(2, 2, 2, (4, 5), out)
     expected = primitive(*tensors, groups=2)
@@ -117,7 +127,9 @@ def test_memory_formats(
 
 
 @each_primitive
-def test_empty_batch(primitive: Primitive, slow: Primitive, inputs: Primitive) -> None:
+def test_empty_batch(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str
+) -> None:
     tensors = [tensor.requires_grad_() for tensor in inputs(0, 2, 2, (3, 3), (6, 6))]
     out = primitive(*tensors, groups=2)
     out.sum().backward()
@@ -127,14 +139,16 @@ def test_empty_batch(primitive: Primitive, slow: Primitive, inputs: Primitive) -
 
 @each_primitive
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_gradcheck(primitive: Primitive, slow: Primitive, inputs: Primitive, shape) -> None:
+def test_gradcheck(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, shape, backend: str
+) -> None:
     tensors = [tensor.requires_grad_() for tensor in inputs(*shape)]
     assert torch.autograd.gradcheck(lambda *t: primitive(*t, groups=shape[2]), tensors)
 
 
 @each_primitive
 def test_gradients_equal_reference(
-    primitive: Primitive, slow: Primitive, inputs: Primitive
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str
 ) -> None:
     tensors = [tensor.requires_grad_() for tensor in inputs(1, 2, 2, (3, 4), (5, 8))]
     theirs_out = slow(*tensors, groups=2)
@@ -146,7 +160,9 @@ def test_gradients_equal_reference(
 
 
 @each_primitive
-def test_each_gradient_alone(primitive: Primitive, slow: Primitive, inputs: Primitive) -> None:
+def test_each_gradient_alone(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str
+) -> None:
     tensors = inputs(1, 2, 1, (3, 4), (6, 8))
     together = [tensor.clone().requires_grad_() for tensor in tensors]
     primitive(*together, groups=1).square().sum().backward()
@@ -158,9 +174,19 @@ def test_each_gradient_alone(primitive: Primitive, slow: Primitive, inputs: Prim
         torch.testing.assert_close(alone.grad, together[place].grad)
 
 
-@each_primitive
+@pytest.mark.parametrize(
+    ("primitive", "slow", "inputs", "backend"),
+    [
+        # Tracing every tap takes long; with the kernels it is one operator.
+        case if case.values[-1] == "cpu" else pytest.param(*case.values, marks=pytest.mark.slow)
+        for case in CASES
+    ],
+    indirect=["backend"],
+)
 @pytest.mark.usefixtures("fresh_dynamo")
-def test_compiles_to_one_graph(primitive: Primitive, slow: Primitive, inputs: Primitive) -> None:
+def test_compiles_to_one_graph(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str
+) -> None:
     compiled = torch.compile(primitive, fullgraph=True, backend="aot_eager")
     for size, out in (((4, 5), (4, 10)), ((6, 7), (7, 9))):  # the second with symbolic sizes
         tensors = [tensor.requires_grad_() for tensor in inputs(2, 2, 2, size, out)]
@@ -172,9 +198,11 @@ def test_compiles_to_one_graph(primitive: Primitive, slow: Primitive, inputs: Pr
         torch.testing.assert_close(ours, theirs)
 
 
-@given(st.data())
-def test_property_any_shape(data: st.DataObject) -> None:
-    primitive, slow, inputs = data.draw(st.sampled_from([p.values for p in PRIMITIVES]))
+@each_primitive
+@given(data=st.data())
+def test_property_any_shape(
+    primitive: Primitive, slow: Primitive, inputs: Primitive, backend: str, data: st.DataObject
+) -> None:
     groups = data.draw(st.integers(1, 3), "groups")
     small = st.integers(1, 5)
     size = (data.draw(small, "H"), data.draw(small, "W"))
@@ -191,14 +219,14 @@ def test_property_any_shape(data: st.DataObject) -> None:
     ours = primitive(*tensors, groups=groups)
     # Logits are sums of 3 products that grow beyond 1: ten roundings.
     assert ours.dtype == result_dtype(primitive, dtype)
-    atol = 10 * ATOL[ours.dtype]
+    atol = 10 * ATOL[backend][ours.dtype]
     torch.testing.assert_close(ours.double(), expected, rtol=0, atol=atol)
 
 
 # What they mean.
 
 
-def test_affinity_of_a_one_hot_query_reads_the_neighbours() -> None:
+def test_affinity_of_a_one_hot_query_reads_the_neighbours(backend: str) -> None:
     key = torch.randn(1, 2, 3, 4, dtype=torch.float64)
     query = torch.zeros(1, 2, 6, 8, dtype=torch.float64)
     query[:, 1] = 1
@@ -208,7 +236,7 @@ def test_affinity_of_a_one_hot_query_reads_the_neighbours() -> None:
     assert torch.equal(out, expected)
 
 
-def test_logits_outside_the_map_are_zero_and_take_part() -> None:
+def test_logits_outside_the_map_are_zero_and_take_part(backend: str) -> None:
     query, key = torch.ones(1, 1, 1, 1), torch.full((1, 1, 1, 1), 3.0)
     logits = functional.affinity(query, key, 3)
     assert torch.equal(logits.flatten(), torch.tensor([0.0] * 4 + [3.0] + [0.0] * 4))
@@ -216,7 +244,7 @@ def test_logits_outside_the_map_are_zero_and_take_part() -> None:
     torch.testing.assert_close(out[0, 0, 0], logits.softmax(2)[0, 0, 4, 0])
 
 
-def test_groups_are_contiguous_blocks_of_channels() -> None:
+def test_groups_are_contiguous_blocks_of_channels(backend: str) -> None:
     x, query, key, offset = attention_inputs(1, 2, 3, (4, 4), (8, 8))
     logits = functional.affinity(query, key, 3, groups=3)
     whole = functional.point_attention(x, query, key, offset, groups=3)
@@ -228,24 +256,24 @@ def test_groups_are_contiguous_blocks_of_channels() -> None:
         assert torch.equal(whole[:, part], functional.point_attention(*fields))
 
 
-def test_a_query_of_zero_weighs_all_alike() -> None:
+def test_a_query_of_zero_weighs_all_alike(backend: str) -> None:
     x = torch.randn(1, 3, 5, 6, dtype=torch.float64)
     query = torch.zeros(1, 2, 10, 12, dtype=torch.float64)
     key = torch.randn(1, 2, 5, 6, dtype=torch.float64)
     box = F.interpolate(F.avg_pool2d(x, 3, stride=1, padding=1), (10, 12), mode="nearest")
-    assert_close(functional.sapa(x, query, key, kernel=3), box, torch.float64)
+    assert_close(functional.sapa(x, query, key, kernel=3), box, torch.float64, backend)
     still = torch.zeros(1, 4, 10, 12, dtype=torch.float64)
     nearest = F.interpolate(x, (10, 12), mode="nearest")
-    assert_close(functional.point_attention(x, query, key, still), nearest, torch.float64)
+    assert_close(functional.point_attention(x, query, key, still), nearest, torch.float64, backend)
 
 
-def test_points_at_the_window_are_the_affinity() -> None:
+def test_points_at_the_window_are_the_affinity(backend: str) -> None:
     x, query, key, _ = attention_inputs(1, 3, 1, (4, 5), (9, 10))
     steps = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
     # Tap (dy, dx), rows first; channels x then y of each point.
     window = torch.stack((steps.repeat(3), steps.repeat_interleave(3)), dim=1).reshape(1, 18, 1, 1)
     points = functional.point_attention(x, query, key, window.expand(1, 18, 9, 10))
-    assert_close(points, functional.sapa(x, query, key, kernel=3), torch.float64)
+    assert_close(points, functional.sapa(x, query, key, kernel=3), torch.float64, backend)
 
 
 def test_points_outside_the_map_are_zero_and_take_part() -> None:
@@ -259,41 +287,8 @@ def test_points_outside_the_map_are_zero_and_take_part() -> None:
         torch.testing.assert_close(functional.point_attention(x, 0 * x, x, offset), 0.5 * x)
 
 
-def test_low_precision_logits_are_not_rounded() -> None:
+def test_low_precision_logits_are_not_rounded(backend: str) -> None:
     # 2 * 128 + 1: bfloat16 holds only even numbers there.
     query = torch.tensor([16.0, 1.0]).view(1, 2, 1, 1).bfloat16()
     key = torch.tensor([16.0, 1.0]).view(1, 2, 1, 1).bfloat16()
     assert functional.affinity(query, key, 1).item() == 257
-
-
-def saved_bytes(call: Callable[[], Tensor]) -> int:
-    saved: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        call()
-    return sum(saved.values())
-
-
-def test_affinity_never_unfolds() -> None:
-    # Saved for the backward: the padded keys and the query, not k*k copies of the keys.
-    query, key = affinity_inputs(1, 16, 1, (8, 8), (16, 16))
-    query.requires_grad_()
-    key.requires_grad_()
-    padded = 16 * 12 * 12 * 8
-    saved = saved_bytes(lambda: functional.affinity(query, key, 5))
-    assert saved <= padded + query.untyped_storage().nbytes()
-
-
-def test_attention_keeps_no_samples() -> None:
-    # 8 points: their samples would be 8 times the output, and 8 times the query.
-    x, key = (torch.randn(1, 16, 8, 8, requires_grad=True) for _ in range(2))
-    query = torch.randn(1, 16, 16, 16, requires_grad=True)
-    offset = torch.randn(1, 16, 16, 16, requires_grad=True)
-    fields = sum(tensor.untyped_storage().nbytes() for tensor in (x, key, query))
-    grids, logits = offset.untyped_storage().nbytes(), 8 * 16 * 16 * 4
-    saved = saved_bytes(lambda: functional.point_attention(x, query, key, offset))
-    assert saved <= fields + 2 * grids + logits  # the grids before and after they are clamped

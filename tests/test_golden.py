@@ -153,6 +153,7 @@ def _build_named(name: str, channels: int) -> Callable[[dict[str, Any]], Built]:
     return build
 
 
+pytestmark = pytest.mark.usefixtures("backend")
 BUILDERS: dict[str, Callable[[dict[str, Any]], Built]] = {
     "DySample": _build_dysample,
     "DySampleStep": _build_step,

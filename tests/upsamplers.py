@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,9 +11,12 @@ from torch import Tensor
 import dysample
 from dysample import create_upsampler, list_upsamplers
 from dysample.geometry import scaled_size
+from tolerances import BACKENDS
 
 C = 32  # what the group norms of A2U and SAPA-B need
 NAMES, GUIDED = list_upsamplers(), list_upsamplers(guided=True)
+# None of their primitives has kernels: a backend changes nothing.
+PLAIN = ("nearest", "bilinear", "deconv", "pixel_shuffle", "sapa_d")
 each_name = pytest.mark.parametrize("name", NAMES)
 each_guided = pytest.mark.parametrize("name", GUIDED)
 
@@ -20,6 +25,26 @@ def each_name_but(reasons: dict[str, str]) -> pytest.MarkDecorator:
     """Every name but those that the property is not meant to hold for, each with its reason."""
     assert set(reasons) <= set(NAMES)
     return pytest.mark.parametrize("name", [name for name in NAMES if name not in reasons])
+
+
+def on_each_backend(
+    names: Iterable[str], *, slow_in_plain_torch: bool = False
+) -> pytest.MarkDecorator:
+    """Each name in plain torch, and on the kernels where it has some."""
+    cases = []
+    for name in names:
+        backends = BACKENDS if name not in PLAIN else ["eager"]
+        for backend in backends:
+            slow = slow_in_plain_torch and backend != backends[-1]
+            cases.append(
+                pytest.param(
+                    name,
+                    backend,
+                    marks=pytest.mark.slow if slow else (),
+                    id=name if name in PLAIN else f"{name}-{backend}",
+                )
+            )
+    return pytest.mark.parametrize(("name", "backend"), cases, indirect=["backend"])
 
 
 def lively(name: str, scale_factor: float = 2, **options) -> dysample.Upsampler:

@@ -13,6 +13,8 @@ except ImportError as missing:  # the operators are installed alone
     sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
 
 TASKS = ("semantic",)
+FILE = click.Path(path_type=Path, dir_okay=False)
+MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -22,7 +24,7 @@ def main() -> None:
         code = verbs(standalone_mode=False)
     except click.ClickException as error:
         _fail(error.format_message())
-    except (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except (*MISTAKES, ChildProcessError) as error:
         _fail(str(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo("dysample: stopped; the same command goes on from here", err=True)
@@ -122,6 +124,21 @@ def compare(
 
 
 @verbs.command()
+def info() -> None:
+    """Versions, processor, and whether the fast CPU kernels are there; if not, how to get them."""
+    from rich.table import Table
+
+    from dysample.info import system_info
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, value in system_info().items():
+        table.add_row(name, value)
+    Console(highlight=False).print(table)
+
+
+@verbs.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -209,26 +226,55 @@ def _given(context: click.Context, parameter: str) -> bool:
 
 
 @verbs.command()
-@_option("--rounds", "Counted rounds; every round runs each upsampler once.", click.IntRange(1), 15)
-@click.option(
-    "--json",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also append the results to this file, a line of JSON each.",
-)
-def bench(rounds: int, file: Path | None) -> None:
-    """Time the upsamplers against torch's bilinear interpolation, on one core."""
-    import json
+@_option("--suite", "'paper', 'kernels', 'small', 'sweep', 'upsamplers', or 'all'.", str, "all")
+@_option("--only", "Pattern of workloads, or of rows: 'W1', 'W*/published'.", str, "*")
+@_option("--rounds", "Counted rounds; every round runs each row once.", click.IntRange(1), 15)
+@click.option("--warm", is_flag=True, help="Only where malloc uses freed memory again.")
+@click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
+@click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
+@click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
+@click.option("--read", type=FILE, help="Measure nothing: show the rows of this file.")
+@click.pass_context
+def bench(
+    context: click.Context,
+    /,
+    suite: str,
+    only: str,
+    rounds: int,
+    warm: bool,
+    file: Path | None,
+    figure: Path | None,
+    markdown: bool,
+    read: Path | None,
+) -> None:
+    """Time the upsamplers and their rivals against each other, on one core.
 
-    from dysample.bench.entries import ENTRIES, WORKLOADS
-    from dysample.bench.table import print_results
-    from dysample.bench.timer import measure
+    The rows of a workload take turns. The first one is ours, and "ratio" says how many times as
+    long as that another one takes. Each row is first compared with plain torch in float64.
 
-    results = [row for workload in WORKLOADS for row in measure(workload, ENTRIES, rounds)]
-    if file is not None:
-        with file.open("a", encoding="utf-8") as lines:
-            lines.writelines(json.dumps(row) + "\n" for row in results)
-    print_results(results, Console())
+    Everything runs twice: with malloc as it is, where the system clears the pages of every large
+    result, and warm, where malloc uses freed memory again.
+    """
+    from dysample.bench import results, run
+    from dysample.bench.table import by_workload, show
+
+    if read is not None:
+        for parameter in ("rounds", "file"):
+            if _given(context, parameter):
+                raise click.UsageError("--read measures nothing: leave --rounds and --json out")
+    # What would fail after half an hour is better tried now.
+    if figure is not None:
+        from dysample.report.speed import draw_speed
+
+        if not figure.parent.is_dir():
+            raise click.UsageError(f"`--figure` must lie in a folder that exists: {figure.parent}")
+    if read is None:
+        parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)
+    else:
+        parts = by_workload(results.read(read, suite, only, warm))
+    rows = show(parts, markdown, Console())
+    if figure is not None:
+        draw_speed(rows, figure)
 
 
 def _cores() -> int:

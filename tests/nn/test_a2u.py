@@ -9,6 +9,8 @@ from torch import Tensor
 
 from dysample import A2U, functional
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 
 def lively(channels: int = 4, **options) -> A2U:
     up = A2U(channels, guide_channels=32, **options).double()

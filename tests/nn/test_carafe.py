@@ -6,6 +6,8 @@ import torch.nn.functional as F
 
 from dysample import CARAFE, functional
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 
 def test_positional_arguments_are_those_of_the_published_pack() -> None:
     up = CARAFE(6, 2, 3, 2, 1, 1, 5)

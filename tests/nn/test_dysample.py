@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from dysample import DySample, functional
 from dysample.nn import Bilinear
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 
 def published_state(style: str, groups: int, dyscope: bool, scale: int = 2, bias: bool = False):
     """A checkpoint as the published class writes it, for 32 channels."""
@@ -190,11 +192,17 @@ def test_parameters_at_256_channels(options, count: int) -> None:
 
 
 def test_far_infinite_and_undefined_offsets_are_harmless() -> None:
-    x = torch.randn(1, 2, 4, 4)
+    x = torch.randn(1, 2, 4, 4, requires_grad=True)
     offset = torch.zeros(1, 2, 8, 8)
     offset[0, 0, 0, :4] = torch.tensor([1e30, -1e30, float("inf"), float("-inf")])
     out = functional.point_sample(x, offset)
     assert torch.isfinite(out).all()
     offset[0, 0, 0, 0] = float("nan")
-    functional.point_sample(x, offset)
-    assert torch.equal(functional.point_sample(x, offset)[0, :, 1:], out[0, :, 1:])
+    offset.requires_grad_()
+    undefined = functional.point_sample(x, offset)
+    assert torch.equal(undefined[0, :, 1:], out[0, :, 1:])
+    # As in the definition: a position that is no number is the first pixel's.
+    assert torch.equal(undefined[0, :, 0, 0], undefined[0, :, 0, 1])
+    undefined.sum().backward()
+    assert torch.isfinite(x.grad).all()
+    assert torch.equal(offset.grad[0, 0, 0, :4], torch.zeros(4))

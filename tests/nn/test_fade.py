@@ -7,6 +7,8 @@ from torch import Tensor
 
 from dysample import FADE, FADELite, functional
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 BOTH = pytest.mark.parametrize("variant", [FADE, FADELite])
 
 

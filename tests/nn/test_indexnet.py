@@ -8,6 +8,8 @@ from torch import Tensor
 from dysample import IndexNet, functional
 from dysample.nn import Nearest
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 C = 4
 VARIANTS = [
     (style, nonlinear, context)

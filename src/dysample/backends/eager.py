@@ -20,7 +20,8 @@ def point_sample(
     offset = read_nearest(pixel_shuffle(field, scale), size)
     G = offset.shape[1] // 2
     positions = sampling_positions(offset, (H, W), start, compute_dtype(x))
-    grid = _grid(positions, (H, W)).reshape(B * G, *size, 2)
+    # grid_sample's gradient writes anywhere where a position is NaN; beyond the border it is 0.
+    grid = _grid(positions, (H, W)).nan_to_num(nan=-2).reshape(B * G, *size, 2)
     flat = x.reshape(B * G, C // G, H, W).to(grid.dtype)
     out = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return like_input(out.reshape(B, C, *size), x)
@@ -93,15 +94,11 @@ def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, group
     Y, X = query.shape[-2:]
     N, P = B * groups, offset.shape[1] // (2 * groups)
     dtype = compute_dtype(x)
-    pixel_y, pixel_x = nearest_index(Y, H, x.device), nearest_index(X, W, x.device)
-    pixels = torch.stack((pixel_x.expand(Y, X), pixel_y.view(Y, 1).expand(Y, X)))
-    grids = _grid(offset.to(dtype).reshape(N, P, 2, Y, X) + pixels, (H, W))
-    # Beyond 2 lies no map, however small; clamped, infinity samples 0 there and not NaN.
-    grids = grids.transpose(0, 1).clamp(-3, 3).contiguous()
+    offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
     low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
     high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
-    weights = SampledProduct.apply(low, high, grids).softmax(dim=1)
-    out: Tensor = SampledSum.apply(x.to(dtype).reshape(N, C // groups, H, W), weights, grids)
+    weights = SampledProduct.apply(low, high, offsets).softmax(dim=1)
+    out: Tensor = SampledSum.apply(x.to(dtype).reshape(N, C // groups, H, W), weights, offsets)
     return like_input(out.reshape(B, C, Y, X), x)
 
 

@@ -1,1 +1,6 @@
-"""Speed of the upsamplers: entries as data, one timer, one line of JSON a measurement."""
+"""Speed and memory: rows as data, checked before they are timed, one line of JSON a row.
+
+`workloads` says what is measured; `cases` and `baselines` build it, `check` compares it with
+float64, `timer` and `memory` measure it, `measure` puts the rows together, `run` starts a process
+for each malloc regime, `results` and `table` keep and show what came out.
+"""

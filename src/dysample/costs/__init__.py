@@ -3,6 +3,7 @@
 from dysample.costs.count import (
     FLOP_FORMULAS,
     Cost,
+    allocated_peak,
     count_macs,
     count_parameters,
     measure_cost,
@@ -14,6 +15,7 @@ from dysample.costs.count import (
 __all__ = [
     "FLOP_FORMULAS",
     "Cost",
+    "allocated_peak",
     "count_macs",
     "count_parameters",
     "measure_cost",

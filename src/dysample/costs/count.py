@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dysample.geometry import scaled_size
 from dysample.nn import Upsampler
+from dysample.ops import backend
 from dysample.registry import create_upsampler, get_entry
 
 aten = torch.ops.aten
@@ -146,13 +147,22 @@ def trace_macs(model: nn.Module, *inputs: Tensor) -> int:
 def peak_memory(model: nn.Module, *inputs: Tensor) -> int:
     """Bytes that one forward pass holds at most beyond parameters and inputs, on the CPU.
 
-    The running sum of what torch's allocator hands out and takes back, the output included, no
-    gradient kept. Buffers that the convolution library allocates by itself are not seen.
+    See `allocated_peak`; no gradient is kept.
+    """
+    with _evaluated(model):
+        return allocated_peak(lambda: model(*inputs))
+
+
+def allocated_peak(call: Callable[[], object]) -> int:
+    """Bytes that a call holds at most beyond what was there before, on the CPU.
+
+    The running sum of what torch's allocator hands out and takes back, the result included.
+    Buffers that the kernels and the convolution library allocate by themselves are not seen.
     """
     gc.collect()  # what earlier calls left behind would be given back during this one
-    with _evaluated(model), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
-        output = model(*inputs)  # held, or its end would be part of the sum
-    del output
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
+        result = call()  # held, or its end would be part of the sum
+    del result
     if run.profiler is None or run.profiler.kineto_results is None:
         raise RuntimeError("torch's profiler recorded nothing: it is built without kineto")
     events = [e for e in run.profiler.kineto_results.events() if e.name() == "[memory]"]
@@ -173,6 +183,8 @@ def measure_cost(
 ) -> Cost:
     """Cost of a registered upsampler on one image of (in_channels, height, width), in float32.
 
+    Counted and measured in plain torch, whether the CPU kernels are there or not.
+
     The defaults are the workload on which the DySample paper compares latencies. A guide has the
     size of the output, and `guide_channels` channels if that is among the options.
 
@@ -184,14 +196,16 @@ def measure_cost(
     out_height, out_width = scaled_size(height, width, scale_factor)
     if up.guided:
         inputs.append(torch.zeros(1, up.guide_channels or in_channels, out_height, out_width))
+    with backend("eager"):  # the same numbers on every machine, with kernels and without
+        counted, peak = trace_macs(up, *inputs), peak_memory(up, *inputs)
     return Cost(
         name=name,
         guided=get_entry(name).guided,
         parameters=count_parameters(up),
         macs=up.macs(height, width),
-        counted_macs=trace_macs(up, *inputs),
+        counted_macs=counted,
         output_bytes=4 * up.out_channels * out_height * out_width,
-        peak_bytes=peak_memory(up, *inputs),
+        peak_bytes=peak,
     )
 
 

@@ -64,6 +64,11 @@ def backend(name: str) -> Iterator[None]:
         _forced = before
 
 
+def forced() -> str:
+    """The backend that calls run on now, one of `BACKENDS`."""
+    return _forced
+
+
 def why_not(*tensors: Tensor | None) -> str | None:
     """Why the CPU kernels cannot run a call on these tensors; None if they can."""
     if library.missing is not None:

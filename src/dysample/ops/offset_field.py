@@ -115,12 +115,12 @@ def _gradients(ctx: Any, high: Tensor, *unused: Any) -> tuple[Tensor | None, ...
             of_x += _product(*part, last)
         of_x = of_x.to(x.dtype)
     of_parameters: list[Tensor | None] = []
-    for (matrix, part), of_matrix, of_bias in zip(
-        parts, (to_weight, to_scope), (to_bias, to_scope_bias)
+    for (matrix, part), constant, of_matrix, of_constant in zip(
+        parts, (bias, scope_bias), (to_weight, to_scope), (to_bias, to_scope_bias)
     ):
         of_parameters += [
             _outer(part, x).reshape(matrix.shape).to(matrix.dtype) if of_matrix else None,
-            part.sum((0, 2, 3)).to(matrix.dtype) if of_bias else None,
+            part.sum((0, 2, 3)).to(constant.dtype) if of_constant else None,
         ]
     of_parameters += [None] * (4 - len(of_parameters))
     return of_x, *of_parameters, None, None
@@ -145,8 +145,10 @@ def _product(matrix: Tensor, part: Tensor, last: bool) -> Tensor:
 
 def _outer(part: Tensor, x: Tensor) -> Tensor:
     """Sum over images and pixels of the products of (B, O, H, W) with (B, C, H, W): (O, C)."""
-    x = x.to(part.dtype)
-    return torch.bmm(part.flatten(2), x.flatten(2).transpose(1, 2)).sum(0)
+    B, planes, H, W = part.shape
+    # reshape, not flatten, which gradients of many cotangents at once do not know.
+    pixels = x.to(part.dtype).reshape(B, x.shape[1], H * W)
+    return torch.bmm(part.reshape(B, planes, H * W), pixels.transpose(1, 2)).sum(0)
 
 
 _forward.register_autograd(_gradients, setup_context=_save)
@@ -159,12 +161,13 @@ def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *rest: Any) -> Any:
     if all(axis is None for axis in in_dims[1:]):
         results = _forward(*folded(size, in_dims, x), *rest)
         return tuple(zip(*(unfolded(size, value) for value in results)))
-    turns = [
-        _forward(
+
+    def turn(i: int) -> Any:
+        return _forward(
             *(v if axis is None else v.select(axis, i) for v, axis in zip((x, *rest), in_dims))
         )
-        for i in range(size)
-    ]
+
+    turns = [turn(i) for i in range(size)]
     return tuple(torch.stack(values) for values in zip(*turns)), (0, 0, 0)
 
 

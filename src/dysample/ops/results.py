@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from torch.library import CustomOpDef
 
 
 def or_nothing(value: Tensor | None, like: Tensor) -> Tensor:
@@ -26,10 +25,10 @@ def unfolded(size: int, value: Tensor) -> tuple[Tensor, int | None]:
     """A result with its mapped axis first, and that axis; what stands for nothing has none."""
     if value.dim() == 1:
         return value, None
-    return value.unflatten(0, (size, value.shape[0] // size)), 0
+    return value.reshape(size, value.shape[0] // size, *value.shape[1:]), 0
 
 
-def map_by_batch(op: CustomOpDef, tensors: int) -> None:
+def map_by_batch(op: Any, tensors: int) -> None:
     """Register vmap: images of all the mapped batches are images of one batch.
 
     Args:
@@ -47,7 +46,7 @@ def map_by_batch(op: CustomOpDef, tensors: int) -> None:
     op.register_vmap(rule)
 
 
-def refuse_second_derivative(op: CustomOpDef, name: str) -> None:
+def refuse_second_derivative(op: Any, name: str) -> None:
     """Register the gradient of a backward operator: a message."""
 
     def refuse(ctx: Any, *gradients: Tensor) -> None:

@@ -23,6 +23,9 @@ VARIABLE = "DYSAMPLE_ISA"
 DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 """Numbers of the dtypes in the kernels' interface."""
 
+WORTH_A_THREAD = 2**15
+"""Elements of the largest tensor that make another thread worth waking, as in torch itself."""
+
 _BUILD = "build them with a C++20 compiler: `pip install --force-reinstall --no-deps dysample`, or"
 _BUILD += " `make kernels` in a checkout"
 _FAILURES = {1: "memory ran out", 2: "unknown dtype"}
@@ -84,10 +87,13 @@ _LIBRARY, isa, missing = _load()
 def call(name: str, *arguments: object) -> None:
     """Run a kernel on as many threads as torch uses; tensors are given by their addresses.
 
-    The arguments keep the tensors alive; ctypes lets other Python threads run meanwhile.
+    Less work than a thread is worth is done by fewer. The arguments keep the tensors alive; ctypes
+    lets other Python threads run meanwhile.
     """
+    largest = max(a.numel() for a in arguments if isinstance(a, Tensor))
+    threads = min(torch.get_num_threads(), 1 + largest // WORTH_A_THREAD)
     plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
-    status = getattr(_LIBRARY, name)(*plain, torch.get_num_threads())
+    status = getattr(_LIBRARY, name)(*plain, threads)
     if status != 0:
         raise RuntimeError(f"{name}: {_FAILURES.get(status, status)}")
 

@@ -60,7 +60,10 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     query, key, last = _alike(query, key)
     B, C, H, W = key.shape
     Y, X = query.shape[2:]
-    out = query.new_empty((B, groups, kernel**2, Y, X), dtype=compute_dtype(query))
+    shape = (B, groups, kernel**2, Y, X)
+    if C == 0:
+        return query.new_zeros(shape, dtype=compute_dtype(query))
+    out = query.new_empty(shape, dtype=compute_dtype(query))
     if out.numel() > 0:
         call(
             "dysample_affinity", query, key, DTYPES[query.dtype], out,

@@ -1,0 +1,57 @@
+"""What this installation is made of: for `dysample info`, and for reports of faults."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from dysample.backends.cpu import library
+from dysample.ops import dispatch
+
+OPTIONAL = {
+    "cli": ("click", "rich"),
+    "workbench": ("lightning", "torchmetrics", "numpy", "pillow"),
+    "report": ("matplotlib", "numpy", "pillow"),
+}
+"""Packages that the parts of the package behind extras need."""
+
+
+def system_info() -> dict[str, str]:
+    """Versions, processor, kernels and their instruction set, optional parts; by name."""
+    return {
+        "dysample": _version("dysample") or "not installed as a package",
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
+        "processor": processor(),
+        "CPU kernels": library.missing or f"{library.isa} ({library.VARIABLE} chooses another)",
+        "backend": f"{dispatch.forced()} ({dispatch.VARIABLE} chooses another)",
+        **{f"extra {name}": _extra(packages) for name, packages in OPTIONAL.items()},
+    }
+
+
+def processor() -> str:
+    """Model name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def _extra(packages: tuple[str, ...]) -> str:
+    missing = [name for name in packages if _version(name) is None]
+    if missing:
+        return f"missing {', '.join(missing)}"
+    return ", ".join(f"{name} {_version(name)}" for name in packages)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

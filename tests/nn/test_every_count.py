@@ -1,0 +1,58 @@
+"""The formulas of `macs` against what torch counts."""
+
+from __future__ import annotations
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+import dysample
+from dysample import create_upsampler, list_upsamplers
+from tolerances import BACKENDS
+from upsamplers import NAMES, PLAIN, C, each_name, features, guide_for
+
+# The 1x1 convolutions of A2U's pooled maps: a mean and two of 6x6 pixels.
+NOT_IN_THE_FORMULA = {"a2u": 36 * C + 2 * 36 * C}
+# Multiply-adds an output element that are neither convolutions nor primitives.
+ELEMENTWISE = {
+    "a2u": 1 / 4,  # an inner product of C channels a 2x2 block
+    "fade": 2,  # the gate
+    "fade_lite": 2,
+    "sapa_g": 2,  # the query's gate
+}
+# Those of the primitives.
+PRIMITIVES = dict.fromkeys(list_upsamplers("dysample*"), 4) | {
+    "nearest": 0,
+    "bilinear": 4,
+    "deconv": 0,
+    "pixel_shuffle": 0,
+    "carafe": 25,
+    "indexnet": 1,
+    "a2u": 9,
+    "fade": 25,
+    "fade_lite": 25,
+    "sapa_i": 25 + 25,  # products of query and key, and with the features
+    "sapa_b": 25 + 25,  # as many channels are embedded as upsampled
+    "sapa_g": 25 + 25,
+    "sapa_d": 9 * (4 + 1) * (4 + 1),  # 4 a sample, 1 a product; 4 groups of C keys, C features
+}
+
+
+def uncounted(name: str, backend: str) -> float:
+    """What the formula has beyond torch's count, in multiply-adds an output element."""
+    up, x = create_upsampler(name, C).eval(), features(batch=1).float()
+    guide = guide_for(up, x)
+    with dysample.backend(backend), FlopCounterMode(display=False) as counter:
+        up(x, guide)
+    counted = counter.get_total_flops() // 2 - NOT_IN_THE_FORMULA.get(name, 0)
+    return (up.macs(5, 7) - counted) / (C * 10 * 14)
+
+
+@each_name
+def test_macs_count_the_convolutions(name: str) -> None:
+    assert uncounted(name, "eager") == PRIMITIVES[name] + ELEMENTWISE.get(name, 0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PLAIN])
+@pytest.mark.skipif("cpu" not in BACKENDS, reason="there are no kernels to count")
+def test_the_count_of_the_kernels_is_the_formula(name: str) -> None:
+    assert uncounted(name, "cpu") == ELEMENTWISE.get(name, 0)

@@ -1,0 +1,218 @@
+"""Gradients of the operators: only those that are needed, of any strides and dtypes, once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+import dysample
+from dysample import functional, ops
+from dysample.backends.cpu import point_sample as cpu_point_sample
+from dysample.backends.cpu import reassemble as cpu_reassemble
+from operators import needs_kernels
+
+pytestmark = needs_kernels
+B, C, G = 2, 6, 2
+LOW, HIGH = (4, 5), (7, 10)
+
+
+def features(size=LOW) -> Tensor:
+    return torch.randn(B, C, *size, dtype=torch.float64)
+
+
+# Function of tensors, tensors with a batch, kernels of its gradient in the order of the tensors.
+CASES = {
+    "point_sample": (
+        functional.point_sample,
+        lambda: (features(), torch.randn(B, 2 * G, *HIGH, dtype=torch.float64)),
+        ("point_sample_backward", "point_sample_backward"),
+    ),
+    "reassemble": (
+        functional.reassemble,
+        lambda: (features(), torch.randn(B, G, 9, *HIGH, dtype=torch.float64)),
+        ("reassemble_backward", "reassemble_backward_weight"),
+    ),
+    "carafe": (
+        lambda x, logits: functional.carafe(x, logits, 2, kernel=3, groups=G, size=HIGH),
+        lambda: (features(), torch.randn(B, 4 * G * 9, *LOW, dtype=torch.float64)),
+        ("reassemble_backward", "reassemble_backward_weight"),
+    ),
+    "affinity": (
+        lambda query, key: functional.affinity(query, key, 3, groups=G),
+        lambda: (features(HIGH), features()),
+        ("reassemble", "reassemble_backward"),
+    ),
+}
+each_case = pytest.mark.parametrize(
+    ("function", "inputs", "kernels"), CASES.values(), ids=CASES.keys()
+)
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the kernels that run, one after the other."""
+    names: list[str] = []
+    call = cpu_reassemble.call
+
+    def record(name: str, *arguments: object) -> None:
+        names.append(name.removeprefix("dysample_"))
+        call(name, *arguments)
+
+    monkeypatch.setattr(cpu_reassemble, "call", record)
+    monkeypatch.setattr(cpu_point_sample, "call", record)
+    return names
+
+
+@each_case
+def test_gradients_that_nobody_needs_are_not_computed(function, inputs, kernels, called) -> None:
+    for needed in ([0], [1], [0, 1]):
+        tensors = inputs()
+        for place in needed:
+            tensors[place].requires_grad_()
+        out = function(*tensors)
+        called.clear()
+        out.sum().backward()
+        assert called == list(dict.fromkeys(kernels[place] for place in needed))
+        assert [t.grad is not None for t in tensors] == [place in needed for place in (0, 1)]
+
+
+def test_only_the_wanted_gradient_is_handed_to_the_kernel_of_point_sample(monkeypatch) -> None:
+    # One kernel computes both: a null pointer stands for what is not wanted.
+    seen = []
+    call = cpu_point_sample.call
+
+    def record(name: str, *arguments: object) -> None:
+        if name.endswith("backward"):
+            seen.append([argument is not None for argument in arguments[5:7]])
+        call(name, *arguments)
+
+    monkeypatch.setattr(cpu_point_sample, "call", record)
+    function, inputs, _ = CASES["point_sample"]
+    for wanted in ([True, False], [False, True], [True, True]):
+        function(*(t.requires_grad_(need) for t, need in zip(inputs(), wanted))).sum().backward()
+    assert seen == [[True, False], [False, True], [True, True]]
+
+
+@each_case
+def test_nothing_is_computed_twice_without_gradients(function, inputs, kernels, called) -> None:
+    with torch.no_grad():
+        out = function(*(t.requires_grad_() for t in inputs()))
+    assert not out.requires_grad
+    assert len(called) == 1
+
+
+def views(value: Tensor) -> dict[str, Tensor]:
+    """Leaves and what a user makes of them before the call, for each way to lie in memory."""
+    return {
+        "sliced": value.repeat_interleave(2, dim=-1),
+        "expanded": value[:1],
+        "channels_last": value,
+        "reversed axes": value.permute(*reversed(range(value.dim()))).contiguous(),
+        "one pixel": value.narrow(-1, 0, 1),
+    }
+
+
+def seen_as(kind: str, leaf: Tensor) -> Tensor:
+    if kind == "sliced":
+        return leaf[..., ::2]
+    if kind == "expanded":
+        return leaf.expand(B, *leaf.shape[1:])
+    if kind == "channels_last":
+        return leaf.movedim(1, -1).contiguous().movedim(-1, 1)
+    if kind == "reversed axes":
+        return leaf.permute(*reversed(range(leaf.dim())))
+    return leaf.expand(*leaf.shape[:-1], HIGH[1] if leaf.shape[-2] == HIGH[0] else LOW[1])
+
+
+@each_case
+@pytest.mark.parametrize(
+    "kind", ["sliced", "expanded", "channels_last", "reversed axes", "one pixel"]
+)
+def test_gradients_through_views(function, inputs, kernels, kind: str) -> None:
+    tensors = inputs()
+    gradients = {}
+    for backend in ("eager", "cpu"):
+        leaves = [views(t)[kind].detach().clone().requires_grad_() for t in tensors]
+        with dysample.backend(backend):
+            out = function(*(seen_as(kind, leaf) for leaf in leaves))
+        high = torch.randn(*out.shape, generator=torch.Generator().manual_seed(1)).double()
+        # An expanded cotangent as well, as `sum` and `mean` send it back.
+        for cotangent in (high, high[..., :1].expand(out.shape), high.transpose(-1, -2).mT):
+            grads = torch.autograd.grad(out, leaves, cotangent, retain_graph=True)
+            gradients.setdefault(backend, []).extend(grads)
+    for ours, expected in zip(gradients["cpu"], gradients["eager"]):
+        torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
+
+
+@each_case
+def test_gradients_have_the_dtypes_of_their_inputs(function, inputs, kernels) -> None:
+    for dtypes in ((torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)):
+        tensors = [t.to(dtype).requires_grad_() for t, dtype in zip(inputs(), dtypes)]
+        exact = [t.detach().double().requires_grad_() for t in tensors]
+        function(*tensors).double().square().sum().backward()
+        function(*exact).square().sum().backward()
+        for tensor, expected in zip(tensors, exact):
+            assert tensor.grad.dtype == tensor.dtype
+            scale = float(expected.grad.abs().max())
+            # Two roundings to bfloat16: of the result and of the gradient.
+            torch.testing.assert_close(
+                tensor.grad.double(), expected.grad, rtol=0, atol=2 * 2**-8 * scale
+            )
+
+
+@each_case
+def test_a_second_derivative_is_refused(function, inputs, kernels) -> None:
+    tensors = [t.requires_grad_() for t in inputs()]
+    for cotangent in (torch.ones(()), torch.ones((), requires_grad=True)):
+        out = function(*tensors)
+        (gradient,) = torch.autograd.grad(
+            out, tensors[0], cotangent.expand(out.shape), create_graph=True
+        )
+        with pytest.raises(NotImplementedError, match=r"`\w+` has no second derivative on the CPU"):
+            gradient.square().sum().backward()
+
+
+@pytest.mark.parametrize("scope", [False, True])
+def test_the_offset_field_has_a_second_derivative(scope: bool) -> None:
+    weight, bias = torch.randn(4, 3, 1, 1), torch.randn(4)
+    parameters = [weight, bias, torch.randn(4, 3, 1, 1), torch.randn(4)][: 4 if scope else 2]
+    tensors = [t.double().requires_grad_() for t in (torch.randn(2, 3, 2, 3), *parameters)]
+
+    def field(x: Tensor, weight: Tensor, bias: Tensor, *gate: Tensor) -> Tensor:
+        return ops.offset_field(x, weight, bias, *(gate or (None, None)), 0.25)
+
+    with dysample.backend("cpu"):
+        assert torch.autograd.gradcheck(field, tensors)
+        assert torch.autograd.gradgradcheck(field, tensors)
+
+
+def test_the_offset_field_keeps_nothing_without_a_gradient(monkeypatch) -> None:
+    kept = []
+    call = cpu_point_sample.call
+
+    def record(name: str, *arguments: object) -> None:
+        kept.append([argument is not None for argument in arguments[8:10]])  # linear, gate
+        call(name, *arguments)
+
+    monkeypatch.setattr(cpu_point_sample, "call", record)
+    up, x = dysample.DySample(8, dyscope=True), torch.randn(1, 8, 4, 4)
+    with torch.no_grad():
+        up.offsets(x)
+    up.requires_grad_(False).offsets(x)
+    up.requires_grad_().offsets(x)
+    assert kept == [[False, False], [False, False], [True, True]]
+
+
+def test_each_gradient_of_the_offset_field_alone() -> None:
+    tensors = [torch.randn(2, 3, 4, 5), torch.randn(4, 3, 1, 1), torch.randn(4)]
+    tensors += [torch.randn(4, 3, 1, 1), torch.randn(4)]
+    expected = [t.clone().requires_grad_() for t in tensors]
+    with dysample.backend("eager"):
+        ops.offset_field(*expected, 0.25).square().sum().backward()
+    for place, tensor in enumerate(tensors):
+        alone = tensor.clone().requires_grad_()
+        with dysample.backend("cpu"):
+            field = ops.offset_field(*tensors[:place], alone, *tensors[place + 1 :], 0.25)
+        field.square().sum().backward()
+        torch.testing.assert_close(alone.grad, expected[place].grad)
