@@ -60,7 +60,7 @@ def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callab
 )
 @_option("--seeds", "Runs of each upsampler, paired by seed.", click.IntRange(1), 2)
 @_option("--task", "What the model learns.", click.Choice(TASKS), "semantic")
-@_option("--data", "'scenes' (embedded), or 'camvid:PATH' for a folder on disk.", str, "scenes")
+@_option("--data", "'scenes' (embedded), or NAME:PATH for a folder: see `data`.", str, "scenes")
 @_option("--head", "'plain', or 'skip' to concatenate the finest features.", str)
 @_option("--steps", "Optimiser steps.", int)
 @_option("--batch-size", "Images a step.", int)
@@ -134,6 +134,35 @@ def report(results: Path, output: Path | None) -> None:
     from dysample.report.report import write_report
 
     write_report(results, output or results.parent, Console())
+
+
+@verbs.command()
+@click.argument("data", metavar="NAME:PATH")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a PNG of some samples with their targets drawn over them.",
+)
+@click.pass_context
+def data(context: click.Context, /, data: str, preview: Path | None) -> None:
+    """Look at every file of a data set on disk, and print what it holds.
+
+    NAME is one of ade20k, camvid, cityscapes, coco_detection, coco_instance, coco_panoptic,
+    folders, kitti, nyu, pennfudan, voc; PATH the folder in which it was unpacked. Exit code 1 if
+    there are files that cannot be used; each is named.
+    """
+    from dysample.workbench.data.catalog import open_splits
+    from dysample.workbench.data.overview import print_overview
+    from dysample.workbench.data.preview import draw_preview
+    from dysample.workbench.data.scan import scan
+
+    progress = Console(stderr=True)
+    scanned = [(split, scan(split, progress)) for split in open_splits(data)]
+    print_overview(scanned, Console())
+    if preview is not None:
+        draw_preview([split.without(set(found.problems)) for split, found in scanned], preview)
+    if any(found.problems for _, found in scanned):
+        context.exit(1)
 
 
 @verbs.command()

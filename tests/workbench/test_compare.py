@@ -107,7 +107,7 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(tmp_path: Path) -> N
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
-        ("`data` (='coco') must be 'scenes' or 'camvid:PATH'", ["--data=coco"]),
+        ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
         ("--stepz", ["--stepz=3"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),

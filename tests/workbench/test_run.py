@@ -168,7 +168,7 @@ def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> 
         (("nearst", 0, "scenes"), ValueError, "nearest"),
         (("nearest", 0, "voc"), ValueError, r"`data` \(='voc'\) must be"),
         (("nearest", 0.5, "scenes"), TypeError, r"`seed` \(=0.5\) must be an integer"),
-        (("nearest", 0, "camvid:/nowhere"), FileNotFoundError, "folder /nowhere/train does not"),
+        (("nearest", 0, "camvid:/nowhere"), FileNotFoundError, "folder /nowhere does not"),
     ],
 )
 def test_mistakes_cost_no_training(

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 HEADS = ("plain", "skip")
-DATA_SETS = ("scenes", "camvid")
 
 # A longer side of 512 px keeps the low-res maps below 128 px, so that sampling positions fit the
 # record's 16-bit fixed point; a 4:3 image may therefore be 384 px high.
@@ -66,14 +65,16 @@ class SemanticSettings:
 
 
 def split_data(data: str) -> tuple[str, str]:
-    """The data set's name and, for ``"camvid:PATH"``, its folder (else an empty string).
+    """The data set's name and, for ``"NAME:PATH"``, its folder (else an empty string).
+
+    Whether there is a data set of that name is up to `dysample.workbench.data.catalog`.
 
     Raises:
-        ValueError: neither ``"scenes"`` nor ``"camvid:PATH"``.
+        ValueError: neither ``"scenes"`` nor of the form ``"NAME:PATH"``.
     """
     name, _, folder = data.partition(":")
-    if data != "scenes" and (name != "camvid" or not folder):
-        raise ValueError(f"`data` (={data!r}) must be 'scenes' or 'camvid:PATH'")
+    if data != "scenes" and (name in ("", "scenes") or not folder):
+        raise ValueError(f"`data` (={data!r}) must be 'scenes' or 'NAME:PATH'")
     return name, folder
 
 
@@ -82,9 +83,9 @@ def settings_for(data: str, **changes: Any) -> SemanticSettings:
 
     Raises:
         TypeError: an option that does not exist, or a value of another type.
-        ValueError: an unknown data set, or a value outside its range.
+        ValueError: data of another form, or a value outside its range.
     """
-    recipe = _RECIPES[split_data(data)[0]]
+    recipe = SCENES if split_data(data)[0] == "scenes" else PHOTOGRAPHS
     given = {name: value for name, value in changes.items() if value is not None}
     for name in given:
         if name not in recipe.to_dict():
@@ -107,9 +108,7 @@ def _check_number(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` (={value}) must be finite and not negative")
 
 
-_RECIPES = {
-    "scenes": SemanticSettings(),
-    "camvid": SemanticSettings(
-        steps=600, batch_size=8, size=120, train_frames=None, val_frames=None
-    ),
-}
+SCENES = SemanticSettings()
+PHOTOGRAPHS = SemanticSettings(
+    steps=600, batch_size=8, size=120, train_frames=None, val_frames=None
+)
