@@ -10,6 +10,7 @@ from dysample.workbench.data.transforms import Fit, evaluation_transform, traini
 from layouts import LAYOUTS
 
 SIZE = (40, 48)
+PADDING = (124, 116, 104)
 NAMES = {
     "semantic": "voc",
     "detection": "coco_detection",
@@ -61,7 +62,7 @@ def inside_of(kind: str, target: object) -> torch.Tensor | None:
 @pytest.mark.parametrize("kind", ["semantic", "instance", "panoptic", "depth"])
 def test_labels_stay_on_their_pixels(kind: str) -> None:
     transform = training_transform(kind, SIZE)
-    widths = set()
+    widths, compared = set(), 0
     for seed in range(40):
         torch.manual_seed(seed)
         image, target = transform(*scene(kind))
@@ -71,17 +72,20 @@ def test_labels_stay_on_their_pixels(kind: str) -> None:
         if inside is None or not inside.any():
             continue
         widths.add(int(inside.any(0).sum()))
-        # What is labelled as inside is the brightest; only the blurred rim may differ.
-        # (Colours are changed, but all in the same way.)
+        # What is labelled as inside is brighter than all the rest, but for the blurred rim: colours
+        # are changed everywhere in the same way.
         bright = image.sum(0)
-        cut = (bright[inside].median() + bright[~inside].median()) / 2
-        rim = torch.zeros_like(inside)
-        rim[1:] |= inside[1:] != inside[:-1]
-        rim[:-1] |= inside[1:] != inside[:-1]
-        rim[:, 1:] |= inside[:, 1:] != inside[:, :-1]
-        rim[:, :-1] |= inside[:, 1:] != inside[:, :-1]
-        if bright[inside].median() > bright[~inside].median() + 0.05:
-            assert torch.equal((bright > cut) & ~rim, inside & ~rim)
+        empty = (image == torch.tensor(PADDING)[:, None, None] / 255).all(0)
+        assert not (empty & inside).any()
+        shown = ~empty
+        shown[1:] &= inside[1:] == inside[:-1]
+        shown[:-1] &= inside[1:] == inside[:-1]
+        shown[:, 1:] &= inside[:, 1:] == inside[:, :-1]
+        shown[:, :-1] &= inside[:, 1:] == inside[:, :-1]
+        if (shown & ~inside).any() and (shown & inside).any():
+            compared += 1
+            assert bright[shown & inside].min() > bright[shown & ~inside].max() + 0.01
+    assert compared > 20
     assert len(widths) > 5 if kind != "depth" else widths == {16}
 
 
@@ -113,6 +117,22 @@ def test_masks_are_read_at_the_centres_of_pixels() -> None:
         difference = (image[0].float() - labels)[:, 2:-2]  # the border is not a ramp
         assert difference.abs().max() <= 1
         assert difference.mean().abs() < 0.6
+
+
+@pytest.mark.parametrize(("kind", "least"), [("semantic", 0.5), ("panoptic", 0.5), ("depth", 1)])
+def test_scales(kind: str, least: float) -> None:
+    """From half to twice the fitting size: a rectangle of 20 columns in an image of 60."""
+    whole = max(30 * 40 / 30, 60 * 48 / 60, 80) if kind == "semantic" else 48
+    transform = training_transform(kind, SIZE)
+    shares = []
+    for seed in range(60):
+        torch.manual_seed(seed)
+        inside = inside_of(kind, transform(*scene(kind))[1])
+        # Rectangles that the crop has not cut.
+        if inside.any() and not inside[:, 0].any() and not inside[:, -1].any():
+            shares.append(int(inside.any(0).sum()) / (20 / 60 * whole))
+    assert least - 0.04 <= min(shares) <= least + 0.1
+    assert max(shares) <= (1.01 if kind == "depth" else 2)
 
 
 def test_padding_is_nothing() -> None:

@@ -46,9 +46,9 @@ class CocoFile:
         known = {entry["id"] for entry in self.images}
         grouped: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for place, entry in enumerate(self._annotations):
-            self._check_keys(entry, needed, f"annotations[{place}]")
+            self.require(entry, needed, f"annotations[{place}]")
             if entry["image_id"] not in known:
-                raise self._error(
+                raise self.error(
                     f"annotations[{place}]: `image_id` (={entry['image_id']!r}) must be listed in"
                     " `images`"
                 )
@@ -63,25 +63,27 @@ class CocoFile:
         """
         place = self.index.get(entry["category_id"])
         if place is None:
-            raise self._error(
+            raise self.error(
                 f"{where}: `category_id` (={entry['category_id']!r}) must be listed in `categories`"
             )
         return place
+
+    def require(self, entry: Any, keys: tuple[str, ...], where: str) -> None:
+        """Raise a ValueError unless an entry, found at `where`, has all of some keys."""
+        for key in keys:
+            if not isinstance(entry, dict) or key not in entry:
+                raise self.error(f"{where} must hold `{key}`")
+
+    def error(self, text: str) -> ValueError:
+        """An error that names the file."""
+        return ValueError(f"annotation file {self.path}: {text}")
 
     def _entries(
         self, content: Any, key: str, needed: tuple[str, ...], ordered: bool = True
     ) -> list[dict[str, Any]]:
         entries = content.get(key) if isinstance(content, dict) else None
         if not isinstance(entries, list):
-            raise self._error(f"must hold a list `{key}`")
+            raise self.error(f"must hold a list `{key}`")
         for place, entry in enumerate(entries):
-            self._check_keys(entry, needed, f"{key}[{place}]")
+            self.require(entry, needed, f"{key}[{place}]")
         return sorted(entries, key=lambda entry: entry["id"]) if ordered else entries
-
-    def _check_keys(self, entry: Any, needed: tuple[str, ...], where: str) -> None:
-        for key in needed:
-            if not isinstance(entry, dict) or key not in entry:
-                raise self._error(f"{where} must hold `{key}`")
-
-    def _error(self, text: str) -> ValueError:
-        return ValueError(f"annotation file {self.path}: {text}")

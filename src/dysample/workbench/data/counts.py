@@ -50,16 +50,19 @@ def count(data: DataSet[Any], target: Any) -> Counts:
     classes = len(data.classes.names)
     none = torch.zeros(classes, dtype=torch.int64)
     if data.kind == "semantic":
-        labels = target[target != IGNORE]
-        return Counts(torch.bincount(labels, minlength=classes), none, len(labels))
+        pixels = torch.bincount(target.flatten(), minlength=IGNORE + 1)[:classes]
+        return Counts(pixels, none, int(pixels.sum()))
     if data.kind == "depth":
         known = target[target > 0]
         if not len(known):
             return Counts(none, none)
         return Counts(none, none, len(known), float(known.min()), float(known.max()))
     if data.kind == "panoptic":
-        segments = target["segments"][target["segments"] != VOID]
-        pixels = torch.bincount(target["categories"][segments], minlength=classes)
-        objects = torch.bincount(target["categories"], minlength=classes)
-        return Counts(pixels, objects, len(segments))
+        categories = target["categories"]
+        sizes = torch.bincount(target["segments"].flatten() - VOID, minlength=1 + len(categories))[
+            1:
+        ]
+        pixels = none.index_add(0, categories, sizes)
+        objects = torch.bincount(categories, minlength=classes)
+        return Counts(pixels, objects, int(sizes.sum()))
     return Counts(none, torch.bincount(target["labels"] - 1, minlength=classes))

@@ -11,8 +11,6 @@ from dysample.workbench.data.dataset import Item
 from dysample.workbench.data.images import read_indices
 from dysample.workbench.data.targets import IGNORE
 
-_ILLEGAL = -1
-
 
 class LabelCode:
     """How a data set writes classes into 8-bit images.
@@ -24,7 +22,8 @@ class LabelCode:
 
     def __init__(self, labels: Mapping[int, int], rule: str) -> None:
         self.rule = rule
-        self.table = np.full(256, _ILLEGAL, np.int64)
+        self.legal = np.isin(np.arange(256), list(labels))
+        self.table = np.zeros(256, np.uint8)
         for value, label in labels.items():
             self.table[value] = label
 
@@ -43,8 +42,9 @@ class LabelCode:
         """
         path: Path = item.annotation
         values = read_indices(path, size)
-        labels = self.table[values]
-        if (labels == _ILLEGAL).any():
-            wrong = values[labels == _ILLEGAL].min()
-            raise ValueError(f"annotation {path} holds label {wrong}; labels must be {self.rule}")
-        return Mask(torch.from_numpy(labels))
+        wrong = np.bincount(values.ravel(), minlength=256).astype(bool) & ~self.legal
+        if wrong.any():
+            raise ValueError(
+                f"annotation {path} holds label {wrong.argmax()}; labels must be {self.rule}"
+            )
+        return Mask(torch.from_numpy(self.table[values]).long())

@@ -44,6 +44,26 @@ def split_folder(folder: Path) -> Path:
     return folder
 
 
+def read_lines(path: Path, what: str) -> list[str]:
+    """Lines of a text file, without the blanks around them.
+
+    Args:
+        path: file.
+        what: it is, for messages.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not UTF-8.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{what} {path} does not exist")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} {path} must be UTF-8 text: {error}") from error
+    return [line.strip() for line in text.strip().splitlines()]
+
+
 def pair_files(images: Path, annotations: Path, ending: str = ".png") -> list[Item]:
     """Every image of a folder with the annotation of the same stem in another, by name.
 

@@ -91,7 +91,7 @@ def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] 
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=console, transient=True)
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     # Decoding files releases the interpreter's lock.
     with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as threads, bar:
         found = threads.map(look, range(len(data)))

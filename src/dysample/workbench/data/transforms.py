@@ -19,6 +19,8 @@ from dysample.workbench.data.targets import IGNORE, VOID, DetectionTarget, Kind
 SCALES = (0.5, 2.0)
 """Sizes at which training shows an image, as shares of that at which it just fits."""
 
+AS_IS = (1.0, 1.0)
+
 # ImageNet's mean colour, about 0 once a model has normalised it; and the labels of nothing.
 _GREY = [124.0, 116.0, 104.0]
 _NOTHING = {"semantic": IGNORE, "detection": 0, "instance": 0, "panoptic": VOID, "depth": 0}
@@ -27,20 +29,25 @@ _NOTHING = {"semantic": IGNORE, "detection": 0, "instance": 0, "panoptic": VOID,
 def training_transform(kind: Kind, size: tuple[int, int]) -> v2.Compose:
     """Random scale, place, mirror and colours; images of exactly `size`.
 
-    Depth keeps its scale: an image twice as large shows things at half the distance.
+    At scale 1 an image just fits into `size`, as in large-scale jitter for detection, or for
+    semantic labels just covers it, as in the usual recipe for ADE20K. Depth keeps its scale: an
+    image twice as large shows things at half the distance.
 
     Args:
         kind: of the targets.
         size: height and width of the result in pixels.
     """
-    scales = (1.0, 1.0) if kind == "depth" else SCALES
+    fit = Fit(size, AS_IS if kind == "depth" else SCALES, cover=kind == "semantic")
+    objects = kind in ("detection", "instance")
     return v2.Compose(
         [
-            *_fit(kind, size, scales),
+            FitObjects(fit) if objects else fit,
+            # Not RandomPhotometricDistort: it swaps channels, which pretrained encoders know apart.
+            v2.ColorJitter(brightness=0.25, contrast=0.5, saturation=0.5, hue=0.05),
+            PadTo(size, _NOTHING[kind]),
             v2.RandomCrop(size),
             v2.RandomHorizontalFlip(),
-            v2.RandomPhotometricDistort(),
-            *([KeepTrainable()] if kind in ("detection", "instance") else []),
+            *([KeepTrainable()] if objects else []),
             *_finish(),
         ]
     )
@@ -54,13 +61,11 @@ def evaluation_transform(kind: Kind, size: tuple[int, int] | None = None) -> v2.
         size: height and width into which the image is fitted, and padded on the right or below;
             None leaves it as it is.
     """
-    return v2.Compose([*([] if size is None else _fit(kind, size, (1.0, 1.0))), *_finish()])
-
-
-def _fit(kind: Kind, size: tuple[int, int], scales: tuple[float, float]) -> list[nn.Module]:
-    fit = Fit(size, scales)
+    if size is None:
+        return v2.Compose(_finish())
+    fit = Fit(size, AS_IS)
     scaled = FitObjects(fit) if kind in ("detection", "instance") else fit
-    return [scaled, PadTo(size, _NOTHING[kind])]
+    return v2.Compose([scaled, PadTo(size, _NOTHING[kind]), *_finish()])
 
 
 def _finish() -> list[nn.Module]:
@@ -68,7 +73,7 @@ def _finish() -> list[nn.Module]:
 
 
 class Fit(v2.Transform):
-    """Resize so that the image just fits into `size`, times a random scale; keeps its aspect.
+    """Resize to fit into a size, times a random scale; keeps the aspect.
 
     torchvision's own resizing of masks reads the pixel at the corner, not at the centre, of each
     new one, and moves labels against the image by up to half a new pixel.
@@ -76,18 +81,22 @@ class Fit(v2.Transform):
     Args:
         size: height and width in pixels.
         scales: smallest and largest random scale.
+        cover: at scale 1 the shorter side fits, so that nothing is left empty.
     """
 
-    def __init__(self, size: tuple[int, int], scales: tuple[float, float]) -> None:
+    def __init__(
+        self, size: tuple[int, int], scales: tuple[float, float], cover: bool = False
+    ) -> None:
         super().__init__()
         self.size = size
         self.scales = scales
+        self.cover = cover
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The new height and width."""
         height, width = query_size(flat_inputs)
         scale = float(torch.empty(()).uniform_(*self.scales))
-        scale *= min(self.size[0] / height, self.size[1] / width)
+        scale *= (max if self.cover else min)(self.size[0] / height, self.size[1] / width)
         return {"size": [max(1, round(scale * height)), max(1, round(scale * width))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:

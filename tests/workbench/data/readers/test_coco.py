@@ -66,7 +66,9 @@ def test_boxes_alone(tmp_path: Path) -> None:
     _, target = open_data(f"coco_detection:{tmp_path}", "val")[0]
     assert "masks" not in target
     assert target["boxes"].tolist() == [[1, 2, 5, 5], [6, 0, 8, 6]]
-    with pytest.raises(ValueError, match=r"07.jpg has no mask; `coco_detection` reads boxes alone"):
+    with pytest.raises(
+        ValueError, match=r"07.jpg cannot be used: it has no points; `coco_detection`"
+    ):
         open_data(f"coco_instance:{tmp_path}", "val")[0]
 
 
@@ -74,6 +76,8 @@ def test_boxes_alone(tmp_path: Path) -> None:
     ("entries", "message"),
     [
         ({"category_id": 4}, r"annotation 1 of .*07.jpg: `category_id` \(=4\) must be listed"),
+        ({"bbox": [1, 2, 3]}, r"annotation 1 of .*: `bbox` \(=\[1, 2, 3\]\) must be four numbers"),
+        ({"bbox": [1, 2, 3, "4"]}, r"annotation 1 of .*: `bbox` \(=\[1, .*\) must be four numbers"),
         ({"image_id": 8}, r"annotations\[0\]: `image_id` \(=8\) must be listed in `images`"),
     ],
 )
@@ -84,8 +88,27 @@ def test_unknown_numbers(tmp_path: Path, entries: dict, message: str) -> None:
         open_data(f"coco_instance:{tmp_path}", "val")
 
 
-def test_run_lengths_of_another_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ({"size": [8, 6], "counts": [0, 48]}, "it must be of the image's size 8x6, but is 6x8"),
+        ({"size": [6, 8], "counts": [10, 5]}, ""),
+        ({"size": [6, 8], "counts": [10, 500]}, ""),
+        ({"size": [6, 8], "counts": "52"}, ""),
+        ({"size": [6, 8]}, "'counts'"),
+        ([["a", "b", "c", "d", "e", "f"]], ""),
+        (7, ""),
+    ],
+)
+def test_masks_that_make_no_sense(tmp_path: Path, segmentation: Any, message: str) -> None:
     layouts.coco_instances(tmp_path)
-    change(tmp_path, segmentation={"size": [8, 6], "counts": [0, 48]})
-    with pytest.raises(ValueError, match=r"07.jpg must be of its size 8x6, but is 6x8"):
+    change(tmp_path, segmentation=segmentation)
+    with pytest.raises(ValueError, match=rf"a mask of image .*07.jpg cannot be used: {message}"):
         open_data(f"coco_instance:{tmp_path}", "val")[0]
+
+
+def test_polygon_of_two_points_covers_nothing(tmp_path: Path) -> None:
+    layouts.coco_instances(tmp_path)
+    change(tmp_path, segmentation=[[1, 1, 4, 4]])
+    _, target = open_data(f"coco_instance:{tmp_path}", "val")[0]
+    assert target["masks"][0].sum() == 0

@@ -40,6 +40,14 @@ def test_segment_that_the_map_does_not_show(tmp_path: Path) -> None:
         open_data(f"coco_panoptic:{tmp_path}", "val")[0]
 
 
+def test_segment_without_a_category(tmp_path: Path) -> None:
+    layouts.coco_panoptic(tmp_path)
+    path = (tmp_path / MAP).parent.with_suffix(".json")
+    path.write_text(path.read_text().replace('"category_id"', '"category"'))
+    with pytest.raises(ValueError, match=r"a segment of .*07.png must hold `category_id`"):
+        open_data(f"coco_panoptic:{tmp_path}", "val")
+
+
 def test_map_that_is_not_rgb(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     layouts.write_png(tmp_path / MAP, layouts.rows(0))

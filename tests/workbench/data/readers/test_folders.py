@@ -38,6 +38,12 @@ def test_class_list(tmp_path: Path, text: str, message: str) -> None:
         open_data(f"folders:{tmp_path}", "val")
 
 
+def test_class_list_in_another_encoding(tmp_path: Path) -> None:
+    (layouts.folders(tmp_path) / "classes.txt").write_bytes("Straße\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"class list .*classes.txt must be UTF-8 text: "):
+        open_data(f"folders:{tmp_path}", "val")
+
+
 def test_no_class_list(tmp_path: Path) -> None:
     (layouts.folders(tmp_path) / "classes.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"classes.txt does not exist; it must hold one"):

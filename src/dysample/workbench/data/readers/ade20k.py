@@ -9,7 +9,7 @@ from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.dataset import Classes, DataSet
 from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.reader import Reader, pair_files
+from dysample.workbench.data.reader import Reader, pair_files, read_lines
 from dysample.workbench.data.targets import IGNORE
 
 NAME = "ade20k"
@@ -34,9 +34,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
 
 def _read_classes(path: Path) -> Classes:
     """From a table with a heading, in columns set apart by tabs, of which the last is the name."""
-    if not path.is_file():
-        raise FileNotFoundError(f"class list {path} does not exist")
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    lines = read_lines(path, "class list")[1:]
     # "building" of "building, edifice".
     names = tuple(line.split("\t")[-1].split(",")[0].strip() for line in lines)
     if len(names) != COUNT:

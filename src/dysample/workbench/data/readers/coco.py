@@ -42,8 +42,11 @@ def _list(folder: Path, split: str, *needed: str) -> tuple[Classes, list[Item]]:
         for entry in annotations[image["id"]]:
             where = f"annotation {entry.get('id')} of image {image['file_name']}"
             label = file.category(entry, where) + 1
+            box = entry["bbox"]
+            if len(box) != 4 or not all(isinstance(number, int | float) for number in box):
+                raise file.error(f"{where}: `bbox` (={box!r}) must be four numbers")
             # COCO itself has a few boxes without width or height, which nothing can detect.
-            if min(entry["bbox"][2:]) > 0:
+            if min(box[2:]) > 0:
                 objects.append({"label": label, **{key: entry[key] for key in needed}})
                 objects[-1]["iscrowd"] = entry.get("iscrowd", 0)
         # Text and not objects: a data loader's processes would each copy hundreds of thousands of
@@ -62,7 +65,10 @@ def _read_masks(item: Item, size: tuple[int, int]) -> InstanceTarget:
     objects = json.loads(item.annotation)
     masks = np.zeros((len(objects), *size), np.uint8)
     for mask, entry in zip(masks, objects):
-        mask[:] = _decode(entry["segmentation"], size, item.image)
+        try:
+            mask[:] = _decode(entry["segmentation"], size)
+        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise ValueError(f"a mask of image {item.image} cannot be used: {error}") from error
     return InstanceTarget(**_boxes(item, objects, size), masks=Mask(torch.from_numpy(masks)))
 
 
@@ -78,23 +84,22 @@ def _boxes(item: Item, objects: list[dict[str, Any]], size: tuple[int, int]) -> 
     )
 
 
-def _decode(segmentation: Any, size: tuple[int, int], image: Path) -> Any:
+def _decode(segmentation: Any, size: tuple[int, int]) -> Any:
     """A mask (H, W) uint8 of polygons, or of run lengths, packed or not."""
     height, width = size
     if isinstance(segmentation, dict):
         if tuple(segmentation["size"]) != size:
-            raise ValueError(
-                f"a mask of image {image} must be of its size {width}x{height}, but is "
-                f"{segmentation['size'][1]}x{segmentation['size'][0]}"
-            )
+            found = "x".join(map(str, segmentation["size"][::-1]))
+            raise ValueError(f"it must be of the image's size {width}x{height}, but is {found}")
         packed = isinstance(segmentation["counts"], str)
-        run = segmentation if packed else rle.frPyObjects(segmentation, height, width)
-        return rle.decode(run)
+        return rle.decode(segmentation if packed else rle.frPyObjects(segmentation, height, width))
     if not segmentation:
-        raise ValueError(
-            f"an object of image {image} has no mask; `coco_detection` reads boxes alone"
-        )
-    return rle.decode(rle.merge(rle.frPyObjects(segmentation, height, width)))
+        raise ValueError("it has no points; `coco_detection` reads boxes alone")
+    # The library would take four numbers for a box.
+    polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
+    if not polygons:
+        return 0
+    return rle.decode(rle.merge(rle.frPyObjects(polygons, height, width)))
 
 
 DETECTION = Reader("coco_detection", "detection", _LAYOUT, open_boxes)

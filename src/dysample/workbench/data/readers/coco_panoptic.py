@@ -38,7 +38,9 @@ def open_split(folder: Path, split: str) -> DataSet[PanopticTarget]:
             path = maps / entry["file_name"]
             segments = []
             for segment in entry["segments_info"]:
-                category = file.category(segment, f"a segment of {entry['file_name']}")
+                where = f"a segment of {entry['file_name']}"
+                file.require(segment, ("id", "category_id"), where)
+                category = file.category(segment, where)
                 thing = category in classes.things
                 segments.append((segment["id"], category, thing, segment.get("iscrowd", 0)))
             # Text and not objects: see the reader of COCO's objects.
@@ -53,7 +55,8 @@ def _read_target(item: Item, size: tuple[int, int]) -> PanopticTarget:
     path, packed = item.annotation
     segments = json.loads(packed)
     ids = np.array([0, *(segment[0] for segment in segments)], np.int64)
-    found = read_colours(path, size).astype(np.int64) @ np.array([1, 256, 65536])
+    red, green, blue = np.moveaxis(read_colours(path, size).astype(np.int64), -1, 0)
+    found = red + 256 * green + 256**2 * blue
     place = np.searchsorted(ids, found).clip(max=len(ids) - 1)
     if (ids[place] != found).any():
         wrong = found[ids[place] != found].min()

@@ -6,7 +6,7 @@ from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.dataset import Classes, DataSet
 from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.reader import Reader, pair_files
+from dysample.workbench.data.reader import Reader, pair_files, read_lines
 from dysample.workbench.data.targets import IGNORE
 
 NAME = "folders"
@@ -27,8 +27,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
             f"class list {path} does not exist; it must hold one class name a line, that of value 0"
             " first"
         )
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").strip().splitlines()]
-    names = tuple(lines)
+    names = tuple(read_lines(path, "class list"))
     if not names or "" in names or len(set(names)) < len(names):
         raise ValueError(f"class list {path} must hold one class name a line, each once")
     if len(names) > IGNORE:

@@ -9,7 +9,7 @@ from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.reader import MissingSplitError, Reader
+from dysample.workbench.data.reader import MissingSplitError, Reader, read_lines
 
 NAME = "voc"
 _NAMES = (
@@ -43,7 +43,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
     listed = base / "ImageSets" / "Segmentation" / f"{split}.txt"
     if not listed.is_file():
         raise MissingSplitError(f"list {listed} does not exist")
-    stems = listed.read_text(encoding="utf-8").split()
+    stems = read_lines(listed, "list")
     if not stems:
         raise ValueError(f"list {listed} must name images, but is empty")
     items = [
