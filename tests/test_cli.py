@@ -57,6 +57,12 @@ def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:
     assert "valannot/a.png cannot be read" in out
 
 
+def test_data_lists_every_name(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "data", "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(sorted(LAYOUTS)) in text
+
+
 def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "data", "camwid:.") == 2
     error = capsys.readouterr().err

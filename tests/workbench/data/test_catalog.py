@@ -114,6 +114,12 @@ def test_wrong_names(data: str, error: type, message: str) -> None:
         find_reader(data)
 
 
+def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    layouts.camvid(tmp_path / "streets")
+    assert find_reader("camvid:~/streets")[1] == tmp_path / "streets"
+
+
 def test_unknown_split(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"`split` \(='test'\) must be 'train' or 'val'"):
         open_data(f"voc:{tmp_path}", "test")

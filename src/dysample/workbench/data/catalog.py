@@ -48,9 +48,11 @@ def find_reader(data: str) -> tuple[Reader, Path]:
         raise ValueError(f"`data` (={data!r}) must be NAME:PATH, NAME one of {', '.join(READERS)}")
     if name not in READERS:
         raise ValueError(f"`data` (={data!r}) must start with one of {', '.join(READERS)}")
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"folder {folder} does not exist")
-    return READERS[name], Path(folder)
+    # A shell leaves the ~ of NAME:~/data as it is.
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise FileNotFoundError(f"folder {path} does not exist")
+    return READERS[name], path
 
 
 def open_data(data: str, split: str) -> DataSet[Any]:

@@ -44,7 +44,7 @@ class Classes:
     palette: tuple[Colour, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
     """A map-style data set of pairs (image, target); `dysample.workbench.data.targets` has forms.
 

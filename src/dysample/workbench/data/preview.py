@@ -50,7 +50,8 @@ def draw_preview(splits: Sequence[DataSet[Any]], path: Path) -> None:
             image, target = data[index]
             pixels = image.permute(1, 2, 0).numpy()
             above.imshow(pixels)
-            above.set_title(f"{data.split}: {data.items[index].image.name}", fontsize=9)
+            name = "/".join(data.items[index].image.parts[-2:])
+            above.set_title(f"{data.split}: {name}", fontsize=9)
             below.imshow(pixels)
             _DRAW[data.kind](below, data, target)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,12 @@ def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] 
     )
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     # Decoding files releases the interpreter's lock.
-    with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as threads, bar:
-        found = threads.map(look, range(len(data)))
-        name = f"{data.name} {data.split}"
-        yield from bar.track(found, total=len(data), description=name)
+    threads = ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1)))
+    try:
+        with bar:
+            found = threads.map(look, range(len(data)))
+            name = f"{data.name} {data.split}"
+            yield from bar.track(found, total=len(data), description=name)
+    finally:
+        # Somebody who stops the scan should not wait for the files that are left.
+        threads.shutdown(cancel_futures=True)

@@ -48,6 +48,14 @@ def test_segment_without_a_category(tmp_path: Path) -> None:
         open_data(f"coco_panoptic:{tmp_path}", "val")
 
 
+def test_category_of_which_nobody_says_what_it_is(tmp_path: Path) -> None:
+    layouts.coco_panoptic(tmp_path)
+    path = (tmp_path / MAP).parent.with_suffix(".json")
+    path.write_text(path.read_text().replace('"isthing": 0, ', ""))
+    with pytest.raises(ValueError, match=r"categories\[\d\] must hold `isthing`"):
+        open_data(f"coco_panoptic:{tmp_path}", "val")
+
+
 def test_map_that_is_not_rgb(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     layouts.write_png(tmp_path / MAP, layouts.rows(0))

@@ -24,9 +24,11 @@ def open_split(folder: Path, split: str) -> DataSet[PanopticTarget]:
     """Every image that the annotation file has segments of."""
     maps = folder / "annotations" / f"panoptic_{split}2017"
     file = CocoFile(maps.with_suffix(".json"))
+    for place, described in enumerate(file.categories):
+        file.require(described, ("isthing",), f"categories[{place}]")
     classes = Classes(
         tuple(entry["name"] for entry in file.categories),
-        frozenset(i for i, entry in enumerate(file.categories) if entry.get("isthing")),
+        frozenset(i for i, entry in enumerate(file.categories) if entry["isthing"]),
         tuple(tuple(entry["color"]) for entry in file.categories)
         if all("color" in entry for entry in file.categories)
         else None,
