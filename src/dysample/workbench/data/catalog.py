@@ -1,5 +1,6 @@
 """The layouts by name, for ``NAME:PATH``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def find_reader(data: str) -> tuple[Reader, Path]:
         raise ValueError(f"`data` (={data!r}) must be NAME:PATH, NAME one of {', '.join(READERS)}")
     if name not in READERS:
         raise ValueError(f"`data` (={data!r}) must start with one of {', '.join(READERS)}")
-    # A shell leaves the ~ of NAME:~/data as it is.
-    path = Path(folder).expanduser()
+    # A shell leaves the ~ of NAME:~/data as it is; pathlib would raise for a user that is unknown.
+    path = Path(os.path.expanduser(folder))
     if not path.is_dir():
         raise FileNotFoundError(f"folder {path} does not exist")
     return READERS[name], path

@@ -76,6 +76,8 @@ def test_boxes_alone(tmp_path: Path) -> None:
     ("entries", "message"),
     [
         ({"category_id": 4}, r"annotation 1 of .*07.jpg: `category_id` \(=4\) must be listed"),
+        ({"area": None}, r"annotation 1 of .*: `area` \(=None\) must be a number"),
+        ({"bbox": 7}, r"annotation 1 of .*: `bbox` \(=7\) must be four numbers"),
         ({"bbox": [1, 2, 3]}, r"annotation 1 of .*: `bbox` \(=\[1, 2, 3\]\) must be four numbers"),
         ({"bbox": [1, 2, 3, "4"]}, r"annotation 1 of .*: `bbox` \(=\[1, .*\) must be four numbers"),
         ({"image_id": 8}, r"annotations\[0\]: `image_id` \(=8\) must be listed in `images`"),

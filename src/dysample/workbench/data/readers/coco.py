@@ -42,9 +42,11 @@ def _list(folder: Path, split: str, *needed: str) -> tuple[Classes, list[Item]]:
         for entry in annotations[image["id"]]:
             where = f"annotation {entry.get('id')} of image {image['file_name']}"
             label = file.category(entry, where) + 1
-            box = entry["bbox"]
-            if len(box) != 4 or not all(isinstance(number, int | float) for number in box):
+            box, area = entry["bbox"], entry["area"]
+            if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
                 raise file.error(f"{where}: `bbox` (={box!r}) must be four numbers")
+            if not _is_number(area):
+                raise file.error(f"{where}: `area` (={area!r}) must be a number")
             # COCO itself has a few boxes without width or height, which nothing can detect.
             if min(box[2:]) > 0:
                 objects.append({"label": label, **{key: entry[key] for key in needed}})
@@ -55,6 +57,10 @@ def _list(folder: Path, split: str, *needed: str) -> tuple[Classes, list[Item]]:
         items.append(Item(folder / f"{split}2017" / image["file_name"], packed, image["id"]))
     names = tuple(entry["name"] for entry in file.categories)
     return Classes(names, frozenset(range(len(names)))), items
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _read_boxes(item: Item, size: tuple[int, int]) -> DetectionTarget:
