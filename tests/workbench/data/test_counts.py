@@ -30,7 +30,9 @@ def test_sums(tmp_path: Path) -> None:
     data = open_data(f"nyu:{LAYOUTS['nyu'](tmp_path)}", "val")
     one = count(data, data[0][1])
     unknown = count(data, 0 * data[0][1])
-    both = no_counts(data) + one + unknown + one
-    assert both.labelled == 2 * one.labelled == 64
-    assert (both.nearest, both.farthest) == (one.nearest, one.farthest)
+    further = count(data, 2 * data[0][1])
+    for order in ((one, further, unknown), (unknown, further, one)):
+        every = sum(order, no_counts(data))
+        assert every.labelled == 64
+        assert (every.nearest, every.farthest) == (one.nearest, further.farthest)
     assert unknown.nearest == float("inf")
