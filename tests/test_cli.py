@@ -53,7 +53,7 @@ def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:
     (folder / "valannot" / "a.png").write_text("damaged")
     assert run(monkeypatch, "data", f"camvid:{folder}", "--preview", str(sheet)) == 1
     out = capsys.readouterr().out
-    assert "val: 1 samples cannot be used" in out
+    assert "val: 1 of 1 samples cannot be used" in out
     assert "valannot/a.png cannot be read" in out
 
 

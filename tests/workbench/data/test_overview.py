@@ -74,7 +74,7 @@ def test_problems_are_listed(tmp_path: Path) -> None:
         path = LAYOUTS["camvid"](tmp_path) / "train" / f"{i}.png"
         path.write_text("no image")
     printed = [" ".join(words) for words in overview(tmp_path, "camvid")]
-    assert "train: 14 samples cannot be used" in printed
+    assert "train: 14 of 15 samples cannot be used" in printed
     assert sum("cannot be read" in line for line in printed) == 10
     assert "- and 4 more" in printed
     assert "train 15 8x6 66.67 % 14" in printed

@@ -31,7 +31,8 @@ def print_overview(scanned: Sequence[Scanned], console: Console) -> None:
             console.print(f"absent: {', '.join(absent)}", markup=False, highlight=False)
     for data, scan in scanned:
         if scan.problems:
-            console.print(f"{data.split}: {len(scan.problems)} samples cannot be used")
+            number = f"{len(scan.problems)} of {len(data)} samples"
+            console.print(f"{data.split}: {number} cannot be used", highlight=False)
         for message in list(scan.problems.values())[:SHOWN]:
             console.print(f"- {message}", markup=False, highlight=False, soft_wrap=True)
         if len(scan.problems) > SHOWN:

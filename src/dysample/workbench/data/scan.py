@@ -70,7 +70,8 @@ def check(data: DataSet[Target], console: Console, *, skip_bad: bool = False) ->
     first = next(iter(problems.values()))
     if not skip_bad or len(problems) == len(data):
         raise ValueError(f"{number}; the first: {first}")
-    console.print(f"{number} and are left out; the first: {first}", markup=False, highlight=False)
+    message = f"{number} and are left out; the first: {first}"
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
     return data.without(set(problems))
 
 
