@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dysample.workbench.data.catalog import open_splits
-from dysample.workbench.data.preview import draw_preview
+from dysample.workbench.data.preview import _spread, draw_preview
 from layouts import LAYOUTS
 
 
@@ -18,6 +18,12 @@ def test_shows_every_split(tmp_path: Path, name: str) -> None:
         assert image.height == pytest.approx(4 * 340, abs=2)
         assert len(np.unique(np.asarray(image.convert("L")))) > 50
     assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
+
+
+def test_samples_are_spread_over_the_split() -> None:
+    assert _spread(9) == [0, 2, 4, 6]
+    assert _spread(3) == [0, 1, 2]
+    assert _spread(1) == [0]
 
 
 def test_other_endings(tmp_path: Path) -> None:

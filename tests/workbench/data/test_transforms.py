@@ -62,7 +62,7 @@ def inside_of(kind: str, target: object) -> torch.Tensor | None:
 @pytest.mark.parametrize("kind", ["semantic", "instance", "panoptic", "depth"])
 def test_labels_stay_on_their_pixels(kind: str) -> None:
     transform = training_transform(kind, SIZE)
-    widths, compared = set(), 0
+    widths, compared, padded = set(), 0, 0
     for seed in range(40):
         torch.manual_seed(seed)
         image, target = transform(*scene(kind))
@@ -75,8 +75,12 @@ def test_labels_stay_on_their_pixels(kind: str) -> None:
         # What is labelled as inside is brighter than all the rest, but for the blurred rim: colours
         # are changed everywhere in the same way.
         bright = image.sum(0)
-        empty = (image == torch.tensor(PADDING)[:, None, None] / 255).all(0)
+        empty = ((image * 255).round() == torch.tensor(PADDING)[:, None, None]).all(0)
+        padded += bool(empty.any())
         assert not (empty & inside).any()
+        if kind != "instance":
+            labels = target["segments"] if kind == "panoptic" else target
+            assert (labels[empty] == {"semantic": 255, "panoptic": -1, "depth": 0}[kind]).all()
         shown = ~empty
         shown[1:] &= inside[1:] == inside[:-1]
         shown[:-1] &= inside[1:] == inside[:-1]
@@ -86,6 +90,7 @@ def test_labels_stay_on_their_pixels(kind: str) -> None:
             compared += 1
             assert bright[shown & inside].min() > bright[shown & ~inside].max() + 0.01
     assert compared > 20
+    assert padded > 5
     assert len(widths) > 5 if kind != "depth" else widths == {16}
 
 

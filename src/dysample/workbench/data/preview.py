@@ -60,6 +60,7 @@ def draw_preview(splits: Sequence[DataSet[Any]], path: Path) -> None:
 
 
 def _spread(count: int) -> list[int]:
+    """Indices of the samples that are shown."""
     shown = min(COLUMNS, count)
     return [i * count // shown for i in range(shown)]
 
