@@ -6,7 +6,12 @@ from torchvision.tv_tensors import BoundingBoxes, Image, Mask
 
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.panoptic import instances
-from dysample.workbench.data.transforms import Fit, evaluation_transform, training_transform
+from dysample.workbench.data.transforms import (
+    Fit,
+    KeepTrainable,
+    evaluation_transform,
+    training_transform,
+)
 from layouts import LAYOUTS
 
 SIZE = (40, 48)
@@ -109,6 +114,18 @@ def test_boxes_follow_their_masks() -> None:
             assert abs(int(ys.max()) + 1 - y2) < 1
             seen += 1
     assert seen > 20
+
+
+def test_an_object_without_a_pixel_left_is_not_trained_on() -> None:
+    """Its box may still hold some, as the box of a ring does of its hole."""
+    image, target = scene("instance")
+    target["iscrowd"][1] = 0
+    target["masks"][0] = 0
+    _, kept = KeepTrainable()(image, target)
+    assert kept["labels"].tolist() == [2]
+    assert kept["boxes"].tolist() == [[0, 0, 60, 30]]
+    assert len(kept["masks"]) == len(kept["area"]) == len(kept["iscrowd"]) == 1
+    assert kept["image_id"] == 4
 
 
 def test_masks_are_read_at_the_centres_of_pixels() -> None:
