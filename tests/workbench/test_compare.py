@@ -103,7 +103,12 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(tmp_path: Path) -> N
             ["--upsamplers=bilinaer"],
         ),
         ("`upsamplers` (='x*') must fit a name of the registry", ["--upsamplers=x*"]),
-        ("Invalid value for '--task': 'tracking' is not", ["--task=tracking"]),
+        ("`tasks` (='tracking') must be 'all' or of semantic", ["--tasks=tracking"]),
+        (
+            "`head` is not a setting of detection, panoptic",
+            ["--tasks=detection,panoptic", "--head=skip"],
+        ),
+        ("must be 'scenes' for the task depth", ["--tasks=depth", "--data=camvid:/nowhere"]),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),

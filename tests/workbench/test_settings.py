@@ -36,11 +36,13 @@ def test_bad_values(change: dict, error: type[Exception], message: str) -> None:
 
 
 def test_recipes() -> None:
-    assert settings_for("scenes") == SemanticSettings()
-    assert settings_for("scenes", steps=None, width=8) == SemanticSettings(width=8)
-    assert settings_for("camvid:somewhere").val_frames is None
-    with pytest.raises(TypeError, match="`stepps` is not a setting; there are head, steps,"):
-        settings_for("scenes", stepps=3)
+    assert settings_for("semantic", "scenes") == SemanticSettings()
+    assert settings_for("semantic", "scenes", steps=None, width=8) == SemanticSettings(width=8)
+    assert settings_for("semantic", "camvid:somewhere").val_frames is None
+    with pytest.raises(
+        TypeError, match="`stepps` is not a setting of semantic; there are steps, batch_size"
+    ):
+        settings_for("semantic", "scenes", stepps=3)
 
 
 @pytest.mark.parametrize("data", ["camvid", "camvid:", "scenes:x", "voc:x", ""])

@@ -1,0 +1,26 @@
+"""Tasks by name."""
+
+from importlib import import_module
+
+from dysample.workbench.settings import TASKS
+from dysample.workbench.tasks.base import Task
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task; only that task's libraries are imported.
+
+    Raises:
+        ValueError: an unknown name.
+        ModuleNotFoundError: a library of the task is not installed; the message says which extra
+            holds it.
+    """
+    if name not in TASKS:
+        raise ValueError(f"`task` (={name!r}) must be one of {', '.join(TASKS)}")
+    try:
+        module = import_module(f"dysample.workbench.tasks.{name}")
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            f"the task {name} needs {missing.name}: pip install 'dysample[detection]'"
+        ) from missing
+    found: type[Task] = getattr(module, f"{name.capitalize()}Task")
+    return found
