@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dysample.cli import main
-from dysample.workbench.compare import choose_upsamplers
+from dysample.workbench.compare import choose_tasks, choose_upsamplers
 
 TINY = [
     "--steps=6",
@@ -139,6 +139,32 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert not output.exists()
+
+
+def test_all_tasks_and_their_tables(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    tiny = [argument for argument in TINY if not argument.startswith(("--steps", "--size"))]
+    done = dysample(
+        "compare", *tiny, "--steps=2", "--size=48", "--head=skip", "--tasks=all",
+        "--upsamplers=bilinear", "--seeds=1", "--output", output,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    got = {record["task"]: record for record in records(output)}
+    assert list(got) == ["semantic", "detection", "instance", "panoptic", "depth"]
+    # An option goes to the tasks that have it.
+    assert {t for t, r in got.items() if r["settings"].get("head") == "skip"} == {
+        "semantic",
+        "depth",
+    }
+    for title in ("semantic, scenes 48x48, skip head", "instance, scenes 48x48", "AbsRel", "PQ"):
+        assert title in done.stdout
+    assert (output / "predictions-panoptic.png").stat().st_size > 1000
+
+
+def test_choose_tasks() -> None:
+    assert choose_tasks("depth, semantic,depth") == ["depth", "semantic"]
+    assert choose_tasks("all") == ["semantic", "detection", "instance", "panoptic", "depth"]
 
 
 def test_choose_upsamplers() -> None:

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Literal
 
+from faster_coco_eval import COCOeval_faster
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.detection.helpers import CocoBackend
@@ -62,8 +63,7 @@ class _ScaledBackend(CocoBackend):
     @property
     def cocoeval(self) -> Any:
         """The evaluation's class, with the limits filled in."""
-        evaluation: Any = super().cocoeval
-        return partial(evaluation, ranges=self.ranges)
+        return partial(COCOeval_faster, ranges=self.ranges)
 
 
 def _absent_is_nan(value: Tensor) -> float:
