@@ -38,7 +38,7 @@ def _inputs() -> tuple[list[torch.Tensor], torch.Tensor]:
 @pytest.mark.parametrize("skip", [False, True])
 def test_climbs_to_the_image_guided_by_the_skips(skip: bool) -> None:
     ups = [Recorder() for _ in range(4)]
-    decoder = DepthDecoder(CHANNELS, 8, ups, skip=skip)
+    decoder = DepthDecoder(CHANNELS, nn.Conv2d(3, 8, 3, padding=1), 8, ups, skip=skip)
     maps, images = _inputs()
     depth = decoder(maps, images)
     assert depth.shape == (2, 37, 65)
@@ -51,7 +51,7 @@ def test_climbs_to_the_image_guided_by_the_skips(skip: bool) -> None:
 @pytest.mark.parametrize("skip", [False, True])
 def test_only_the_skip_shows_fine_maps_to_unguided_upsamplers(skip: bool) -> None:
     ups = [create_upsampler("bilinear", 8) for _ in range(4)]
-    decoder = DepthDecoder(CHANNELS, 8, ups, skip=skip).eval()
+    decoder = DepthDecoder(CHANNELS, nn.Conv2d(3, 8, 3, padding=1), 8, ups, skip=skip).eval()
     maps, images = _inputs()
     finest = [torch.randn_like(maps[0]), *maps[1:]]
     assert torch.equal(decoder(maps, images), decoder(finest, images)) is not skip
@@ -62,7 +62,7 @@ def test_only_the_skip_shows_fine_maps_to_unguided_upsamplers(skip: bool) -> Non
 
 def test_number_of_upsamplers() -> None:
     with pytest.raises(ValueError, match=r"`upsamplers` \(=1\) must be 4 modules"):
-        DepthDecoder(CHANNELS, 8, [Recorder()], skip=False)
+        DepthDecoder(CHANNELS, nn.Conv2d(3, 8, 3, padding=1), 8, [Recorder()], skip=False)
 
 
 def test_models_of_one_seed_differ_in_the_upsamplers_alone() -> None:

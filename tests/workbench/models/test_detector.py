@@ -86,7 +86,7 @@ def test_images_of_other_sizes_keep_their_own(batch: Any) -> None:
 
 
 def test_semantic_branch_reads_every_level() -> None:
-    branch = SemanticBranch(8, 3, 4)
+    branch = SemanticBranch(8, 3, 4, 16)
     maps = [torch.randn(1, 8, n, n, requires_grad=True) for n in (25, 13, 7, 4)]
     scores = branch(maps)
     assert scores.shape == (1, 3, 25, 25)

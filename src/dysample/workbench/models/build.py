@@ -68,5 +68,6 @@ def build_depth_estimator(
     upsamplers = create_upsamplers(depth_decoder.UPSAMPLERS, width, upsampler, options, seed)
     with seeded(seed, "model"):
         encoder = Encoder()
-        decoder = DepthDecoder(CHANNELS, width, upsamplers, skip=settings.head == "skip")
+        stem = nn.Conv2d(3, width, 3, padding=1)
+        decoder = DepthDecoder(CHANNELS, stem, width, upsamplers, skip=settings.head == "skip")
     return DepthEstimator(encoder, decoder).to(memory_format=torch.channels_last)

@@ -7,6 +7,7 @@ the decoder of DepthFormer in Liu et al.: Learning to Upsample by Learning to Sa
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 UPSAMPLERS = 4
@@ -14,14 +15,15 @@ UPSAMPLERS = 4
 
 
 class DepthDecoder(nn.Module):
-    """Four maps and the image to depth at the image's size.
+    """Four maps and the image to depth at the size of the stem's map.
 
-    Each map is projected to `width` channels, and the image to as many by one 3x3 convolution.
-    The coarsest one climbs to each finer one's size in turn; the finer map is the guide of guided
+    Each map is projected to `width` channels; the stem makes as many of the image alone. The
+    coarsest map climbs to each finer one's size in turn; the finer map is the guide of guided
     upsamplers. After each step a convolution merges what arrives with the finer map.
 
     Args:
         channels: of the four maps, finest first.
+        stem: images (B, 3, H, W) to the finest map of `width` channels.
         width: channels of the projected maps.
         upsamplers: four modules ``up(x, guide=None, *, size=None)`` for `width` channels, coarse
             to fine.
@@ -33,13 +35,19 @@ class DepthDecoder(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int], width: int, upsamplers: Sequence[nn.Module], *, skip: bool
+        self,
+        channels: Sequence[int],
+        stem: nn.Module,
+        width: int,
+        upsamplers: Sequence[nn.Module],
+        *,
+        skip: bool,
     ) -> None:
         super().__init__()
         if len(upsamplers) != UPSAMPLERS:
             raise ValueError(f"`upsamplers` (={len(upsamplers)}) must be {UPSAMPLERS} modules")
-        # The same for every upsampler, also where only guided ones read them.
-        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        # In every model, also where only guided upsamplers read it.
+        self.stem = stem
         self.project = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.upsamplers = nn.ModuleList(upsamplers)
         self.merged = (True, True, skip, skip)
@@ -52,7 +60,7 @@ class DepthDecoder(nn.Module):
         nn.init.ones_(self.predict.bias)
 
     def forward(self, maps: Sequence[Tensor], images: Tensor) -> Tensor:
-        """Maps (B, C, H', W'), finest first, and images (B, 3, H, W) to metres (B, H, W)."""
+        """Maps (B, C, H', W'), finest first, and images (B, 3, H, W) to metres (B, H'', W'')."""
         projected = [layer(x) for layer, x in zip(self.project, maps)]
         x, *coarser = reversed(projected)
         finer_maps = [*coarser, self.stem(images)]
@@ -64,7 +72,7 @@ class DepthDecoder(nn.Module):
 
 
 class DepthEstimator(nn.Module):
-    """Encoder and decoder."""
+    """Encoder and decoder; depth is resized bilinearly to the image."""
 
     def __init__(self, encoder: nn.Module, decoder: DepthDecoder) -> None:
         super().__init__()
@@ -73,8 +81,9 @@ class DepthEstimator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) in -1..1 to depth (B, H, W) in metres."""
-        depth: Tensor = self.decoder(self.encoder(images), images)
-        return depth
+        depth = self.decoder(self.encoder(images), images)[:, None]
+        size = images.shape[-2:]
+        return F.interpolate(depth, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _merge(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

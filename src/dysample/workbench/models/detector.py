@@ -80,7 +80,7 @@ def build_detector(
         elif kind == "instance":
             model = MaskRCNN(backbone, **common, **mask_options(width, things))
         else:
-            branch = SemanticBranch(width, len(about["classes"]) - things + 1, len(LEVELS))
+            branch = SemanticBranch(width, len(about["classes"]) - things + 1, len(LEVELS), width)
             model = PanopticFPN(backbone, branch, **common, **mask_options(width, things))
     return model.to(memory_format=torch.channels_last)
 

@@ -23,27 +23,31 @@ class SemanticBranch(nn.Module):
     bilinear whatever the pyramid's upsamplers are: the paper exchanges those of the pyramid alone.
 
     Args:
-        width: channels of the pyramid, a multiple of 8.
+        channels: of the pyramid.
         classes: number of classes.
-        levels: of the pyramid.
+        levels: how many of the maps are read, the finest ones.
+        width: channels of the branch, a multiple of 8.
     """
 
-    def __init__(self, width: int, classes: int, levels: int) -> None:
+    def __init__(self, channels: int, classes: int, levels: int, width: int) -> None:
         super().__init__()
         self.climb = nn.ModuleList(
-            nn.ModuleList(_step(width) for _ in range(max(1, level))) for level in range(levels)
+            nn.ModuleList(
+                _step(width if step else channels, width) for step in range(max(1, level))
+            )
+            for level in range(levels)
         )
         self.classify = nn.Conv2d(width, classes, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Maps (B, width, H_i, W_i), finest first, to scores (B, classes, H_0, W_0)."""
-        total = torch.zeros_like(maps[0])
+        """Maps (B, channels, H_i, W_i), finest first, to scores (B, classes, H_0, W_0)."""
+        climbed = []
         for level, steps in enumerate(self.climb):
             x = maps[level]
             for finer, step in zip(range(level - 1, -2, -1), cast(nn.ModuleList, steps)):
                 x = _resize(step(x), maps[max(finer, 0)].shape[-2:])
-            total = total + x
-        scores: Tensor = self.classify(total)
+            climbed.append(x)
+        scores: Tensor = self.classify(torch.stack(climbed).sum(dim=0))
         return scores
 
 
@@ -92,9 +96,9 @@ def _semantic_loss(scores: list[Tensor], labels: list[Tensor]) -> Tensor:
     return total / (known != IGNORE).sum().clamp(min=1)
 
 
-def _step(width: int) -> nn.Sequential:
+def _step(channels: int, width: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
         nn.GroupNorm(8, width),
         nn.ReLU(inplace=True),
     )
