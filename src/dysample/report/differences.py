@@ -87,7 +87,9 @@ def _draw_metric(axes: Axes, group: Group, metric: str, limits: tuple[float, flo
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: "0" if abs(value) < 1e-9 else f"{value:+.3g}")
     measure = group.measures[metric]
-    meaning = f"difference to {BASELINE}" if measure.higher_is_better else "lower is better"
+    meaning = (
+        f"difference to {BASELINE}" if measure.higher_is_better else "difference, lower is better"
+    )
     axes.set_title(f"{measure.name}: {meaning}", fontsize=12)
 
 
