@@ -57,6 +57,18 @@ def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:
     assert "valannot/a.png cannot be read" in out
 
 
+def test_a_missing_library_names_the_extra(monkeypatch, capsys) -> None:
+    def incomplete(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'filelock'", name="filelock")
+
+    monkeypatch.setattr("dysample.cli.verbs", incomplete)
+    assert run(monkeypatch, "compare") == 2
+    assert (
+        capsys.readouterr().err
+        == "dysample: error: no module filelock: pip install 'dysample[all]'\n"
+    )
+
+
 def test_data_lists_every_name(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "data", "--help") == 0
     text = " ".join(capsys.readouterr().out.split())

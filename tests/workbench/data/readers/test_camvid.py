@@ -65,7 +65,7 @@ def test_fewer_frames_than_found(camvid: Path, tiny: Callable) -> None:
 
 
 def test_all_frames_by_default(camvid: Path) -> None:
-    about = describe_segmentation(f"camvid:{camvid}", settings_for("camvid:x", size=60))
+    about = describe_segmentation(f"camvid:{camvid}", settings_for("semantic", "camvid:x", size=60))
     assert (about["train"], about["val"]) == (5, 4)
 
 
