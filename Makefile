@@ -10,11 +10,12 @@ CXX ?= c++
 
 venv: $(STAMP)
 
-# torch first and pinned: a resolver that meets it already there leaves it alone.
+# torch and torchvision first, pinned and together, as each release of one fits one of the other: a
+# resolver that meets them already there leaves them alone.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch -c constraints.txt
+	$(BIN)/python -m pip install --quiet torch torchvision -c constraints.txt
 	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
 	touch $(STAMP)
 

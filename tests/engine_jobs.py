@@ -1,6 +1,7 @@
 """Jobs for the engine's tests: worker processes import them from here by name."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,13 @@ def report_threads(tell: Tell) -> dict[str, Any]:
 
     tell(10, 10)
     return {"threads": torch.get_num_threads(), "process": os.getpid()}
+
+
+def hurry(tell: Tell) -> dict[str, Any]:
+    # No other thread of this process gets a turn in between.
+    sys.setswitchinterval(10)
+    tell(5, 5)
+    return {}
 
 
 def fail(tell: Tell) -> dict[str, Any]:

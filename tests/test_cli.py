@@ -2,6 +2,7 @@ import pytest
 
 from dysample import __version__
 from dysample.cli import main
+from layouts import LAYOUTS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -41,3 +42,41 @@ def test_interruption_says_how_to_go_on(monkeypatch, capsys) -> None:
     monkeypatch.setattr("dysample.cli.verbs", interrupted)
     assert run(monkeypatch, "compare") == 130
     assert "goes on from here" in capsys.readouterr().err
+
+
+def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:
+    folder = LAYOUTS["camvid"](tmp_path / "cv")
+    sheet = tmp_path / "sheet.png"
+    assert run(monkeypatch, "data", f"camvid:{folder}", "--preview", str(sheet)) == 0
+    assert "camvid (semantic)" in capsys.readouterr().out
+    assert sheet.stat().st_size > 1000
+    (folder / "valannot" / "a.png").write_text("damaged")
+    assert run(monkeypatch, "data", f"camvid:{folder}", "--preview", str(sheet)) == 1
+    out = capsys.readouterr().out
+    assert "val: 1 of 1 samples cannot be used" in out
+    assert "valannot/a.png cannot be read" in out
+
+
+def test_a_missing_library_names_the_extra(monkeypatch, capsys) -> None:
+    def incomplete(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'filelock'", name="filelock")
+
+    monkeypatch.setattr("dysample.cli.verbs", incomplete)
+    assert run(monkeypatch, "compare") == 2
+    assert (
+        capsys.readouterr().err
+        == "dysample: error: no module filelock: pip install 'dysample[all]'\n"
+    )
+
+
+def test_data_lists_every_name(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "data", "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(sorted(LAYOUTS)) in text
+
+
+def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "data", "camwid:.") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "`data` (='camwid:.') must start with one of ade20k, camvid," in error

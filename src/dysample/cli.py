@@ -12,7 +12,6 @@ try:
 except ImportError as missing:  # the operators are installed alone
     sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
 
-TASKS = ("semantic",)
 FILE = click.Path(path_type=Path, dir_okay=False)
 MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -26,6 +25,8 @@ def main() -> None:
         _fail(error.format_message())
     except (*MISTAKES, ChildProcessError) as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:  # of an extra that is not installed
+        _fail(f"no module {error.name}: pip install 'dysample[all]'")
     except (KeyboardInterrupt, click.Abort):
         click.echo("dysample: stopped; the same command goes on from here", err=True)
         sys.exit(130)
@@ -47,9 +48,10 @@ def verbs(context: click.Context) -> None:
 
 
 def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
-    """An option that shows its default; without one the data set's recipe holds it."""
+    """An option that shows its default; without one the recipe of task and data holds it."""
     if default is None:
-        return click.option(name, type=kind, help=f"{help_text}  [default: depends on --data]")
+        help_text += "  [default: depends on task and data]"
+        return click.option(name, type=kind, help=help_text)
     return click.option(name, type=kind, default=default, show_default=True, help=help_text)
 
 
@@ -61,14 +63,20 @@ def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callab
     "nearest,bilinear,carafe,dysample,dysample_s_plus",
 )
 @_option("--seeds", "Runs of each upsampler, paired by seed.", click.IntRange(1), 2)
-@_option("--task", "What the model learns.", click.Choice(TASKS), "semantic")
-@_option("--data", "'scenes' (embedded), or 'camvid:PATH' for a folder on disk.", str, "scenes")
-@_option("--head", "'plain', or 'skip' to concatenate the finest features.", str)
+@_option(
+    "--tasks",
+    "What the models learn: semantic, detection, instance, panoptic, depth, separated by commas;"
+    " or 'all'.",
+    str,
+    "semantic",
+)
+@_option("--data", "'scenes' (embedded), or for semantic NAME:PATH: see `data`.", str, "scenes")
+@_option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
 @_option("--steps", "Optimiser steps.", int)
 @_option("--batch-size", "Images a step.", int)
 @_option("--learning-rate", "Peak learning rate.", float)
 @_option("--weight-decay", "Weight decay of AdamW.", float)
-@_option("--width", "Channels of the head.", int)
+@_option("--width", "Channels of the head or feature pyramid.", int)
 @_option("--size", "Image height in pixels.", int)
 @_option("--train-frames", "Training images.", int)
 @_option("--val-frames", "Validation images.", int)
@@ -87,29 +95,29 @@ def compare(
     /,
     upsamplers: str,
     seeds: int,
-    task: str,
+    tasks: str,
     data: str,
     output: Path,
     workers: int | None,
     **settings: Any,
 ) -> None:
-    """Train the same small model with each upsampler and report which one helps.
+    """Train the same small models with each upsampler and report which one helps.
 
     Only the upsampling steps differ between runs of one seed. Each finished run is a line of
     OUTPUT/results.jsonl; runs already there are not done again, and a comparison that was
     stopped goes on where it was. Then the table is printed and the figures are drawn.
     """
     from dysample.report.report import write_report
-    from dysample.workbench.compare import choose_upsamplers
+    from dysample.workbench.compare import choose_tasks, choose_upsamplers
     from dysample.workbench.compare import compare as run_comparison
-    from dysample.workbench.settings import settings_for
+    from dysample.workbench.settings import settings_of
 
     console = Console()
     failures = run_comparison(
         data,
+        settings_of(choose_tasks(tasks), data, **settings),
         choose_upsamplers(upsamplers),
         seeds,
-        settings_for(data, **settings),
         output,
         workers or _cores(),
         console,
@@ -151,6 +159,35 @@ def report(results: Path, output: Path | None) -> None:
     from dysample.report.report import write_report
 
     write_report(results, output or results.parent, Console())
+
+
+@verbs.command()
+@click.argument("data", metavar="NAME:PATH")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a PNG of some samples with their targets drawn over them.",
+)
+@click.pass_context
+def data(context: click.Context, /, data: str, preview: Path | None) -> None:
+    """Look at every file of a data set on disk, and print what it holds.
+
+    NAME is one of ade20k, camvid, cityscapes, coco_detection, coco_instance, coco_panoptic,
+    folders, kitti, nyu, pennfudan, voc; PATH the folder in which it was unpacked. Exit code 1 if
+    there are files that cannot be used; each is named.
+    """
+    from dysample.workbench.data.catalog import open_splits
+    from dysample.workbench.data.overview import print_overview
+    from dysample.workbench.data.preview import draw_preview
+    from dysample.workbench.data.scan import scan
+
+    progress = Console(stderr=True)
+    scanned = [(split, scan(split, progress)) for split in open_splits(data)]
+    print_overview(scanned, Console())
+    if preview is not None:
+        draw_preview([split.without(set(found.problems)) for split, found in scanned], preview)
+    if any(found.problems for _, found in scanned):
+        context.exit(1)
 
 
 @verbs.command()

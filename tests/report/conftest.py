@@ -147,6 +147,31 @@ def make_entry(
     }
 
 
+def make_depth_entry(
+    upsampler: str = "dysample", seed: int = 0, abs_rel: float = 0.14, **changes: Any
+) -> dict[str, Any]:
+    """One line of a task whose first measure is better when lower, and that shows no frames."""
+    line = make_entry(upsampler, seed, frames=0, **changes)
+    measures = {
+        "abs_rel": {"name": "AbsRel", "short": "AbsRel", "higher_is_better": False},
+        "delta1": {"name": "delta1", "short": "delta1", "higher_is_better": True},
+        "rmse": {"name": "RMSE", "short": "RMSE", "higher_is_better": False},
+        "ap_small": {"name": "AP small", "short": "AP small", "higher_is_better": True},
+    }
+    metrics = {"abs_rel": abs_rel, "delta1": 0.8, "rmse": 4 * abs_rel, "ap_small": None}
+    return line | {
+        "run": "d" + line["run"][1:],
+        "task": "depth",
+        "measures": measures,
+        "metrics": metrics,
+    }
+
+
+@pytest.fixture
+def depth_entry() -> Callable[..., dict[str, Any]]:
+    return make_depth_entry
+
+
 @pytest.fixture
 def entry() -> Callable[..., dict[str, Any]]:
     return make_entry

@@ -20,6 +20,28 @@ def test_reads_every_field(entry, write):
     assert record.source.endswith("results.jsonl` line 1")
 
 
+def test_reads_the_measures_of_any_task(depth_entry, write):
+    (record,) = read_records(write([depth_entry(abs_rel=0.25)]))
+    assert list(record.measures) == ["abs_rel", "delta1", "rmse", "ap_small"]
+    assert [m.higher_is_better for m in record.measures.values()] == [False, True, False, True]
+    assert record.metrics == {"abs_rel": 0.25, "delta1": 0.8, "rmse": 1.0, "ap_small": None}
+
+
+def test_a_main_measure_must_be_defined(depth_entry, write):
+    with pytest.raises(ValueError, match=r"`metrics.abs_rel` \(=None\) must be a finite number"):
+        read_records(write([_undefined(depth_entry())]))
+
+
+def _undefined(line):
+    line["metrics"]["abs_rel"] = None
+    return line
+
+
+def test_lines_without_measures_are_semantic(entry, write):
+    (record,) = read_records(write([entry(frames=0)]))
+    assert [m.name for m in record.measures.values()] == ["mIoU", "boundary IoU"]
+
+
 def test_a_torn_last_line_is_skipped_with_a_note(entry, write, caplog):
     path = write([entry(seed=0, frames=0), entry(seed=1, frames=0)])
     path.write_bytes(path.read_bytes()[:-40])
@@ -59,6 +81,8 @@ def test_any_other_unreadable_line_is_an_error(entry, write, line):
         ({"metrics": {"miou": 0.5}}, "`metrics.boundary_iou` is missing"),
         ({"metrics": {"miou": None, "boundary_iou": 0.1}}, r"`metrics.miou` \(=None\) must be a"),
         ({"metrics": {"miou": float("nan"), "boundary_iou": 0.1}}, r"\(=nan\) must be a finite"),
+        ({"measures": {}}, r"`measures` \(=\[\]\) must name at least 2 metrics"),
+        ({"measures": {"miou": {}, "x": {}}}, "`name` is missing"),
         ({"samples": [{"index": 0}]}, "`image` is missing"),
         ({"data": {"name": "scenes"}}, "`data.height` is missing"),
     ],

@@ -88,6 +88,38 @@ def test_one_seed_shows_no_spread_and_no_verdict(entry, printed):
     assert "One pair of runs has no spread" in text
 
 
+def test_where_lower_is_better_the_lower_side_comes_first(depth_entry, printed):
+    entries = [
+        depth_entry(name, seed, abs_rel)
+        for seed in (0, 1)
+        for name, abs_rel in (("nearest", 0.16), ("bilinear", 0.15), ("dysample", 0.14))
+    ]
+    text = " ".join(printed(entries, 200).split())
+    assert (
+        "AbsRel (lower is better): below bilinear in both paired runs: dysample -.010 ± .000;"
+        " above bilinear in both paired runs: nearest +.010 ± .000."
+    ) in text
+    assert "delta1: not told apart" in text
+
+
+def test_further_measures_have_a_table_of_their_own(depth_entry, printed):
+    lines = printed([depth_entry(name) for name in ("bilinear", "dysample", "fade")]).splitlines()
+    place = next(
+        i for i, line in enumerate(lines) if line.split() == ["upsampler", "RMSE", "small"]
+    )
+    assert lines[place - 1].split() == ["AP"]
+    assert lines[place + 2].split() == ["bilinear", ".560", "-"]
+    assert "- Means over seeds. Lower is better: AbsRel and RMSE." in lines
+
+
+def test_one_table_a_task(entry, depth_entry, printed):
+    lines = printed([entry(frames=0), depth_entry()]).splitlines()
+    heads = [line.split() for line in lines if line.startswith("upsampler ")]
+    assert [head[2] for head in heads[:2]] == ["mIoU", "AbsRel"]
+    assert "semantic, scenes 64x64, plain head" in lines
+    assert "depth, scenes 64x64, plain head" in lines
+
+
 def test_without_bilinear_the_differences_are_empty(entry, printed):
     text = printed([entry("dysample", seed, frames=0) for seed in (0, 1)])
     (row,) = [line for line in text.splitlines() if line.startswith("dysample ")]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dysample.workbench.settings import SemanticSettings, settings_for
+from dysample.workbench.settings import Settings, settings_for
 
 TINY = {
     "size": 32,
@@ -28,8 +28,10 @@ def _own_cache(tmp_path_factory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tiny() -> Callable[..., SemanticSettings]:
-    return lambda data="scenes", **changes: settings_for(data, **{**TINY, **changes})
+def tiny() -> Callable[..., Settings]:
+    return lambda data="scenes", task="semantic", **changes: settings_for(
+        task, data, **{**TINY, **changes}
+    )
 
 
 @pytest.fixture

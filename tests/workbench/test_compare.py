@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from dysample.cli import main
-from dysample.workbench.compare import choose_upsamplers
+from dysample.workbench.compare import choose_tasks, choose_upsamplers
 
 TINY = [
     "--steps=6",
@@ -28,16 +30,34 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYSAMPLE_CACHE", str(tmp_path / "cache"))
 
 
-def dysample(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "dysample", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+class Ended(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def dysample(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """The command line in this process: a new one spends seconds on imports."""
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr("sys.argv", ["dysample", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return Ended(stopped.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 def records(output: Path) -> list[dict]:
     return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
 
 
-def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path) -> None:
+def test_compares_and_reports_and_does_nothing_twice(
+    tmp_path: Path, dysample: Callable[..., Ended]
+) -> None:
     output = tmp_path / "out"
     arguments = [
         "compare",
@@ -47,7 +67,9 @@ def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path) -> None:
         "--output",
         output,
     ]
-    first = dysample(*arguments)
+    # In a process of its own, in which every warning is an error.
+    command = [sys.executable, "-W", "error", "-m", "dysample", *map(str, arguments)]
+    first = subprocess.run(command, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
     got = records(output)
@@ -64,11 +86,13 @@ def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path) -> None:
     assert (output / "results.jsonl").read_bytes() == before
 
     report = dysample("report", output / "results.jsonl", "--output", tmp_path / "redrawn")
-    assert report.returncode == 0
+    assert report.code == 0
     assert (tmp_path / "redrawn" / "predictions.png").exists()
 
 
-def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_killed_comparison_goes_on_where_it_stopped(
+    tmp_path: Path, dysample: Callable[..., Ended]
+) -> None:
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--upsamplers=nearest,bilinear", "--seeds=2", "--output", output]
     command = [sys.executable, "-m", "dysample", *map(str, arguments)]
@@ -82,16 +106,22 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole = kept[: kept.rfind(b"\n") + 1]
     assert 1 <= whole.count(b"\n") < 4
 
-    assert dysample(*arguments).returncode == 0
+    assert dysample(*arguments).code == 0
     assert (output / "results.jsonl").read_bytes().startswith(whole)
     got = [(r["upsampler"], r["seed"]) for r in records(output)]
     assert sorted(got) == sorted((u, s) for u in ("nearest", "bilinear") for s in (0, 1))
 
 
-def test_a_failed_run_leaves_no_result_and_the_others_stand(tmp_path: Path) -> None:
+def test_a_failed_run_leaves_no_result_and_the_others_stand(
+    tmp_path: Path, dysample: Callable[..., Ended]
+) -> None:
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--upsamplers=nearest", "--output", output]
-    assert dysample(*arguments, "--seeds=1", "--learning-rate=1e30").returncode == 1
+    failed = dysample(*arguments, "--seeds=1", "--learning-rate=1e30")
+    assert failed.code == 1
+    assert (
+        "dysample: failed: semantic nearest seed 0: ValueError: training diverged" in failed.stderr
+    )
     assert not (output / "results.jsonl").exists()
 
 
@@ -103,11 +133,19 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(tmp_path: Path) -> N
             ["--upsamplers=bilinaer"],
         ),
         ("`upsamplers` (='x*') must fit a name of the registry", ["--upsamplers=x*"]),
-        ("Invalid value for '--task': 'tracking' is not", ["--task=tracking"]),
+        ("`tasks` (='tracking') must be 'all' or of semantic", ["--tasks=tracking"]),
+        (
+            "`head` is not a setting of detection, panoptic",
+            ["--tasks=detection,panoptic", "--head=skip"],
+        ),
+        (
+            "must be 'scenes' for the task depth; of its data sets on disk (kitti, nyu)",
+            ["--tasks=depth", "--data=kitti:/nowhere"],
+        ),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
-        ("`data` (='coco') must be 'scenes' or 'camvid:PATH'", ["--data=coco"]),
+        ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
         ("--stepz", ["--stepz=3"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),
@@ -118,22 +156,60 @@ def test_mistakes_are_one_line_and_exit_code_2(
     arguments: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    dysample: Callable[..., Ended],
 ) -> None:
     from dysample import CARAFE, registry
 
     entry = registry.Entry("carafe_five", CARAFE, {"up_group": 5})
     monkeypatch.setitem(registry._ENTRIES, "carafe_five", entry)
     output = tmp_path / "out"
-    monkeypatch.setattr("sys.argv", ["dysample", "compare", "--output", str(output), *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    captured = capsys.readouterr()
-    assert stopped.value.code == 2
-    assert captured.err.startswith("dysample: error: ")
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
+    ended = dysample("compare", "--output", output, *arguments)
+    assert ended.code == 2
+    assert ended.stderr.startswith("dysample: error: ")
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
     assert not output.exists()
+
+
+def test_a_damaged_file_is_named_before_any_run(
+    tmp_path: Path, camvid: Path, dysample: Callable[..., Ended]
+) -> None:
+    damaged = camvid / "valannot" / "f3.png"
+    damaged.write_bytes(b"no picture")
+    ended = dysample(
+        "compare", "--data", f"camvid:{camvid}", "--upsamplers=nearest", "--output", tmp_path / "o"
+    )
+    assert ended.code == 2
+    assert "error: 1 of 4 samples of camvid val cannot be used; the first: " in ended.stderr
+    assert f"{damaged} cannot be read" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "o" / "runs").exists()
+
+
+def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable[..., Ended]) -> None:
+    output = tmp_path / "out"
+    tiny = [argument for argument in TINY if not argument.startswith(("--steps", "--size"))]
+    done = dysample(
+        "compare", *tiny, "--steps=2", "--size=48", "--head=skip", "--tasks=all",
+        "--upsamplers=bilinear", "--seeds=1", "--output", output,
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert done.stderr == ""
+    got = {record["task"]: record for record in records(output)}
+    assert list(got) == ["semantic", "detection", "instance", "panoptic", "depth"]
+    # An option goes to the tasks that have it.
+    assert {t for t, r in got.items() if r["settings"].get("head") == "skip"} == {
+        "semantic",
+        "depth",
+    }
+    for title in ("semantic, scenes 48x48, skip head", "instance, scenes 48x48", "AbsRel", "PQ"):
+        assert title in done.stdout
+    assert (output / "predictions-panoptic.png").stat().st_size > 1000
+
+
+def test_choose_tasks() -> None:
+    assert choose_tasks("depth, semantic,depth") == ["depth", "semantic"]
+    assert choose_tasks("all") == ["semantic", "detection", "instance", "panoptic", "depth"]
 
 
 def test_choose_upsamplers() -> None:

@@ -24,6 +24,13 @@ def test_jobs_run_in_other_processes_with_one_thread() -> None:
     assert steps == [("a", 10, 10)]
 
 
+def test_every_step_arrives_before_its_outcome() -> None:
+    steps = []
+    jobs = {str(i): engine_jobs.hurry for i in range(300)}
+    for outcome in run_jobs(jobs, 1, lambda *step: steps.append(step)):
+        assert (outcome.run, 5, 5) in steps
+
+
 def test_a_killed_worker_is_reported() -> None:
     (outcome,) = run_jobs({"a": engine_jobs.die}, 1, ignore)
     assert outcome.record is None

@@ -14,8 +14,9 @@ from dysample.nn import Upsampler
 from dysample.workbench import run as module
 from dysample.workbench.data.segmentation import load_segmentation
 from dysample.workbench.record import run_id
-from dysample.workbench.run import run_semantic
+from dysample.workbench.run import run_task
 from dysample.workbench.samples import choose_frames
+from dysample.workbench.tasks.semantic import SemanticTask
 
 STABLE = ("schema", "run", "task", "data", "upsampler", "settings", "metrics", "macs", "samples")
 
@@ -39,14 +40,20 @@ def _picture(text: str) -> np.ndarray:
 def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     told: list[tuple[int, int]] = []
     settings = tiny()
-    record = run_semantic(
-        "dysample", 2, "scenes", settings, tmp_path, progress=lambda *step: told.append(step)
+    record = run_task(
+        "semantic",
+        "dysample",
+        2,
+        "scenes",
+        settings,
+        tmp_path,
+        progress=lambda *step: told.append(step),
     )
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert list(record) == [
         "schema", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
-        "settings", "metrics", "parameters", "macs", "seconds", "versions", "machine", "finished",
-        "samples",
+        "settings", "metrics", "measures", "parameters", "macs", "seconds", "versions", "machine",
+        "finished", "samples",
     ]  # fmt: skip
     assert told == [(i, 6) for i in range(1, 7)]
     assert capfd.readouterr() == ("", "")  # the parent process owns the terminal
@@ -67,7 +74,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert record["finished"].endswith("+00:00")
 
     _, val, _ = load_segmentation("scenes", settings)
-    assert [s["index"] for s in record["samples"]] == choose_frames(val)
+    assert [s["index"] for s in record["samples"]] == choose_frames(val.labels, 8)
     for sample in record["samples"]:
         shown = _picture(sample["image"]).astype(int)
         original = val.images[sample["index"]].permute(1, 2, 0).numpy()
@@ -90,7 +97,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert log[0] == "boundary_iou,epoch,loss,miou,step"
     assert len(log) == 3  # the loss at step 6, and the metrics
     # The same run again starts anew in another folder, and gives the same.
-    again = run_semantic("dysample", 2, "scenes", settings, tmp_path / "other")
+    again = run_task("semantic", "dysample", 2, "scenes", settings, tmp_path / "other")
     assert {k: again[k] for k in STABLE} == {k: record[k] for k in STABLE}
 
 
@@ -99,14 +106,20 @@ def test_a_killed_run_goes_on_and_ends_the_same(
 ) -> None:
     monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
     settings = tiny(steps=7)
-    whole = run_semantic("dysample", 0, "scenes", settings, tmp_path / "whole")
+    whole = run_task("semantic", "dysample", 0, "scenes", settings, tmp_path / "whole")
     folder = tmp_path / "killed"
     for step in (4, 6):  # twice: the second attempt is killed on its second step
         with pytest.raises(KilledError):
-            run_semantic("dysample", 0, "scenes", settings, folder, progress=_kill_at(step))
+            run_task("semantic", "dysample", 0, "scenes", settings, folder, progress=_kill_at(step))
     told: list[int] = []
-    resumed = run_semantic(
-        "dysample", 0, "scenes", settings, folder, progress=lambda step, _: told.append(step)
+    resumed = run_task(
+        "semantic",
+        "dysample",
+        0,
+        "scenes",
+        settings,
+        folder,
+        progress=lambda step, _: told.append(step),
     )
     assert told[-1] == 7
     assert told[0] > 4  # it did not start anew
@@ -118,7 +131,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
     # A finished run is evaluated again, not trained.
     told.clear()
-    again = run_semantic(
+    again = run_task(
+        "semantic",
         "dysample",
         0,
         "scenes",
@@ -133,20 +147,20 @@ def test_a_killed_run_goes_on_and_ends_the_same(
 def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
     torch.save({"run": "0123456789ab"}, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
-        run_semantic("nearest", 0, "scenes", tiny(), tmp_path)
+        run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"nonsense"])
 def test_damaged_checkpoint(tiny: Callable, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(ValueError, match=r"last.ckpt cannot be read \(delete it\)") as caught:
-        run_semantic("nearest", 0, "scenes", tiny(), tmp_path)
+        run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> None:
     settings = tiny("camvid:x", head="skip", size=45, train_frames=None, val_frames=None)
-    record = run_semantic("bilinear", 0, f"camvid:{camvid}", settings, tmp_path)
+    record = run_task("semantic", "bilinear", 0, f"camvid:{camvid}", settings, tmp_path)
     assert (record["data"]["height"], record["data"]["width"]) == (45, 60)
     assert (record["data"]["train"], record["data"]["val"]) == (5, 4)
     assert str(camvid) not in json.dumps(record)
@@ -158,8 +172,8 @@ def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> 
     _, val, _ = load_segmentation("scenes", tiny(val_frames=4))
     val.labels[1], val.labels[2] = 0, 255
     val.labels[0, ::2] = 1
-    assert choose_frames(val, 2) == [0, 3]
-    assert choose_frames(val, 9) == [0, 1, 2, 3]
+    assert choose_frames(val.labels, 8, 2) == [0, 3]
+    assert choose_frames(val.labels, 8, 9) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +182,7 @@ def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> 
         (("nearst", 0, "scenes"), ValueError, "nearest"),
         (("nearest", 0, "voc"), ValueError, r"`data` \(='voc'\) must be"),
         (("nearest", 0.5, "scenes"), TypeError, r"`seed` \(=0.5\) must be an integer"),
-        (("nearest", 0, "camvid:/nowhere"), FileNotFoundError, "folder /nowhere/train does not"),
+        (("nearest", 0, "camvid:/nowhere"), FileNotFoundError, "folder /nowhere does not"),
     ],
 )
 def test_mistakes_cost_no_training(
@@ -179,9 +193,9 @@ def test_mistakes_cost_no_training(
     error: type[Exception],
     message: str,
 ) -> None:
-    monkeypatch.setattr(module, "load_segmentation", None)
+    monkeypatch.setattr(SemanticTask, "load", None)
     with pytest.raises(error, match=message):
-        run_semantic(*arguments, tiny(), tmp_path)
+        run_task("semantic", *arguments, tiny(), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -210,6 +224,6 @@ def test_guided_upsamplers_see_the_finer_map(
             return 1
 
     monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Guided(*args))
-    record = run_semantic("guided", 0, "scenes", tiny(), tmp_path)
+    record = run_task("semantic", "guided", 0, "scenes", tiny(), tmp_path)
     assert record["guided"] is True
     assert record["macs"]["upsamplers"] == 6

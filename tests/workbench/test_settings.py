@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dysample.workbench.settings import SemanticSettings, settings_for, split_data
+from dysample.workbench.settings import SemanticSettings, settings_for, settings_of, split_data
 
 
 def test_is_plain_data() -> None:
@@ -36,14 +36,26 @@ def test_bad_values(change: dict, error: type[Exception], message: str) -> None:
 
 
 def test_recipes() -> None:
-    assert settings_for("scenes") == SemanticSettings()
-    assert settings_for("scenes", steps=None, width=8) == SemanticSettings(width=8)
-    assert settings_for("camvid:somewhere").val_frames is None
-    with pytest.raises(TypeError, match="`stepps` is not a setting; there are head, steps,"):
-        settings_for("scenes", stepps=3)
+    assert settings_for("semantic", "scenes") == SemanticSettings()
+    assert settings_for("semantic", "scenes", steps=None, width=8) == SemanticSettings(width=8)
+    assert settings_for("semantic", "camvid:somewhere").val_frames is None
+    with pytest.raises(
+        TypeError, match="`stepps` is not a setting of semantic; there are steps, batch_size"
+    ):
+        settings_for("semantic", "scenes", stepps=3)
 
 
-@pytest.mark.parametrize("data", ["camvid", "camvid:", "scenes:x", "voc:x", ""])
+def test_settings_of_several_tasks() -> None:
+    found = settings_of(["depth", "detection"], "scenes", head="skip", steps=7, width=None)
+    assert found["depth"] == settings_for("depth", "scenes", head="skip", steps=7)
+    assert found["detection"] == settings_for("detection", "scenes", steps=7)
+    with pytest.raises(TypeError, match="`head` is not a setting of detection, panoptic"):
+        settings_of(["detection", "panoptic"], "scenes", head="plain")
+    with pytest.raises(ValueError, match=r"`task` \(='tracking'\) must be one of semantic"):
+        settings_for("tracking", "scenes")
+
+
+@pytest.mark.parametrize("data", ["camvid", "camvid:", "scenes:x", ":x", ""])
 def test_unknown_data(data: str) -> None:
     with pytest.raises(ValueError, match=rf"`data` \(='{data}'\) must be 'scenes' or"):
         split_data(data)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dysample.report.palette import GUIDED, UNGUIDED
-from dysample.report.records import METRICS
 from dysample.report.sheet import DPI, save_whole
 from dysample.report.summary import BASELINE, Group, Row
 from dysample.report.wording import count, settings_text
@@ -31,7 +30,9 @@ def draw_differences(groups: Sequence[Group], path: Path) -> Path | None:
     Returns None, and writes nothing, if no group has a run of bilinear to pair with.
     """
     shown = [
-        group for group in groups if any(row.differences["miou"].by_seed for row in group.rows)
+        group
+        for group in groups
+        if any(row.differences[group.main[0]].by_seed for row in group.rows)
     ]
     if not shown:
         return None
@@ -46,7 +47,7 @@ def draw_differences(groups: Sequence[Group], path: Path) -> Path | None:
             (left, bottom, 0.265, ROW * len(group.rows) / total) for left in (0.13, 0.415, 0.7)
         ]
         axes = [figure.add_axes(box) for box in boxes]
-        for one, metric in zip(axes, METRICS):
+        for one, metric in zip(axes, group.main):
             _draw_metric(one, group, metric, _limits(shown, group, metric))
         _draw_cost(axes[2], group)
         _name_rows(axes, group)
@@ -59,11 +60,11 @@ def draw_differences(groups: Sequence[Group], path: Path) -> Path | None:
 
 
 def _limits(shown: Sequence[Group], group: Group, metric: str) -> tuple[float, float]:
-    """One scale for all groups on the same data, so that heads can be compared by eye."""
+    """One scale for a task's groups on the same data, so that heads can be compared by eye."""
     values = [
         value
         for other in shown
-        if other.data == group.data
+        if (other.task, other.data) == (group.task, group.data)
         for row in other.rows
         for value in row.differences[metric].by_seed.values()
     ]
@@ -85,7 +86,11 @@ def _draw_metric(axes: Axes, group: Group, metric: str, limits: tuple[float, flo
     axes.set_xlim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: "0" if abs(value) < 1e-9 else f"{value:+.3g}")
-    axes.set_title(f"{METRICS[metric]}: difference to {BASELINE}", fontsize=12)
+    measure = group.measures[metric]
+    meaning = (
+        f"difference to {BASELINE}" if measure.higher_is_better else "difference, lower is better"
+    )
+    axes.set_title(f"{measure.name}: {meaning}", fontsize=12)
 
 
 def _draw_cost(axes: Axes, group: Group) -> None:

@@ -146,6 +146,8 @@ def _legend(group: Group, shown: Sequence[Frame]) -> list[tuple[str, tuple[float
     ]
     if any((frame.label == IGNORE).any() for frame in shown):
         entries.append(("ignored", to_rgb(IGNORED)))
+    elif any((frame.prediction == IGNORE).any() for frame in shown):
+        entries.append(("in no segment", to_rgb(IGNORED)))
     return [*entries, ("wrong boundary pixel", to_rgb(WRONG))]
 
 

@@ -11,10 +11,26 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
-METRICS = {"miou": "mIoU", "boundary_iou": "boundary IoU"}
-"""The metrics of a run, as named in the file and as named in print."""
+MAIN = 2
+"""So many measures, the first ones of a run, are shown with their differences to bilinear."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One of a run's metrics, as named in print, in full and in a narrow column."""
+
+    name: str
+    short: str
+    higher_is_better: bool
+
+
+# Lines written before there were other tasks name no measures.
+_SEMANTIC = {
+    "miou": Measure("mIoU", "mIoU", True),
+    "boundary_iou": Measure("boundary IoU", "bound. IoU", True),
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,8 @@ class Record:
     guided: bool
     seed: int
     settings: Mapping[str, Any]
-    metrics: Mapping[str, float]
+    measures: Mapping[str, Measure]
+    metrics: Mapping[str, float | None]  # of each measure; None where it is undefined
     parameters: int
     upsampler_parameters: int
     macs: int
@@ -100,6 +117,7 @@ def _record(entry: Any, source: str) -> Record:
     data = _field(entry, "data", dict)
     for key, kind in (("name", str), ("height", int), ("width", int), ("classes", list)):
         _field(entry, f"data.{key}", kind)
+    measures = _measures(entry)
     return Record(
         source=source,
         run=_field(entry, "run", str),
@@ -110,7 +128,13 @@ def _record(entry: Any, source: str) -> Record:
         guided=_field(entry, "guided", bool),
         seed=_field(entry, "seed", int),
         settings=_field(entry, "settings", dict),
-        metrics={name: _number(entry, f"metrics.{name}") for name in METRICS},
+        measures=measures,
+        metrics={
+            name: None
+            if place >= MAIN and _field(entry, f"metrics.{name}", object) is None
+            else _number(entry, f"metrics.{name}")
+            for place, name in enumerate(measures)
+        },
         parameters=_field(entry, "parameters.total", int),
         upsampler_parameters=_field(entry, "parameters.upsamplers", int),
         macs=_field(entry, "macs.total", int),
@@ -118,6 +142,22 @@ def _record(entry: Any, source: str) -> Record:
         seconds=_number(entry, "seconds.train"),
         samples=tuple(_sample(sample) for sample in _field(entry, "samples", list)),
     )
+
+
+def _measures(entry: Any) -> Mapping[str, Measure]:
+    if "measures" not in entry:
+        return _SEMANTIC
+    found = _field(entry, "measures", dict)
+    if len(found) < MAIN:
+        raise ValueError(f"`measures` (={list(found)}) must name at least {MAIN} metrics")
+    return {
+        key: Measure(
+            name=_field(measure, "name", str),
+            short=_field(measure, "short", str),
+            higher_is_better=_field(measure, "higher_is_better", bool),
+        )
+        for key, measure in found.items()
+    }
 
 
 def _sample(entry: Any) -> Sample:

@@ -53,7 +53,7 @@ def suffixes(groups: Sequence[Group]) -> list[str]:
                 (group.data["name"], first.data["name"]),
                 (group.head, first.head),
             )
-            if value != usual
+            if value not in (usual, None)
         ]
         name = "".join(f"-{part}" for part in parts)
         number = 2

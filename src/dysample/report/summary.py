@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dysample.report.records import METRICS, Record
+from dysample.report.records import MAIN, Measure, Record
 
 BASELINE = "bilinear"
 
@@ -40,6 +40,10 @@ class Row:
     metrics: Mapping[str, OverSeeds]
     differences: Mapping[str, OverSeeds]  # to bilinear, over the seeds that both have
 
+    def pairs(self, metric: str) -> int:
+        """How many runs have a partner of bilinear."""
+        return len(self.differences[metric].by_seed)
+
     @property
     def seconds(self) -> float:
         """Median training time of a run."""
@@ -65,6 +69,21 @@ class Group:
         """Task, data and head in a few words."""
         title = f"{self.task}, {self.data['name']} {self.data['height']}x{self.data['width']}"
         return title if self.head is None else f"{title}, {self.head} head"
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """By key, the main ones first."""
+        return self.rows[0].records[0].measures
+
+    @property
+    def main(self) -> Sequence[str]:
+        """Keys of the measures that are shown with differences; the first one leads."""
+        return list(self.measures)[:MAIN]
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Keys of the measures that are shown as they are."""
+        return list(self.measures)[MAIN:]
 
     @property
     def baseline(self) -> Row | None:
@@ -106,7 +125,8 @@ def _group(records: list[Record], order: Mapping[str, int]) -> Group:
     for record in records:
         by_name.setdefault(row_name(record), []).append(record)
     baseline = {
-        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed for metric in METRICS
+        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed
+        for metric in records[0].measures
     }
     rows = [_row(name, members, baseline) for name, members in by_name.items()]
     rows.sort(key=lambda row: (row.guided, order[row.name]))
@@ -115,7 +135,7 @@ def _group(records: list[Record], order: Mapping[str, int]) -> Group:
 
 
 def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, float]]) -> Row:
-    metrics = {metric: _over_seeds(records, metric) for metric in METRICS}
+    metrics = {metric: _over_seeds(records, metric) for metric in baseline}
     differences = {
         metric: OverSeeds(
             {}
@@ -126,7 +146,7 @@ def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, f
                 if seed in baseline[metric]
             }
         )
-        for metric in METRICS
+        for metric in baseline
     }
     by_seed = sorted(records, key=lambda record: record.seed)
     return Row(name, records[0].guided, tuple(by_seed), metrics, differences)
@@ -134,7 +154,8 @@ def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, f
 
 def _over_seeds(records: Sequence[Record], metric: str) -> OverSeeds:
     by_seed = sorted(records, key=lambda record: record.seed)
-    return OverSeeds({record.seed: record.metrics[metric] for record in by_seed})
+    values = {record.seed: record.metrics[metric] for record in by_seed}
+    return OverSeeds({seed: value for seed, value in values.items() if value is not None})
 
 
 def _canonical(value: Any) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dysample.report.records import METRICS, Record
+from dysample.report.records import Record
 from dysample.report.summary import BASELINE, Group, Row, summarise
 from dysample.report.wording import (
     KEEP,
@@ -19,6 +19,7 @@ from dysample.report.wording import (
     head_sentence,
     notes,
     number,
+    others_sentence,
     settings_text,
     spread,
     three_digits,
@@ -40,6 +41,9 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             console.print(Text(settings_text(group), style="dim"))
             console.print(_table(group, console))
             _say(difference_sentences(group), console)
+            if group.others:
+                console.print(_others_table(group, console))
+                _say([others_sentence(group)], console)
             console.print()
         if sentence := head_sentence(family):
             _say([sentence], console)
@@ -53,23 +57,45 @@ def _table(group: Group, console: Console) -> Table:
     wide = console.width >= WIDE
     table = _empty_table(wide)
     table.add_column("upsampler", overflow="fold")
-    for name in (
-        "seeds", "mIoU", f"diff. to\n{BASELINE}", "bound.\nIoU", f"diff. to\n{BASELINE}",
-        "para-\nmeters", "GMACs", "train\nsec.",
-    ):  # fmt: skip
+    heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
+    for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
         table.add_column(name, justify="right", no_wrap=True)
+    _fill(table, group, lambda row: _cells(group, row, wide), console)
+    return table
+
+
+def _others_table(group: Group, console: Console) -> Table:
+    """The measures that have no column in the first table."""
+    table = _empty_table(wide=False)
+    table.add_column("upsampler", overflow="fold")
+    for key in group.others:
+        table.add_column(_head(group, key), justify="right", no_wrap=True)
+
+    def cells(row: Row) -> list[str]:
+        means = [row.metrics[key].mean for key in group.others]
+        return [row.name, *("-" if mean is None else number(mean) for mean in means)]
+
+    _fill(table, group, cells, console)
+    return table
+
+
+def _head(group: Group, key: str) -> str:
+    return group.measures[key].short.replace(" ", "\n")
+
+
+def _fill(table: Table, group: Group, cells: Callable[[Row], list[str]], console: Console) -> None:
+    """A line an upsampler, guided ones below a line of their own."""
     guided = False
     for row in group.rows:
         if row.guided and not guided:
             table.add_row(Text("guided:", style="italic"))
             guided = True
-        table.add_row(*(_encodable(cell, console) for cell in _cells(row, wide)))
-    return table
+        table.add_row(*(_encodable(cell, console) for cell in cells(row)))
 
 
-def _cells(row: Row, wide: bool) -> list[str]:
+def _cells(group: Group, row: Row, wide: bool) -> list[str]:
     cells = [row.name, str(len(row.records))]
-    for metric in METRICS:
+    for metric in group.main:
         values = row.metrics[metric]
         cells.append(spread(values) if wide else number(values.mean or 0.0))
         cells.append(spread(row.differences[metric], sign=True))
@@ -82,16 +108,19 @@ def _head_table(groups: Sequence[Group], console: Console) -> Table:
     """Differences to bilinear, the heads side by side."""
     table = _empty_table(console.width >= WIDE)
     table.add_column("upsampler", overflow="fold")
-    for name in METRICS.values():
+    main = groups[0].main
+    for key in main:
         for group in groups:
-            table.add_column(f"{name}\n{group.head}", justify="right", no_wrap=True)
+            table.add_column(
+                f"{group.measures[key].name}\n{group.head}", justify="right", no_wrap=True
+            )
     by_head = [{row.name: row for row in group.rows} for group in groups]
     for name in dict.fromkeys(row.name for group in groups for row in group.rows):
         if name == BASELINE:
             continue
         cells = [
             spread(rows[name].differences[metric], sign=True) if name in rows else "-"
-            for metric in METRICS
+            for metric in main
             for rows in by_head
         ]
         table.add_row(*(_encodable(cell, console) for cell in (name, *cells)))

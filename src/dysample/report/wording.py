@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dysample.report.records import METRICS
 from dysample.report.summary import BASELINE, Group, OverSeeds, Row
 
 KEEP = "\u00a0"
@@ -60,17 +59,18 @@ def difference_sentences(group: Group) -> list[str]:
             f"run {BASELINE} with the same seeds to get them."
         ]
     others = [row for row in group.rows if row.name != BASELINE]
-    paired = [row for row in others if _pairs(row)]
+    lead = group.main[0]
+    paired = [row for row in others if row.pairs(lead)]
     sentences = []
-    unpaired = [row.name for row in others if not _pairs(row)]
+    unpaired = [row.name for row in others if not row.pairs(lead)]
     if unpaired:
         sentences.append(f"No seed in common with {BASELINE}, so no difference: {_list(unpaired)}.")
     if not paired:
         return sentences
-    several = [row for row in paired if _pairs(row) > 1]
-    single = [row.name for row in paired if _pairs(row) == 1]
+    several = [row for row in paired if row.pairs(lead) > 1]
+    single = [row.name for row in paired if row.pairs(lead) == 1]
     if several:
-        sentences += [_verdict(several, metric) for metric in METRICS]
+        sentences += [_verdict(group, several, metric) for metric in group.main]
     if single:
         sentences.append(
             "One pair of runs has no spread, so nothing can be said against the noise about "
@@ -82,7 +82,9 @@ def difference_sentences(group: Group) -> list[str]:
 def notes(groups: Sequence[Group]) -> list[str]:
     """How to read all the differences of a file: said once, below every table."""
     rows = [row for group in groups for row in group.rows]
-    pairs = [_pairs(row) for row in rows if _pairs(row) > 1]
+    pairs = [
+        count for group in groups for row in group.rows if (count := row.pairs(group.main[0])) > 1
+    ]
     sentences = []
     if pairs:
         sentences.append(
@@ -106,15 +108,23 @@ def notes(groups: Sequence[Group]) -> list[str]:
     return sentences
 
 
+def others_sentence(group: Group) -> str:
+    """What the numbers of a group's other measures are."""
+    lower = [m.name for m in group.measures.values() if not m.higher_is_better]
+    text = "Means over seeds."
+    return f"{text} Lower is better: {_list(lower)}." if lower else text
+
+
 def head_sentence(family: Sequence[Group]) -> str | None:
     """What the choice of head does, for groups that differ in nothing but their head."""
     head = family[0].head
     if head is None:
         return None
     if len(family) > 1:
+        lead = family[0].measures[family[0].main[0]].name
         sizes = [size for group in family if (size := _largest_difference(group))]
         return (
-            f"What the head does: the largest mIoU difference to {BASELINE} among unguided "
+            f"What the head does: the largest {lead} difference to {BASELINE} among unguided "
             f"upsamplers is {_list(sizes)}."
             if sizes
             else None
@@ -132,7 +142,7 @@ def head_sentence(family: Sequence[Group]) -> str | None:
     )
 
 
-def _verdict(rows: Sequence[Row], metric: str) -> str:
+def _verdict(group: Group, rows: Sequence[Row], metric: str) -> str:
     """One sentence on one metric for rows with at least two pairs each."""
     above: list[str] = []
     below: list[str] = []
@@ -145,10 +155,13 @@ def _verdict(rows: Sequence[Row], metric: str) -> str:
         (side if one_sign and abs(mean) > deviation else undecided).append(
             f"{row.name} {number(mean, sign=True)} ± {number(deviation)}".replace(" ", KEEP)
         )
-    runs = _runs({_pairs(row) for row in rows})
+    runs = _runs({row.pairs(metric) for row in rows})
+    measure = group.measures[metric]
+    sides = [("above", above), ("below", below)]
     parts = [
         f"{words} {BASELINE} {runs}: {_list(names)}"
-        for words, names in (("above", above), ("below", below))
+        # The better side comes first.
+        for words, names in (sides if measure.higher_is_better else reversed(sides))
         if names
     ]
     if undecided:
@@ -156,23 +169,20 @@ def _verdict(rows: Sequence[Row], metric: str) -> str:
             f"not told apart from {BASELINE} (signs differ between runs, or the mean is within "
             f"its spread): {_list(undecided)}"
         )
-    return f"{METRICS[metric]}: {'; '.join(parts)}."
+    name = measure.name if measure.higher_is_better else f"{measure.name} (lower is better)"
+    return f"{name}: {'; '.join(parts)}."
 
 
 def _largest_difference(group: Group) -> str | None:
     means = [
         (abs(mean), row.name)
         for row in group.rows
-        if not row.guided and (mean := row.differences["miou"].mean) is not None
+        if not row.guided and (mean := row.differences[group.main[0]].mean) is not None
     ]
     if not means:
         return None
     size, name = max(means)
     return f"{number(size)} ({name}) with the {group.head} head"
-
-
-def _pairs(row: Row) -> int:
-    return len(row.differences["miou"].by_seed)
 
 
 def _runs(pairs: set[int]) -> str:

@@ -1,6 +1,6 @@
 """The comparison: every upsampler and seed once, from where the last attempt stopped."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +20,14 @@ from rich.progress import (
 
 from dysample.registry import get_entry, list_upsamplers
 from dysample.workbench.costs import count_macs
-from dysample.workbench.data.segmentation import describe_segmentation, load_segmentation
+from dysample.workbench.data.catalog import open_splits
+from dysample.workbench.data.scan import check
 from dysample.workbench.engine import Job, Outcome, run_jobs
-from dysample.workbench.models.build import build_segmenter
 from dysample.workbench.record import run_id
 from dysample.workbench.results import ResultFile
-from dysample.workbench.run import run_semantic
-from dysample.workbench.settings import SemanticSettings
+from dysample.workbench.run import run_task
+from dysample.workbench.settings import TASKS, Settings
+from dysample.workbench.tasks.by_name import task_class
 
 DESIGN_STEPS = "dysample_step_*"
 
@@ -36,13 +37,28 @@ class Plan:
     """One run to be done."""
 
     run: str
+    task: str
     upsampler: str
     seed: int
 
     @property
     def label(self) -> str:
         """Name for people."""
-        return f"{self.upsampler} seed {self.seed}"
+        return f"{self.task} {self.upsampler} seed {self.seed}"
+
+
+def choose_tasks(text: str) -> list[str]:
+    """Names of a comma-separated list, in the given order; "all" stands for every task.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    names: list[str] = []
+    for word in (word.strip() for word in text.split(",")):
+        if word != "all" and word not in TASKS:
+            raise ValueError(f"`tasks` (={word!r}) must be 'all' or of {', '.join(TASKS)}")
+        names += [name for name in (TASKS if word == "all" else [word]) if name not in names]
+    return names
 
 
 def choose_upsamplers(text: str) -> list[str]:
@@ -73,9 +89,9 @@ def choose_upsamplers(text: str) -> list[str]:
 
 def compare(
     data: str,
+    tasks: Mapping[str, Settings],
     upsamplers: Sequence[str],
     seeds: int,
-    settings: SemanticSettings,
     output: Path,
     workers: int,
     console: Console,
@@ -83,10 +99,10 @@ def compare(
     """Train and evaluate what is not yet in `output`/results.jsonl, and append it there.
 
     Args:
-        data: "scenes" or "camvid:PATH".
+        data: "scenes" or "NAME:PATH".
+        tasks: by name, the settings of their runs.
         upsamplers: registered names.
         seeds: seeds 0 .. seeds - 1.
-        settings: of every run.
         output: folder for the result file and, in `runs/`, checkpoints and logs.
         workers: processes.
         console: for progress; on a terminal as bars, otherwise a line a finished run.
@@ -95,22 +111,16 @@ def compare(
         One line for each run that failed; the others are in the file.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: a user's mistake, before anything is trained.
+        ValueError, TypeError, FileNotFoundError, ModuleNotFoundError: a user's mistake, before
+            anything is trained.
     """
     for name, value in (("seeds", seeds), ("workers", workers)):
         if value < 1:
             raise ValueError(f"`{name}` (={value}) must be at least 1")
-    if not upsamplers:
-        raise ValueError("`upsamplers` must name at least one")
-    about = describe_segmentation(data, settings)
-    costs = {name: _cost(name, about, settings) for name in upsamplers}
-    plans = [
-        Plan(run_id("semantic", about, name, {}, seed, settings.to_dict()), name, seed)
-        # Seeds outermost, so that an early stop leaves whole pairs; within one the slowest first,
-        # so that no core idles at the end.
-        for seed in range(seeds)
-        for name in sorted(upsamplers, key=costs.__getitem__, reverse=True)
-    ]
+    for name, given in (("tasks", tasks), ("upsamplers", upsamplers)):
+        if not given:
+            raise ValueError(f"`{name}` must name at least one")
+    plans = _plans(data, tasks, upsamplers, seeds)
     output.mkdir(parents=True, exist_ok=True)
     results = ResultFile(output / "results.jsonl")
     with _alone_in(output):
@@ -120,14 +130,33 @@ def compare(
             console.print(f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
         if not todo:
             return []
-        _prepare(data, settings, console)
-        return _run(todo, data, settings, output, min(workers, len(todo)), results, console)
+        jobs = {plan.run: _job(plan, data, tasks[plan.task], output) for plan in todo}
+        _prepare(data, {plan.task: tasks[plan.task] for plan in todo}, console)
+        return _run(todo, jobs, min(workers, len(todo)), results, console)
 
 
-def _cost(name: str, about: dict[str, Any], settings: SemanticSettings) -> int:
+def _plans(
+    data: str, tasks: Mapping[str, Settings], upsamplers: Sequence[str], seeds: int
+) -> list[Plan]:
+    """Every run, in the order in which to start them."""
+    plans = []
+    for task, settings in tasks.items():
+        about = task_class(task).describe(data, settings)
+        costs = {name: _cost(task, name, about, settings) for name in upsamplers}
+        plans += [
+            Plan(run_id(task, about, name, {}, seed, settings.to_dict()), task, name, seed)
+            for seed in range(seeds)
+            # The slowest first, so that no core idles at the end.
+            for name in sorted(upsamplers, key=costs.__getitem__, reverse=True)
+        ]
+    # Seeds outermost, so that an early stop leaves whole pairs.
+    return sorted(plans, key=lambda plan: plan.seed)
+
+
+def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> int:
     """Multiply-adds of an upsampler in the model; building it shows a user's mistake early."""
     try:
-        model = build_segmenter(name, {}, len(about["classes"]), settings, seed=0)
+        model = task_class(task).build_model(name, {}, about, settings, seed=0)
     except (ValueError, TypeError) as error:
         raise type(error)(
             f"while building {name} at `width` (={settings.width}): {error}"
@@ -135,23 +164,23 @@ def _cost(name: str, about: dict[str, Any], settings: SemanticSettings) -> int:
     return count_macs(model, about["height"], about["width"])["upsamplers"]
 
 
-def _prepare(data: str, settings: SemanticSettings, console: Console) -> None:
-    """Render or read the data once, so that its mistakes come before the first run."""
+def _prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
+    """Look at, render or read the data once, so that its mistakes come before the first run."""
+    if data != "scenes":
+        for split in open_splits(data):
+            check(split, console)
     with Progress(*_columns(), console=console, transient=True) as progress:
-        bar = progress.add_task("scenes" if data == "scenes" else data, total=None)
-        load_segmentation(
-            data, settings, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+        for task, settings in tasks.items():
+            bar = progress.add_task(f"{data.partition(':')[0]} for {task}", total=None)
+
+            def tell(done: int, total: int, bar: TaskID = bar) -> None:
+                progress.update(bar, completed=done, total=total)
+
+            task_class(task).load(data, settings, tell)
 
 
 def _run(
-    todo: list[Plan],
-    data: str,
-    settings: SemanticSettings,
-    output: Path,
-    workers: int,
-    results: ResultFile,
-    console: Console,
+    todo: list[Plan], jobs: dict[str, Job], workers: int, results: ResultFile, console: Console
 ) -> list[str]:
     failures: list[str] = []
     plans = {plan.run: plan for plan in todo}
@@ -164,7 +193,6 @@ def _run(
                 bars[run] = progress.add_task(plans[run].label, total=total)
             progress.update(bars[run], completed=done)
 
-        jobs = {plan.run: _job(plan, data, settings, output) for plan in todo}
         for outcome in run_jobs(jobs, workers, on_step):
             plan = plans[outcome.run]
             if outcome.record is None:
@@ -178,30 +206,33 @@ def _run(
     return failures
 
 
-def _job(plan: Plan, data: str, settings: SemanticSettings, output: Path) -> Job:
-    folder = output / "runs" / f"{plan.upsampler}-seed{plan.seed}-{plan.run}"
-    return partial(_train, plan.upsampler, plan.seed, data, settings, folder)
+def _job(plan: Plan, data: str, settings: Settings, output: Path) -> Job:
+    folder = output / "runs" / f"{plan.task}-{plan.upsampler}-seed{plan.seed}-{plan.run}"
+    return partial(_train, plan.task, plan.upsampler, plan.seed, data, settings, folder)
 
 
 def _train(
+    task: str,
     upsampler: str,
     seed: int,
     data: str,
-    settings: SemanticSettings,
+    settings: Settings,
     folder: Path,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    return run_semantic(upsampler, seed, data, settings, folder, progress=progress)
+    return run_task(task, upsampler, seed, data, settings, folder, progress=progress)
 
 
 def _line(plan: Plan, outcome: Outcome) -> str:
+    """How a run ended: its two main metrics, or why it failed."""
     if outcome.record is None:
         return f"{plan.label}: failed: {outcome.error}"
     metrics, seconds = outcome.record["metrics"], outcome.record["seconds"]
-    return (
-        f"{plan.label}: mIoU {metrics['miou']:.3f}, boundary IoU {metrics['boundary_iou']:.3f},"
-        f" {seconds['train'] + seconds['evaluate']:.0f} s"
-    )
+    main = [
+        f"{measure['name']} " + ("-" if metrics[key] is None else f"{metrics[key]:.3f}")
+        for key, measure in list(outcome.record["measures"].items())[:2]
+    ]
+    return f"{plan.label}: {', '.join(main)}, {seconds['train'] + seconds['evaluate']:.0f} s"
 
 
 def _columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:

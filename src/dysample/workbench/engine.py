@@ -7,13 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
-from multiprocessing.queues import Queue
+from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeAlias
 
 Step: TypeAlias = tuple[str, int, int]  # run id, steps done, steps in all
 Job: TypeAlias = Callable[[Callable[[int, int], None]], dict[str, Any]]
 
-_steps: "Queue[Step] | None" = None  # the worker's end
+_steps: "SimpleQueue[Step] | None" = None  # the worker's end
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,12 @@ def run_jobs(
         jobs: by run id; called with a function that takes (steps done, steps in all). Must be
             picklable.
         workers: processes.
-        on_step: called in this process with (run id, steps done, steps in all).
+        on_step: called in this process with (run id, steps done, steps in all), for the last time
+            before the run's outcome is yielded.
     """
     context = get_context("spawn")
-    steps: Queue[Step] = context.Queue()
+    # Not a Queue, whose thread sends when it gets to it: a step could arrive after its outcome.
+    steps: SimpleQueue[Step] = context.SimpleQueue()
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(steps,))
     try:
         futures = {pool.submit(_work, run, job): run for run, job in jobs.items()}
@@ -56,7 +58,7 @@ def run_jobs(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _arrived(steps: "Queue[Step]") -> Iterable[Step]:
+def _arrived(steps: "SimpleQueue[Step]") -> Iterable[Step]:
     while not steps.empty():
         yield steps.get()
 
@@ -70,7 +72,7 @@ def _outcome(run: str, future: "Future[dict[str, Any]]") -> Outcome:
         return Outcome(run, error=f"{type(error).__name__}: {error}")
 
 
-def _start_worker(steps: "Queue[Step]") -> None:
+def _start_worker(steps: "SimpleQueue[Step]") -> None:
     global _steps
     _steps = steps
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -1,7 +1,6 @@
 """One run: a model trained with one upsampler, evaluated, and recorded."""
 
 import logging
-import math
 import pickle
 import time
 import warnings
@@ -19,12 +18,11 @@ from dysample.workbench.callbacks import Progress, Stopwatch
 from dysample.workbench.checkpoints import WholeFileIO
 from dysample.workbench.costs import count_macs, count_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
-from dysample.workbench.data.segmentation import describe_segmentation, load_segmentation
-from dysample.workbench.models.build import build_segmenter
+from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.record import SCHEMA, run_id, surroundings
-from dysample.workbench.samples import choose_frames, encode_samples
-from dysample.workbench.settings import SemanticSettings
-from dysample.workbench.tasks.semantic import SemanticTask
+from dysample.workbench.samples import encode_samples
+from dysample.workbench.settings import Settings
+from dysample.workbench.tasks.by_name import task_class
 
 CHECKPOINT = "last.ckpt"
 CHECKPOINT_EVERY = 50
@@ -39,47 +37,50 @@ _HARMLESS = (
 )
 
 
-def run_semantic(
+def run_task(
+    name: str,
     upsampler: str,
     seed: int,
     data: str,
-    settings: SemanticSettings,
+    settings: Settings,
     folder: str | Path,
     *,
     upsampler_options: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | bool = False,
 ) -> dict[str, Any]:
-    """Train and evaluate a semantic-segmentation model; return its record.
+    """Train and evaluate a model for one task; return its record.
 
     The folder receives ``last.ckpt`` and, for each attempt, a CSV log of the loss. A run that was
     interrupted goes on from its checkpoint and ends with the metrics it would have had.
 
     Args:
+        name: of the task.
         upsampler: registered name.
         seed: of the initial values and the data order; runs of different upsamplers with one seed
             differ in the upsamplers alone.
-        data: ``"scenes"`` or ``"camvid:PATH"``.
+        data: ``"scenes"`` or ``"NAME:PATH"``.
         settings: everything else.
         folder: for this run only.
         upsampler_options: given to `create_upsampler`.
         progress: called with the step and their number after each step; or True for a bar.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: an unknown upsampler or data set, data that
+        ValueError, TypeError, FileNotFoundError: an unknown task, upsampler or data set, data that
             cannot be used, a checkpoint that cannot be read or belongs to another run; all before
             the first step. ValueError also when the loss stops being finite.
     """
     options = upsampler_options or {}
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise TypeError(f"`seed` (={seed!r}) must be an integer")
-    about = describe_segmentation(data, settings)
-    run = run_id("semantic", about, upsampler, options, seed, settings.to_dict())
+    kind = task_class(name)
+    about = kind.describe(data, settings)
+    run = run_id(name, about, upsampler, options, seed, settings.to_dict())
     checkpoint = _readable_checkpoint(Path(folder) / CHECKPOINT, run)
     # Before the data: a misspelt upsampler should not cost the rendering of scenes.
-    model = build_segmenter(upsampler, options, len(about["classes"]), settings, seed)
-    train, val, _ = load_segmentation(data, settings)
+    model = kind.build_model(upsampler, options, about, settings, seed)
+    train, val = kind.load(data, settings)
 
-    task = SemanticTask(model, len(about["classes"]), settings, run)
+    task = kind(model, about, settings, seed, run)
     stopwatch = Stopwatch()
     with _quiet():
         trainer = _trainer(settings.steps, Path(folder), stopwatch, progress)
@@ -89,27 +90,23 @@ def run_semantic(
         trainer.validate(task, EvaluationBatches(val), verbose=False)
         evaluation = time.perf_counter() - start
 
-    class_iou = [_number(x) for x in task.class_iou.compute()]
     return {
         "schema": SCHEMA,
         "run": run,
-        "task": "semantic",
+        "task": name,
         "data": about,
         "upsampler": upsampler,
         "upsampler_options": options,
-        "guided": model.head.finest_upsampler.guided,
+        "guided": find_upsamplers(model)[-1].guided,
         "seed": seed,
         "settings": settings.to_dict(),
-        "metrics": {
-            "miou": _number(trainer.callback_metrics["miou"]),
-            "boundary_iou": _number(trainer.callback_metrics["boundary_iou"]),
-            "class_iou": dict(zip(about["classes"], class_iou)),
-        },
+        "metrics": task.results,
+        "measures": {key: measure.to_dict() for key, measure in kind.measures.items()},
         "parameters": count_parameters(model),
         "macs": count_macs(model, about["height"], about["width"]),
         "seconds": {"train": round(stopwatch.seconds, 2), "evaluate": round(evaluation, 2)},
         **surroundings(),
-        "samples": encode_samples(model, val, choose_frames(val)),
+        "samples": encode_samples(task, val),
     }
 
 
@@ -167,9 +164,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _number(value: torch.Tensor) -> float | None:
-    """A float, or None for NaN, which JSON does not have."""
-    number = float(value)
-    return None if math.isnan(number) else number

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dysample.workbench.data.batches import EvaluationBatches
-from dysample.workbench.data.segmentation import IGNORE, SegmentationSet
+from dysample.workbench.data.segmentation import IGNORE
 from dysample.workbench.metrics import boundary_band
-from dysample.workbench.models.segformer_head import Segmenter
+from dysample.workbench.models.build import find_upsamplers
+from dysample.workbench.tasks.base import Task
 
 SAMPLES = 3
 
@@ -20,48 +20,59 @@ SAMPLES = 3
 _UNIT = 256
 
 
-def choose_frames(images: SegmentationSet, count: int = SAMPLES) -> list[int]:
+def choose_frames(labels: Tensor, classes: int, count: int = SAMPLES) -> list[int]:
     """The frame with the most boundary pixels in its label, of each of `count` parts of the set.
 
     Such frames hold thin things. The parts are consecutive, as neighbours may be frames of one
     video. The choice depends on the labels alone, so that every run on a data set shows the same.
+
+    Args:
+        labels: (N, H, W) uint8.
+        classes: number of classes.
+        count: of frames, at most.
     """
     lengths = []
-    for _, labels in EvaluationBatches(images):
-        band = boundary_band(labels, len(images.classes), labels != IGNORE)
+    for part in torch.split(labels, 32):
+        band = boundary_band(part.long(), classes, part != IGNORE)
         lengths.append(band.sum((1, 2, 3)))
-    parts = torch.arange(len(images)).tensor_split(min(count, len(images)))
     every = torch.cat(lengths)
+    parts = torch.arange(len(labels)).tensor_split(min(count, len(labels)))
     return [int(part[every[part].argmax()]) for part in parts]
 
 
 @torch.no_grad()
-def encode_samples(
-    model: Segmenter, images: SegmentationSet, frames: list[int]
-) -> list[dict[str, Any]]:
+def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
     """Image, label, prediction and sampling positions of some frames, for a record.
 
     Images are JPEG, class maps PNG, positions little-endian int16 in 1/256 of a low-res pixel, all
-    in base64. Positions are those of the head's finest branch, if its upsampler samples points.
+    in base64. Positions are those of the model's last, finest upsampler, if it samples points.
+
+    Args:
+        task: trained.
+        images: a data set of the task, with its `images` (N, 3, H, W) and `labels` (N, H, W).
+
+    Returns:
+        A dictionary a frame; none for a task that predicts no class map.
     """
-    model.eval()
+    if not task.predicts_classes:
+        return []
+    task.eval()
     samples = []
-    for frame in frames:
-        inputs, labels = images.batch(torch.tensor([frame]))
+    for frame in choose_frames(images.labels, len(task.about["classes"])):
         caught: list[dict[str, Any]] = []
-        hook = model.head.finest_upsampler.register_forward_hook(
+        hook = find_upsamplers(task.model)[-1].register_forward_hook(
             lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
             with_kwargs=True,
         )
         try:
-            prediction = model(inputs).argmax(dim=1)
+            prediction = task.predict_classes(images.batch(torch.tensor([frame])))
         finally:
             hook.remove()
         samples.append(
             {
                 "index": frame,
                 "image": _picture(images.images[frame].permute(1, 2, 0), "JPEG"),
-                "label": _picture(labels[0], "PNG"),
+                "label": _picture(images.labels[frame], "PNG"),
                 "prediction": _picture(prediction[0], "PNG"),
                 "sampling": caught[0],
             }

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 HEADS = ("plain", "skip")
-DATA_SETS = ("scenes", "camvid")
 
 # A longer side of 512 px keeps the low-res maps below 128 px, so that sampling positions fit the
 # record's 16-bit fixed point; a 4:3 image may therefore be 384 px high.
@@ -12,19 +11,17 @@ SIZES = (32, 384)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SemanticSettings:
-    """Everything a semantic-segmentation run depends on besides data, upsampler and seed.
+class Settings:
+    """Everything a run depends on besides task, data, upsampler and seed.
 
-    The defaults are the recipe for the embedded scenes, on which upsamplers separate.
+    The defaults of each task are the recipe for the embedded scenes.
 
     Attributes:
-        head: ``"plain"`` leaves the finest encoder stage out of the head (it only guides the
-            guided upsamplers), ``"skip"`` concatenates it as SegFormer does.
         steps: optimiser steps.
         batch_size: images a step.
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of AdamW, the same for every parameter.
-        width: channels of the head.
+        width: channels of the head or pyramid.
         size: height of the images in pixels; the data set's aspect ratio is kept.
         train_frames: training images; None for all that a folder holds.
         val_frames: validation images; None for all that a folder holds.
@@ -34,20 +31,17 @@ class SemanticSettings:
         ValueError: a value outside its range.
     """
 
-    head: str = "plain"
-    steps: int = 300
-    batch_size: int = 16
-    learning_rate: float = 1e-2
+    steps: int
+    batch_size: int
+    learning_rate: float
     weight_decay: float = 1e-2
-    width: int = 32
-    size: int = 64
+    width: int
+    size: int
     train_frames: int | None = 2000
     val_frames: int | None = 400
 
     def __post_init__(self) -> None:
         """Check every value."""
-        if self.head not in HEADS:
-            raise ValueError(f"`head` (={self.head!r}) must be 'plain' or 'skip'")
         for name in ("steps", "batch_size", "width", "size"):
             _check_count(name, getattr(self, name))
         for name in ("train_frames", "val_frames"):
@@ -65,31 +59,108 @@ class SemanticSettings:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadSettings(Settings):
+    """Settings of a task whose head can take the encoder's finest features or leave them out.
+
+    Attributes:
+        head: ``"plain"`` leaves the finest encoder features out of the head (they only guide the
+            guided upsamplers), ``"skip"`` concatenates them as usual.
+    """
+
+    head: str = "plain"
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        if self.head not in HEADS:
+            raise ValueError(f"`head` (={self.head!r}) must be 'plain' or 'skip'")
+        super().__post_init__()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticSettings(HeadSettings):
+    """Settings of semantic segmentation; on the defaults upsamplers separate."""
+
+    steps: int = 300
+    batch_size: int = 16
+    learning_rate: float = 1e-2
+    width: int = 32
+    size: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthSettings(HeadSettings):
+    """Settings of depth estimation."""
+
+    steps: int = 600
+    batch_size: int = 16
+    learning_rate: float = 4e-3
+    width: int = 32
+    size: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyramidSettings(Settings):
+    """Settings of detection, instance and panoptic segmentation on a feature pyramid."""
+
+    steps: int = 450
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    width: int = 64
+    size: int = 96
+    train_frames: int | None = 1500
+    val_frames: int | None = 200
+
+
 def split_data(data: str) -> tuple[str, str]:
-    """The data set's name and, for ``"camvid:PATH"``, its folder (else an empty string).
+    """The data set's name and, for ``"NAME:PATH"``, its folder (else an empty string).
+
+    Whether there is a data set of that name is up to `dysample.workbench.data.catalog`.
 
     Raises:
-        ValueError: neither ``"scenes"`` nor ``"camvid:PATH"``.
+        ValueError: neither ``"scenes"`` nor of the form ``"NAME:PATH"``.
     """
     name, _, folder = data.partition(":")
-    if data != "scenes" and (name != "camvid" or not folder):
-        raise ValueError(f"`data` (={data!r}) must be 'scenes' or 'camvid:PATH'")
+    if data != "scenes" and (name in ("", "scenes") or not folder):
+        raise ValueError(f"`data` (={data!r}) must be 'scenes' or 'NAME:PATH'")
     return name, folder
 
 
-def settings_for(data: str, **changes: Any) -> SemanticSettings:
-    """The recipe of a data set with some options changed; None stands for the recipe's value.
+def settings_for(task: str, data: str, **changes: Any) -> Settings:
+    """The recipe of a task on a data set with some options changed; None stands for the recipe's.
 
     Raises:
-        TypeError: an option that does not exist, or a value of another type.
-        ValueError: an unknown data set, or a value outside its range.
+        TypeError: an option that the task does not have, or a value of another type.
+        ValueError: an unknown task, data of another form, or a value outside its range.
     """
-    recipe = _RECIPES[split_data(data)[0]]
+    if task not in SCENES:
+        raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
+    embedded = split_data(data)[0] == "scenes"
+    recipe = PHOTOGRAPHS if task == "semantic" and not embedded else SCENES[task]
     given = {name: value for name, value in changes.items() if value is not None}
     for name in given:
         if name not in recipe.to_dict():
-            raise TypeError(f"`{name}` is not a setting; there are {', '.join(recipe.to_dict())}")
+            raise TypeError(
+                f"`{name}` is not a setting of {task}; there are {', '.join(recipe.to_dict())}"
+            )
     return replace(recipe, **given)
+
+
+def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settings]:
+    """The settings of each task, by name; an option goes to the tasks that have it.
+
+    Raises:
+        TypeError, ValueError: as `settings_for`; an option that none of the tasks has.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    known = {task: settings_for(task, data).to_dict() for task in tasks}
+    for name in given:
+        if not any(name in options for options in known.values()):
+            raise TypeError(f"`{name}` is not a setting of {', '.join(tasks)}")
+    return {
+        task: settings_for(task, data, **{k: v for k, v in given.items() if k in known[task]})
+        for task in tasks
+    }
 
 
 def _check_count(name: str, value: Any) -> None:
@@ -107,9 +178,20 @@ def _check_number(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` (={value}) must be finite and not negative")
 
 
-_RECIPES = {
-    "scenes": SemanticSettings(),
-    "camvid": SemanticSettings(
-        steps=600, batch_size=8, size=120, train_frames=None, val_frames=None
-    ),
+SCENES: dict[str, Settings] = {
+    "semantic": SemanticSettings(),
+    "detection": PyramidSettings(),
+    # Masks double the time of a step.
+    "instance": PyramidSettings(batch_size=4),
+    "panoptic": PyramidSettings(batch_size=4),
+    "depth": DepthSettings(),
 }
+"""The recipe of each task on the embedded scenes."""
+
+PHOTOGRAPHS = SemanticSettings(
+    steps=600, batch_size=8, size=120, train_frames=None, val_frames=None
+)
+"""The recipe of semantic segmentation on a data set on disk."""
+
+TASKS = tuple(SCENES)
+"""Names of the tasks."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from dysample.nn import Upsampler
 from dysample.registry import create_upsampler
-from dysample.workbench.models.build import build_segmenter
+from dysample.workbench.models.build import build_segmenter, find_upsamplers
 from dysample.workbench.models.encoder import CHANNELS, STRIDES, Encoder
 from dysample.workbench.models.segformer_head import SegFormerHead
 
@@ -59,7 +59,7 @@ def test_wiring(skip: bool) -> None:
         assert size == tuple(guide.shape[-2:])
         if start is not None:
             assert torch.equal(x, start)
-    assert head.finest_upsampler is ups[5]
+    assert find_upsamplers(head) == ups
 
 
 def test_only_the_skip_shows_the_finest_map_to_unguided_upsamplers() -> None:
@@ -99,9 +99,9 @@ def test_models_of_one_seed_differ_in_the_upsamplers_alone(tiny: Callable, head:
 
 def test_upsamplers_are_separate_and_repeatable(tiny: Callable) -> None:
     one, two = (build_segmenter("deconv", {}, 8, tiny(), 0) for _ in range(2))
-    weights = [up.state_dict() for up in one.upsamplers()]
-    assert len({id(up) for up in one.upsamplers()}) == 6
-    for a, b in zip(weights, [up.state_dict() for up in two.upsamplers()]):
+    weights = [up.state_dict() for up in find_upsamplers(one)]
+    assert len({id(up) for up in find_upsamplers(one)}) == 6
+    for a, b in zip(weights, [up.state_dict() for up in find_upsamplers(two)]):
         assert all(torch.equal(a[k], b[k]) for k in a)
     name = next(k for k in weights[0] if k.endswith("weight"))
     assert not torch.equal(weights[0][name], weights[1][name])
@@ -115,7 +115,7 @@ def test_building_leaves_the_global_generator_alone(tiny: Callable) -> None:
 
 def test_options_and_unknown_names(tiny: Callable) -> None:
     model = build_segmenter("dysample", {"groups": 2}, 8, tiny(), 0)
-    assert model.head.finest_upsampler.groups == 2
+    assert find_upsamplers(model)[-1].groups == 2
     with pytest.raises(ValueError, match="bilinear"):
         build_segmenter("bilinaer", {}, 8, tiny(), 0)
 

@@ -21,7 +21,8 @@ class Constant(nn.Module):
 
 @pytest.fixture
 def task(tiny: Callable, monkeypatch: pytest.MonkeyPatch) -> SemanticTask:
-    task = SemanticTask(Constant([1.0, 2.0, 0.5]), 3, tiny(), "run")
+    about = {"classes": ["a", "b", "c"]}
+    task = SemanticTask(Constant([1.0, 2.0, 0.5]), about, tiny(), 0, "run")
     monkeypatch.setattr(task, "log", lambda *args, **kwargs: None)  # there is no trainer
     return task
 
@@ -30,7 +31,7 @@ def test_loss_is_the_mean_over_labelled_pixels(task: SemanticTask) -> None:
     images = torch.zeros(2, 3, 4, 4)
     labels = torch.randint(0, 3, (2, 4, 4))
     labels[0, :3] = 255
-    scores = task(images)
+    scores = task.model(images)
     expected = F.cross_entropy(scores, labels, ignore_index=255)
     assert task.training_step((images, labels), 0).item() == pytest.approx(expected.item())
 

@@ -1,13 +1,22 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from dysample.workbench.data.segmentation import SegmentationSet
 from dysample.workbench.seeds import derive_seed
+
+
+class Images(Protocol):
+    """A data set in memory."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
+        """What a task takes, of images `index` (B,), mirrored where `flip` (B,) bool."""
 
 
 class TrainingBatches:
@@ -24,7 +33,7 @@ class TrainingBatches:
         seed: of the run.
     """
 
-    def __init__(self, images: SegmentationSet, batch_size: int, steps: int, seed: int) -> None:
+    def __init__(self, images: Images, batch_size: int, steps: int, seed: int) -> None:
         self.images = images
         self.batch_size = batch_size
         self.steps = steps
@@ -35,7 +44,7 @@ class TrainingBatches:
         """Batches in the whole run."""
         return self.steps
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Any]:
         """The batches that are left, from `batch`."""
         while self._next < self.steps:
             # Counted before it is handed out: a checkpoint taken after this batch's step has to
@@ -43,8 +52,8 @@ class TrainingBatches:
             self._next += 1
             yield self.batch(self._next - 1)
 
-    def batch(self, i: int) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) and labels (B, H, W) of step i, from 0."""
+    def batch(self, i: int) -> Any:
+        """The batch of step i, from 0."""
         order, flips = [], []
         first, last = i * self.batch_size, (i + 1) * self.batch_size
         count = len(self.images)
@@ -72,7 +81,7 @@ class EvaluationBatches:
         batch_size: images a batch; the last one may hold fewer.
     """
 
-    def __init__(self, images: SegmentationSet, batch_size: int = 32) -> None:
+    def __init__(self, images: Images, batch_size: int = 32) -> None:
         self.images = images
         self.batch_size = batch_size
 
@@ -80,7 +89,7 @@ class EvaluationBatches:
         """Batches in one pass."""
         return -(-len(self.images) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (B, 3, H, W) and labels (B, H, W)."""
+    def __iter__(self) -> Iterator[Any]:
+        """The batches, as the data set makes them."""
         for index in torch.split(torch.arange(len(self.images)), self.batch_size):
             yield self.images.batch(index)

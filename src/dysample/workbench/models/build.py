@@ -1,40 +1,73 @@
-"""A model from names and seeds."""
+"""Models from names and seeds.
+
+Encoder and head start from one stream of random numbers and the upsamplers from another: with the
+same seed, models that differ in the upsampler are equal in everything else.
+"""
 
 from typing import Any
 
 import torch
+from torch import nn
 
+from dysample.nn import Upsampler
 from dysample.registry import create_upsampler
+from dysample.workbench.models import depth_decoder, segformer_head
+from dysample.workbench.models.depth_decoder import DepthDecoder, DepthEstimator
 from dysample.workbench.models.encoder import CHANNELS, Encoder
-from dysample.workbench.models.segformer_head import UPSAMPLERS, SegFormerHead, Segmenter
+from dysample.workbench.models.segformer_head import SegFormerHead, Segmenter
 from dysample.workbench.seeds import seeded
-from dysample.workbench.settings import SemanticSettings
+from dysample.workbench.settings import HeadSettings
 
 
-def build_segmenter(
-    upsampler: str,
-    upsampler_options: dict[str, Any],
-    classes: int,
-    settings: SemanticSettings,
-    seed: int,
-) -> Segmenter:
-    """The model of a run, with six upsamplers of one kind.
-
-    Encoder and head start from one stream of random numbers and the upsamplers from another: with
-    the same seed, models that differ in the upsampler are equal in everything else.
+def create_upsamplers(
+    count: int, width: int, upsampler: str, options: dict[str, Any], seed: int
+) -> list[Upsampler]:
+    """The 2x upsamplers of a model, all of one kind.
 
     Raises:
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
     """
     with seeded(seed, "upsamplers"):
-        upsamplers = [
-            create_upsampler(upsampler, settings.width, 2, **upsampler_options)
-            for _ in range(UPSAMPLERS)
-        ]
+        return [create_upsampler(upsampler, width, 2, **options) for _ in range(count)]
+
+
+def find_upsamplers(model: nn.Module) -> list[Upsampler]:
+    """All upsamplers of a model, outermost ones, in the order of its modules."""
+    found: list[Upsampler] = []
+    for child in model.children():
+        found += [child] if isinstance(child, Upsampler) else find_upsamplers(child)
+    return found
+
+
+def build_segmenter(
+    upsampler: str, options: dict[str, Any], classes: int, settings: HeadSettings, seed: int
+) -> Segmenter:
+    """Encoder and SegFormer head, with six upsamplers.
+
+    Raises:
+        ValueError, TypeError: an unknown upsampler, or options that it does not take.
+    """
+    width = settings.width
+    upsamplers = create_upsamplers(segformer_head.UPSAMPLERS, width, upsampler, options, seed)
     with seeded(seed, "model"):
         encoder = Encoder()
-        head = SegFormerHead(
-            CHANNELS, settings.width, classes, upsamplers, skip=settings.head == "skip"
-        )
+        head = SegFormerHead(CHANNELS, width, classes, upsamplers, skip=settings.head == "skip")
     # A quarter faster on a CPU than the default layout; `SegmentationSet.batch` matches it.
     return Segmenter(encoder, head).to(memory_format=torch.channels_last)
+
+
+def build_depth_estimator(
+    upsampler: str, options: dict[str, Any], settings: HeadSettings, seed: int
+) -> DepthEstimator:
+    """Encoder and depth decoder, with four upsamplers.
+
+    Raises:
+        ValueError, TypeError: an unknown upsampler, or options that it does not take.
+    """
+    width = settings.width
+    upsamplers = create_upsamplers(depth_decoder.UPSAMPLERS, width, upsampler, options, seed)
+    with seeded(seed, "model"):
+        encoder = Encoder()
+        stem = nn.Conv2d(3, width, 3, padding=1)
+        decoder = DepthDecoder(CHANNELS, stem, width, upsamplers, skip=settings.head == "skip")
+    return DepthEstimator(encoder, decoder).to(memory_format=torch.channels_last)

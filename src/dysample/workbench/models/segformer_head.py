@@ -61,11 +61,6 @@ class SegFormerHead(nn.Module):
         )
         self.classify = nn.Conv2d(width, classes, 1)
 
-    @property
-    def finest_upsampler(self) -> nn.Module:
-        """The one step of the finest branch, which sees the most of the image's detail."""
-        return cast(nn.ModuleList, self.branches[2])[0]
-
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Four (B, C, H, W) maps, finest first, to (B, classes, H, W) of the finest."""
         projected = [layer(x) for layer, x in zip(self.project, maps)]
@@ -87,10 +82,6 @@ class Segmenter(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head = head
-
-    def upsamplers(self) -> list[nn.Module]:
-        """All of them, the coarsest branch first."""
-        return [up for branch in self.head.branches for up in cast(nn.ModuleList, branch)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) in -1..1 to scores (B, classes, H, W)."""

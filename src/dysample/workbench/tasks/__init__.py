@@ -1,1 +1,1 @@
-"""What a model is trained for: loss, metrics, optimiser."""
+"""What a model is trained for: data, model, loss, metrics."""

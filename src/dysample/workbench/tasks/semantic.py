@@ -1,80 +1,100 @@
 """Semantic segmentation."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
-from dysample.workbench.data.segmentation import IGNORE
+from dysample.workbench.data.segmentation import (
+    IGNORE,
+    SegmentationSet,
+    describe_segmentation,
+    load_segmentation,
+)
 from dysample.workbench.metrics import BoundaryIoU, ClassIoU
+from dysample.workbench.models.build import build_segmenter
 from dysample.workbench.settings import SemanticSettings
+from dysample.workbench.tasks.base import Measure, Task
 
 
-class SemanticTask(LightningModule):
-    """Trains a model with cross entropy and AdamW on a one-cycle schedule; measures IoUs.
+class SemanticTask(Task):
+    """Cross entropy; IoUs of classes and of their boundaries.
 
-    Args:
-        model: images (B, 3, H, W) to scores (B, classes, H, W).
-        classes: number of classes.
-        settings: of the run.
-        run: identity of the run, kept in its checkpoints.
+    The model maps images (B, 3, H, W) to scores (B, classes, H, W); a batch is images and labels
+    (B, H, W).
     """
 
+    measures: ClassVar = {
+        "miou": Measure("mIoU", "mIoU"),
+        "boundary_iou": Measure("boundary IoU", "bound. IoU"),
+    }
+
+    predicts_classes = True
+
     def __init__(
-        self, model: nn.Module, classes: int, settings: SemanticSettings, run: str
+        self,
+        model: nn.Module,
+        about: dict[str, Any],
+        settings: SemanticSettings,
+        seed: int,
+        run: str,
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.settings = settings
-        self.run = run
+        super().__init__(model, about, settings, seed, run)
+        classes = len(about["classes"])
         self.class_iou = ClassIoU(classes, IGNORE)
         self.boundary_iou = BoundaryIoU(classes, IGNORE)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Scores (B, classes, H, W)."""
-        scores: Tensor = self.model(images)
-        return scores
+    @staticmethod
+    def describe(data: str, settings: SemanticSettings) -> dict[str, Any]:
+        """As `describe_segmentation`."""
+        return describe_segmentation(data, settings)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    @staticmethod
+    def load(
+        data: str,
+        settings: SemanticSettings,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[SegmentationSet, SegmentationSet]:
+        """As `load_segmentation`."""
+        train, val, _ = load_segmentation(data, settings, progress)
+        return train, val
+
+    @staticmethod
+    def build_model(
+        upsampler: str,
+        options: dict[str, Any],
+        about: dict[str, Any],
+        settings: SemanticSettings,
+        seed: int,
+    ) -> nn.Module:
+        """Encoder and SegFormer head."""
+        return build_segmenter(upsampler, options, len(about["classes"]), settings, seed)
+
+    def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The mean cross entropy over labelled pixels; 0 if there are none."""
         images, labels = batch
-        total = F.cross_entropy(self(images), labels, ignore_index=IGNORE, reduction="sum")
-        loss = total / (labels != IGNORE).sum().clamp(min=1)
-        if not loss.isfinite():
-            raise ValueError(
-                f"training diverged at step {self.global_step}: the loss is {loss.item()}; "
-                f"`learning_rate` (={self.settings.learning_rate}) must be lower"
-            )
-        self.log("loss", loss, prog_bar=True)
-        return loss
+        total = F.cross_entropy(self.model(images), labels, ignore_index=IGNORE, reduction="sum")
+        return {"cross_entropy": total / (labels != IGNORE).sum().clamp(min=1)}
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Collects what the metrics need."""
-        images, labels = batch
-        prediction = self(images).argmax(dim=1)
+    def predict_classes(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The classes of the highest scores."""
+        images, _ = batch
+        classes: Tensor = self.model(images).argmax(dim=1)
+        return classes
+
+    def update(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Count the pixels of a batch."""
+        _, labels = batch
+        prediction = self.predict_classes(batch)
         self.class_iou.update(prediction, labels)
         self.boundary_iou.update(prediction, labels)
 
-    def on_validation_epoch_end(self) -> None:
-        """Logs the metrics."""
-        self.log("miou", self.class_iou.compute().nanmean())
-        self.log("boundary_iou", self.boundary_iou.compute())
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the run, so that no other goes on from it."""
-        checkpoint["run"] = self.run
-
-    def configure_optimizers(self) -> Any:
-        """One group: every parameter has the same rate and decay, in the upsamplers and around."""
-        settings = self.settings
-        optimizer = AdamW(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        schedule = OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+    def compute(self) -> dict[str, Any]:
+        """Over all images."""
+        class_iou = self.class_iou.compute()
         return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+            "miou": class_iou.nanmean(),
+            "boundary_iou": self.boundary_iou.compute(),
+            "class_iou": dict(zip(self.about["classes"], class_iou)),
         }

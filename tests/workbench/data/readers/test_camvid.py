@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dysample.workbench.data.camvid import CLASSES
+from dysample.workbench.data.catalog import open_data
+from dysample.workbench.data.readers.camvid import CLASSES
 from dysample.workbench.data.segmentation import (
     IGNORE,
     describe_segmentation,
@@ -24,7 +25,7 @@ def test_reads_images_and_labels(camvid: Path, tiny: Callable) -> None:
         "val": 4,
         "height": 60,
         "width": 80,
-        "classes": list(CLASSES),
+        "classes": list(CLASSES.names),
     }
     assert about == describe_segmentation(f"camvid:{camvid}", settings)
     assert train.images.shape == (5, 3, 60, 80)
@@ -33,6 +34,16 @@ def test_reads_images_and_labels(camvid: Path, tiny: Callable) -> None:
     expected = torch.arange(12).repeat_interleave(5)
     assert torch.equal(val.labels[0, :, 7].long(), expected.where(expected < 11, IGNORE))
     assert (val.images[1, 0, 52].float() - 200).abs().max() <= 9
+
+
+def test_sample_on_disk(camvid: Path) -> None:
+    data = open_data(f"camvid:{camvid}", "val")
+    image, labels = data[1]
+    assert image.shape == (3, 60, 80)
+    assert labels.shape == (60, 80)
+    expected = torch.arange(12).repeat_interleave(5)
+    assert torch.equal(labels[:, 7], expected.where(expected < 11, IGNORE))
+    assert len(CLASSES.palette) == len(CLASSES.names) == 11
 
 
 def test_resizes_to_the_aspect_ratio(camvid: Path, tiny: Callable) -> None:
@@ -54,7 +65,7 @@ def test_fewer_frames_than_found(camvid: Path, tiny: Callable) -> None:
 
 
 def test_all_frames_by_default(camvid: Path) -> None:
-    about = describe_segmentation(f"camvid:{camvid}", settings_for("camvid:x", size=60))
+    about = describe_segmentation(f"camvid:{camvid}", settings_for("semantic", "camvid:x", size=60))
     assert (about["train"], about["val"]) == (5, 4)
 
 
@@ -128,7 +139,7 @@ def test_bad_files(
 def test_empty_folder(camvid: Path, tiny: Callable) -> None:
     for file in (camvid / "val").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"camvid folder .*val must hold .jpg or .png images"):
+    with pytest.raises(ValueError, match=r"folder .*val must hold .jpg or .png images"):
         load_segmentation(f"camvid:{camvid}", tiny())
 
 

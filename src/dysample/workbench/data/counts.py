@@ -1,0 +1,68 @@
+"""What the targets of a data set hold, counted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dysample.workbench.data.dataset import DataSet
+from dysample.workbench.data.targets import IGNORE, VOID
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixels and objects of some samples.
+
+    Attributes:
+        pixels: (classes,) int64, of semantic and panoptic labels.
+        objects: (classes,) int64, boxes, masks or segments.
+        labelled: pixels with a class or a depth.
+        nearest: smallest depth in metres; infinity without one.
+        farthest: largest depth in metres; 0 without one.
+    """
+
+    pixels: Tensor
+    objects: Tensor
+    labelled: int = 0
+    nearest: float = float("inf")
+    farthest: float = 0.0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both together."""
+        return Counts(
+            self.pixels + other.pixels,
+            self.objects + other.objects,
+            self.labelled + other.labelled,
+            min(self.nearest, other.nearest),
+            max(self.farthest, other.farthest),
+        )
+
+
+def no_counts(data: DataSet[Any]) -> Counts:
+    """Of no sample."""
+    none = torch.zeros(len(data.classes.names), dtype=torch.int64)
+    return Counts(none, none)
+
+
+def count(data: DataSet[Any], target: Any) -> Counts:
+    """Of one sample of a data set."""
+    classes = len(data.classes.names)
+    none = torch.zeros(classes, dtype=torch.int64)
+    if data.kind == "semantic":
+        pixels = torch.bincount(target.flatten(), minlength=IGNORE + 1)[:classes]
+        return Counts(pixels, none, int(pixels.sum()))
+    if data.kind == "depth":
+        known = target[target > 0]
+        if not len(known):
+            return Counts(none, none)
+        return Counts(none, none, len(known), float(known.min()), float(known.max()))
+    if data.kind == "panoptic":
+        categories = target["categories"]
+        sizes = torch.bincount(target["segments"].flatten() - VOID, minlength=1 + len(categories))[
+            1:
+        ]
+        pixels = none.index_add(0, categories, sizes)
+        objects = torch.bincount(categories, minlength=classes)
+        return Counts(pixels, objects, int(sizes.sum()))
+    return Counts(none, torch.bincount(target["labels"] - 1, minlength=classes))

@@ -1,0 +1,96 @@
+"""One split of a data set on disk: what every reader gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from torch.utils.data import Dataset
+from torchvision.tv_tensors import Image
+
+from dysample.workbench.data.images import read_image
+from dysample.workbench.data.targets import Kind
+
+Target = TypeVar("Target")
+Colour = tuple[int, int, int]
+
+
+class Item(NamedTuple):
+    """Where one sample is to be found.
+
+    Attributes:
+        image: file.
+        annotation: what the reader needs to make the target, usually another file.
+        image_id: number of the image.
+    """
+
+    image: Path
+    annotation: Any
+    image_id: int
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data set.
+
+    Attributes:
+        names: of the classes; none for depth.
+        things: indices of the classes whose objects are counted one by one.
+        palette: the data set's own RGB colour of each class, 0 to 255; None if it has none.
+    """
+
+    names: tuple[str, ...] = ()
+    things: frozenset[int] = frozenset()
+    palette: tuple[Colour, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
+    """A map-style data set of pairs (image, target); `dysample.workbench.data.targets` has forms.
+
+    Files are listed when it is made and read when an item is taken: `scan` looks at all of them.
+
+    Attributes:
+        name: of the layout, ``"ade20k"``.
+        kind: of the targets.
+        split: ``"train"`` or ``"val"``.
+        classes: names, things and colours.
+        items: one for each sample.
+        read_target: makes the target of an item whose image is of a size (height, width).
+        transform: called with image and target of each sample.
+    """
+
+    name: str
+    kind: Kind
+    split: str
+    classes: Classes
+    items: Sequence[Item]
+    read_target: Callable[[Item, tuple[int, int]], Target]
+    transform: Callable[[Image, Target], tuple[Any, Any]] | None = None
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Image and target.
+
+        Raises:
+            ValueError, FileNotFoundError: a file that cannot be used; the message names it.
+        """
+        item = self.items[index]
+        image = read_image(item.image)
+        height, width = image.shape[-2:]
+        target = self.read_target(item, (height, width))
+        return (image, target) if self.transform is None else self.transform(image, target)
+
+    def transformed(
+        self, transform: Callable[[Image, Target], tuple[Any, Any]]
+    ) -> "DataSet[Target]":
+        """The same samples through `transform`."""
+        return replace(self, transform=transform)
+
+    def without(self, indices: set[int]) -> "DataSet[Target]":
+        """The other samples, in the same order."""
+        kept = [item for i, item in enumerate(self.items) if i not in indices]
+        return replace(self, items=kept)

@@ -1,0 +1,85 @@
+"""What the readers are made of: a layout on disk, and pairs of files in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dysample.workbench.data.dataset import DataSet, Item
+from dysample.workbench.data.images import list_images
+from dysample.workbench.data.targets import Kind
+
+SPLITS = ("train", "val")
+
+
+class MissingSplitError(FileNotFoundError):
+    """A split whose folder or list is not there at all."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A layout on disk and how to read it.
+
+    Attributes:
+        name: for ``NAME:PATH``.
+        kind: of the targets.
+        layout: the files that are expected below PATH, in one line.
+        open: lists a split of a folder; `SPLITS` are the splits.
+    """
+
+    name: str
+    kind: Kind
+    layout: str
+    open: Callable[[Path, str], DataSet[Any]]
+
+
+def split_folder(folder: Path) -> Path:
+    """`folder`, which holds a split.
+
+    Raises:
+        MissingSplitError: it does not exist.
+    """
+    if not folder.is_dir():
+        raise MissingSplitError(f"folder {folder} does not exist")
+    return folder
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """Lines of a text file, without the blanks around them.
+
+    Args:
+        path: file.
+        what: it is, for messages.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not UTF-8.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{what} {path} does not exist")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} {path} must be UTF-8 text: {error}") from error
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def pair_files(images: Path, annotations: Path, ending: str = ".png") -> list[Item]:
+    """Every image of a folder with the annotation of the same stem in another, by name.
+
+    Args:
+        images: folder of the images; the split is missing without it.
+        annotations: folder of the annotations.
+        ending: of an annotation's name, behind the image's stem.
+
+    Raises:
+        FileNotFoundError: a folder or an annotation is missing.
+        ValueError: no images.
+    """
+    found = list_images(split_folder(images))
+    if not annotations.is_dir():
+        raise FileNotFoundError(f"folder {annotations} does not exist")
+    return [
+        Item(image, annotations / f"{image.stem}{ending}", number)
+        for number, image in enumerate(found)
+    ]

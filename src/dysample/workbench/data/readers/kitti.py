@@ -1,0 +1,48 @@
+"""KITTI depth prediction, street scenes, as the archives of depth maps and of raw drives unpack.
+
+Uhrig et al.: Sparsity Invariant CNNs, 3DV 2017. A 16-bit depth PNG counts 1/256 m; 0 is unknown,
+as most pixels are. Raw drives unpack into one folder a day beside the splits.
+"""
+
+from pathlib import Path
+
+import torch
+from torchvision.tv_tensors import Mask
+
+from dysample.workbench.data.dataset import Classes, DataSet, Item
+from dysample.workbench.data.images import read_depth
+from dysample.workbench.data.reader import Reader, split_folder
+
+NAME = "kitti"
+
+
+def open_split(folder: Path, split: str) -> DataSet[Mask]:
+    """Every depth map of both colour cameras, with its image; the first and last five have none."""
+    base = split_folder(folder / split)
+    depths = sorted(base.glob("*/proj_depth/groundtruth/image_0[23]/*.png"))
+    if not depths:
+        raise ValueError(
+            f"folder {base} must hold DRIVE/proj_depth/groundtruth/image_02/*.png, but has none"
+        )
+    items = [Item(_image_path(folder, path), path, number) for number, path in enumerate(depths)]
+    return DataSet(NAME, "depth", split, Classes(), items, _read_target)
+
+
+def _image_path(folder: Path, depth: Path) -> Path:
+    """2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000005.png below `folder`."""
+    camera, drive = depth.parent.name, depth.parents[3].name
+    day = drive.split("_drive_")[0]
+    return folder / day / drive / camera / "data" / depth.name
+
+
+def _read_target(item: Item, size: tuple[int, int]) -> Mask:
+    return Mask(torch.from_numpy(read_depth(item.annotation, size, 1 / 256)))
+
+
+READER = Reader(
+    NAME,
+    "depth",
+    "{train,val}/DRIVE/proj_depth/groundtruth/image_0{2,3}/*.png with"
+    " DAY/DRIVE/image_0{2,3}/data/*.png",
+    open_split,
+)

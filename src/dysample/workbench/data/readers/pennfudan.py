@@ -1,0 +1,58 @@
+"""Penn-Fudan pedestrians with instance masks.
+
+Wang et al.: Object Detection Combining Recognition and Segmentation, ACCV 2007. The data set has no
+split of its own: every fifth image by name, 34 of 170, is for validation.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.ops import masks_to_boxes
+from torchvision.tv_tensors import BoundingBoxes, Mask
+
+from dysample.workbench.data.dataset import Classes, DataSet, Item
+from dysample.workbench.data.images import read_indices
+from dysample.workbench.data.reader import Reader, pair_files
+from dysample.workbench.data.targets import InstanceTarget
+
+NAME = "pennfudan"
+CLASSES = Classes(("pedestrian",), frozenset({0}))
+_EVERY = 5
+
+
+def open_split(folder: Path, split: str) -> DataSet[InstanceTarget]:
+    """Images with their masks, from PNGImages and PedMasks or from images and masks."""
+    if (folder / "PNGImages").is_dir():
+        items = pair_files(folder / "PNGImages", folder / "PedMasks", "_mask.png")
+    else:
+        items = pair_files(folder / "images", folder / "masks")
+    kept = [item for item in items if (item.image_id % _EVERY == _EVERY - 1) == (split == "val")]
+    return DataSet(NAME, "instance", split, CLASSES, kept, _read_target)
+
+
+def _read_target(item: Item, size: tuple[int, int]) -> InstanceTarget:
+    """Pixels of value i > 0 are pedestrian i."""
+    values = read_indices(item.annotation, size)
+    people = np.unique(values[values > 0])
+    masks = torch.from_numpy(values == people[:, None, None])
+    boxes = torch.zeros(len(masks), 4)
+    if len(masks):
+        # torchvision gives the last pixel's number; its far edge is one further.
+        boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+    return InstanceTarget(
+        boxes=BoundingBoxes(boxes, format="XYXY", canvas_size=size),
+        labels=torch.ones(len(masks), dtype=torch.int64),
+        masks=Mask(masks.to(torch.uint8)),
+        iscrowd=torch.zeros(len(masks), dtype=torch.int64),
+        area=masks.sum((1, 2)).float(),
+        image_id=item.image_id,
+    )
+
+
+READER = Reader(
+    NAME,
+    "instance",
+    "PNGImages/*.png, PedMasks/*_mask.png; or images/*.jpg or .png, masks/*.png",
+    open_split,
+)

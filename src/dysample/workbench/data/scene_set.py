@@ -1,0 +1,150 @@
+"""The embedded scenes as samples for detection, instance, panoptic and depth models.
+
+A sample is an image (3, H, W) float32 in 0..1 and a target, a dictionary that serves every task:
+`boxes`, `labels` (1 for the first of `THINGS`) and `masks` as in `targets.InstanceTarget`,
+`panoptic` a `targets.PanopticTarget` (categories are positions in `CLASSES`), and `depth` (H, W)
+float32 in metres, 0 where unknown.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.tv_tensors import Mask
+
+from dysample.workbench.data import scenes
+from dysample.workbench.data.catalog import READERS
+from dysample.workbench.data.panoptic import instances
+from dysample.workbench.data.scenes.arrays import Bytes
+from dysample.workbench.data.segmentation import SCENES_SEED
+from dysample.workbench.data.targets import VOID, Kind, PanopticTarget
+from dysample.workbench.settings import Settings
+
+Sample: TypeAlias = tuple[Tensor, dict[str, Any]]
+
+SMALLEST_OBJECT = 20
+"""Visible pixels below which an object counts as hidden: no thing, and in no panoptic segment."""
+
+_STUFF = len(scenes.CLASSES) - len(scenes.THINGS)
+_THINGS = range(_STUFF, len(scenes.CLASSES))
+
+
+class SceneSet:
+    """Scenes in memory, as samples and as batches.
+
+    Args:
+        frames: rendered.
+        collate: makes a batch of a list of samples.
+    """
+
+    def __init__(self, frames: scenes.Scenes, collate: Callable[[list[Sample]], Any]) -> None:
+        self.frames = frames
+        self.collate = collate
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.frames.image)
+
+    @property
+    def images(self) -> Tensor:
+        """(N, 3, H, W) uint8, RGB."""
+        return torch.from_numpy(self.frames.image).permute(0, 3, 1, 2)
+
+    @property
+    def labels(self) -> Tensor:
+        """(N, H, W) uint8, positions in `CLASSES`."""
+        return torch.from_numpy(self.frames.semantic)
+
+    def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
+        """The collated samples `index` (B,) int64, mirrored where `flip` (B,) bool."""
+        flips = [False] * len(index) if flip is None else flip.tolist()
+        return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flips)])
+
+    def sample(self, i: int, flip: bool = False) -> Sample:
+        """Image and target of frame i."""
+        step = -1 if flip else 1
+        image = torch.from_numpy(self.frames.image[i, :, ::step].copy()).permute(2, 0, 1)
+        panoptic = _panoptic(
+            self.frames.semantic[i, :, ::step], self.frames.instance[i, :, ::step], i
+        )
+        objects = instances(panoptic, _THINGS)
+        return image / 255, {
+            "boxes": objects["boxes"].as_subclass(Tensor),
+            "labels": objects["labels"],
+            "masks": objects["masks"].as_subclass(Tensor),
+            "panoptic": panoptic,
+            "depth": torch.from_numpy(self.frames.depth[i, :, ::step].copy()),
+        }
+
+
+def describe_scenes(data: str, settings: Settings, kind: Kind) -> dict[str, Any]:
+    """What a record says about the scenes.
+
+    Args:
+        data: ``"scenes"``.
+        settings: of the run; size and frame counts matter here.
+        kind: of the task, for the message.
+
+    Raises:
+        ValueError: another data set.
+    """
+    if data != "scenes":
+        readable = ", ".join(name for name, reader in READERS.items() if reader.kind == kind)
+        raise ValueError(
+            f"`data` (={data!r}) must be 'scenes' for the task {kind}; of its data sets on disk "
+            f"({readable}) there are readers, for `dysample data`, but no training yet"
+        )
+    return {
+        "name": "scenes",
+        "train": settings.train_frames,
+        "val": settings.val_frames,
+        "height": settings.size,
+        "width": settings.size,
+        "classes": list(scenes.CLASSES),
+        "things": list(scenes.THINGS),
+        "scenes_seed": SCENES_SEED,
+        "renderer": scenes.VERSION,
+    }
+
+
+def load_scene_sets(
+    about: dict[str, Any],
+    collate: Callable[[list[Sample]], Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[SceneSet, SceneSet]:
+    """Training and validation set.
+
+    Args:
+        about: from `describe_scenes`.
+        collate: makes a batch of a list of samples.
+        progress: called with (done, total) while scenes are rendered, once a split.
+    """
+
+    def load(split: Literal["train", "val"]) -> SceneSet:
+        frames = scenes.load_scenes(
+            split, about[split], size=about["height"], seed=SCENES_SEED, progress=progress
+        )
+        return SceneSet(frames, collate)
+
+    return load("train"), load("val")
+
+
+def _panoptic(semantic: Bytes, instance: Bytes, i: int) -> PanopticTarget:
+    """Segments of frame i, stuff first, from its classes and instances (H, W) uint8."""
+    pixels = np.bincount(instance.ravel())
+    shown = [k for k in range(1, len(pixels)) if pixels[k] >= SMALLEST_OBJECT]
+    stuff = [c for c in range(_STUFF) if (semantic == c).any()]
+    segments = np.full(semantic.shape, VOID, np.int64)
+    masks = [semantic == c for c in stuff] + [instance == k for k in shown]
+    for number, mask in enumerate(masks):
+        segments[mask] = number
+    categories = torch.tensor(stuff + [int(semantic[instance == k].max()) for k in shown])
+    return PanopticTarget(
+        segments=Mask(torch.from_numpy(segments)),
+        categories=categories,
+        isthing=categories >= _STUFF,
+        iscrowd=torch.zeros_like(categories),
+        image_id=i,
+    )

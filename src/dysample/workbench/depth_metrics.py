@@ -1,0 +1,62 @@
+"""How far predicted depths are from the true ones."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+NEAREST = 1e-3
+"""Metres; predictions are taken to be at least this far away, as they are divided by and logged."""
+
+
+class DepthErrors(Metric):
+    """The eight usual numbers of an image, averaged over images.
+
+    `delta1`, `delta2`, `delta3`: share of pixels whose ratio to the truth, whichever way is
+    above 1, stays below 1.25, its square, its cube. `abs_rel`, `sq_rel`: mean of |d - t| / t and
+    (d - t)^2 / t. `rmse`, `rmse_log`: root mean square of d - t, in metres, and of their natural
+    logarithms. `log10`: mean of |log10 d - log10 t|. Pixels of unknown depth, 0, are left out,
+    and so are images without any other.
+
+    Eigen, Puhrsch, Fergus: Depth map prediction from a single image, NeurIPS 2014.
+    """
+
+    NAMES = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10")
+
+    total: Tensor
+    images: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.zeros(len(self.NAMES), dtype=torch.float64)
+        self.add_state("total", zero, dist_reduce_fx="sum")
+        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, truth: Tensor) -> None:
+        """Add images: both (B, H, W), metres; a truth of 0 is unknown."""
+        for one, other in zip(prediction, truth):
+            known = other > 0
+            if known.any():
+                self.total += _errors(one[known].double().clamp(min=NEAREST), other[known].double())
+                self.images += 1
+
+    def compute(self) -> dict[str, Any]:
+        """By name; NaN without any image."""
+        return dict(zip(self.NAMES, self.total / self.images))
+
+
+def _errors(d: Tensor, t: Tensor) -> Tensor:
+    """The eight numbers for depths (N,)."""
+    ratio = torch.maximum(d / t, t / d)
+    difference, logs = d - t, d.log() - t.log()
+    return torch.stack(
+        [
+            *((ratio < 1.25**power).double().mean() for power in (1, 2, 3)),
+            (difference.abs() / t).mean(),
+            (difference**2 / t).mean(),
+            (difference**2).mean().sqrt(),
+            (logs**2).mean().sqrt(),
+            (d.log10() - t.log10()).abs().mean(),
+        ]
+    )

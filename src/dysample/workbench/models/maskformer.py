@@ -1,0 +1,90 @@
+"""MaskFormer on Swin: the model of transformers with its pixel decoder's steps exchanged.
+
+Cheng, Schwing, Kirillov: Per-Pixel Classification is Not All You Need for Semantic Segmentation,
+NeurIPS 2021; wired for upsamplers as in Lu et al.: SAPA, NeurIPS 2022.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
+from transformers.models.maskformer.modeling_maskformer import MaskFormerFPNLayer
+
+from dysample.workbench.models.build import create_upsamplers
+from dysample.workbench.models.swin import swin_config
+from dysample.workbench.seeds import seeded
+
+STEPS = 3
+"""Top-down steps of the pixel decoder."""
+
+
+class UpsamplingFPNLayer(MaskFormerFPNLayer):
+    """A layer of the pixel decoder whose nearest step is an upsampler; see `exchange_steps`.
+
+    The lateral map is the guide of guided upsamplers and gives the size.
+    """
+
+    upsampler: nn.Module
+
+    def forward(self, down: Tensor, left: Tensor) -> Tensor:
+        """Maps (B, C, H, W) and (B, C_left, H', W') to (B, C, H', W')."""
+        left = self.proj(left)
+        up = self.upsampler
+        climbed = up(down, left if up.guided else None, size=left.shape[-2:])
+        merged: Tensor = self.block(climbed + left)
+        return merged
+
+
+def exchange_steps(
+    model: MaskFormerForInstanceSegmentation, upsamplers: Sequence[nn.Module]
+) -> None:
+    """Replace the nearest steps of a model's pixel decoder, in place.
+
+    The layers keep their names and values: stock weights load with only the upsamplers' missing.
+
+    Args:
+        model: with random weights or trained ones.
+        upsamplers: three modules ``up(x, guide=None, *, size=None)``, coarse to fine.
+
+    Raises:
+        ValueError: another number of upsamplers.
+    """
+    if len(upsamplers) != STEPS:
+        raise ValueError(f"`upsamplers` (={len(upsamplers)}) must be {STEPS} modules")
+    layers = model.model.pixel_level_module.decoder.fpn.layers
+    for layer, upsampler in zip(layers, upsamplers):
+        layer.__class__ = UpsamplingFPNLayer
+        layer.upsampler = upsampler
+
+
+def build_maskformer(
+    swin: str, upsampler: str, options: dict[str, Any], classes: int, seed: int
+) -> MaskFormerForInstanceSegmentation:
+    """A MaskFormer with random weights, called as in transformers.
+
+    Without dropout, and with queries of standard deviation 1: from transformers' 0.02 a model
+    trained from scratch gives all queries one mask.
+
+    Args:
+        swin: "tiny", "small", "base" or "large".
+        upsampler: registered name.
+        options: given to `create_upsampler`.
+        classes: number of classes.
+        seed: of the random weights; runs of one seed differ in the upsamplers alone.
+
+    Raises:
+        ValueError, TypeError: an unknown size or upsampler, or options that it does not take.
+    """
+    labels: Any = {"num_labels": classes}
+    config = MaskFormerConfig(
+        backbone_config=swin_config(swin),
+        decoder_config={"model_type": "detr", "dropout": 0.0, "num_queries": 100},
+        **labels,
+    )
+    upsamplers = create_upsamplers(STEPS, config.fpn_feature_size, upsampler, options, seed)
+    with seeded(seed, "model"):
+        model = MaskFormerForInstanceSegmentation(config)
+        nn.init.normal_(model.model.transformer_module.queries_embedder.weight)
+    exchange_steps(model, upsamplers)
+    return model

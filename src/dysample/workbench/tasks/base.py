@@ -1,0 +1,157 @@
+"""What every task is: one training loop, four hooks."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from dysample.workbench.seeds import seeded
+from dysample.workbench.settings import Settings
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number by which runs are compared.
+
+    Attributes:
+        name: for people.
+        short: the same for the head of a narrow column; a space is where it may break.
+        higher_is_better: whether more is better.
+    """
+
+    name: str
+    short: str
+    higher_is_better: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+class Task(LightningModule, ABC):
+    """Trains a model with AdamW on a one-cycle schedule and measures it.
+
+    A task is its class attributes and the hooks: `describe` and `load` (batches), `build_model`,
+    `losses`, `update` and `compute` (metrics).
+
+    Args:
+        model: from `build_model`.
+        about: the data's description, from `describe`.
+        settings: of the run.
+        seed: of the run.
+        run: identity of the run, kept in its checkpoints.
+    """
+
+    measures: ClassVar[dict[str, Measure]]
+    """The numbers in `compute`'s result by which runs are compared, the two main ones first."""
+
+    predicts_classes: ClassVar[bool] = False
+    """Whether `predict_classes` gives a class map, which a record can show."""
+
+    def __init__(
+        self, model: nn.Module, about: dict[str, Any], settings: Any, seed: int, run: str
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.about = about
+        self.settings: Settings = settings
+        self.seed = seed
+        self.run = run
+        self.results: dict[str, Any] = {}
+        """Of the last evaluation: numbers, None where undefined, or such by class."""
+
+    @staticmethod
+    @abstractmethod
+    def describe(data: str, settings: Any) -> dict[str, Any]:
+        """What a record says about the data, without reading or rendering it."""
+
+    @staticmethod
+    @abstractmethod
+    def load(
+        data: str, settings: Any, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Any, Any]:
+        """Training and validation set: with a length, and `batch(index, flip=None)`."""
+
+    @staticmethod
+    @abstractmethod
+    def build_model(
+        upsampler: str, options: dict[str, Any], about: dict[str, Any], settings: Any, seed: int
+    ) -> nn.Module:
+        """The model; runs of one seed differ in the upsamplers alone."""
+
+    @abstractmethod
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """The parts of the loss, whose sum is minimised."""
+
+    @abstractmethod
+    def update(self, batch: Any) -> None:
+        """Predict a batch and collect what the metrics need."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, Any]:
+        """The metrics: numbers, or dictionaries of numbers by class; NaN where undefined."""
+
+    def predict_classes(self, batch: Any) -> Tensor:
+        """The class of each pixel (B, H, W), of tasks that have such."""
+        raise NotImplementedError(f"{type(self).__name__} predicts no classes of pixels")
+
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        """The sum of the losses.
+
+        Raises:
+            ValueError: it is not finite.
+        """
+        # Detectors draw the boxes that they learn from: a resumed run must draw the same ones.
+        with seeded(self.seed, f"step {self.global_step}"):
+            losses = self.losses(batch)
+        loss = sum(losses.values())
+        assert isinstance(loss, Tensor)
+        if not loss.isfinite():
+            raise ValueError(
+                f"training diverged at step {self.global_step}: the loss is {loss.item()}; "
+                f"`learning_rate` (={self.settings.learning_rate}) must be lower"
+            )
+        self.log("loss", loss, prog_bar=True, batch_size=1)
+        if len(losses) > 1:
+            self.log_dict(losses, batch_size=1)
+        return loss
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Collects what the metrics need."""
+        self.update(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Computes the metrics and logs those that are one number."""
+        found = self.compute()
+        self.log_dict({key: value for key, value in found.items() if not isinstance(value, dict)})
+        self.results = {key: _plain(value) for key, value in found.items()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Names the run, so that no other goes on from it."""
+        checkpoint["run"] = self.run
+
+    def configure_optimizers(self) -> Any:
+        """One group: every parameter has the same rate and decay, in the upsamplers and around."""
+        settings = self.settings
+        optimizer = AdamW(
+            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        schedule = OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def _plain(value: Any) -> Any:
+    """A float, or None for NaN, which JSON does not have; of a dictionary, each value so."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    number = float(value)
+    return None if math.isnan(number) else number

@@ -1,0 +1,19 @@
+"""Tasks by name."""
+
+from importlib import import_module
+
+from dysample.workbench.settings import TASKS
+from dysample.workbench.tasks.base import Task
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task; only that task's libraries are imported.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name not in TASKS:
+        raise ValueError(f"`task` (={name!r}) must be one of {', '.join(TASKS)}")
+    module = import_module(f"dysample.workbench.tasks.{name}")
+    found: type[Task] = getattr(module, f"{name.capitalize()}Task")
+    return found

@@ -1,0 +1,40 @@
+"""What detection, instance and panoptic segmentation have in common."""
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from dysample.workbench.data.scene_set import Sample
+from dysample.workbench.models.detector import build_detector
+from dysample.workbench.settings import PyramidSettings
+from dysample.workbench.tasks.scene_task import SceneTask
+
+ObjectBatch: TypeAlias = tuple[list[Tensor], list[dict[str, Any]]]
+
+
+class ObjectTask(SceneTask):
+    """A task whose model is built on torchvision's Faster R-CNN, on a feature pyramid.
+
+    In training the model maps images (3, H, W) in 0..1 and targets to losses by name, otherwise
+    images to one dictionary each.
+    """
+
+    kind: ClassVar[Literal["detection", "instance", "panoptic"]]
+
+    @staticmethod
+    def batch(samples: list[Sample]) -> ObjectBatch:
+        """Images and targets in two lists, as torchvision's detectors take them."""
+        return [image for image, _ in samples], [target for _, target in samples]
+
+    @classmethod
+    def build_model(
+        cls,
+        upsampler: str,
+        options: dict[str, Any],
+        about: dict[str, Any],
+        settings: PyramidSettings,
+        seed: int,
+    ) -> nn.Module:
+        """As `build_detector`."""
+        model: nn.Module = build_detector(cls.kind, upsampler, options, about, settings, seed)
+        return model

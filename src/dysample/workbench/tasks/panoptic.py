@@ -1,0 +1,112 @@
+"""Panoptic segmentation."""
+
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.detection import PanopticQuality
+
+from dysample.workbench.data.panoptic import quality_map, semantic_labels
+from dysample.workbench.data.targets import IGNORE
+from dysample.workbench.panoptic import merge_panoptic
+from dysample.workbench.settings import PyramidSettings
+from dysample.workbench.tasks.base import Measure
+from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
+
+_NUMBERS = ("pq", "sq", "rq")
+
+
+class PanopticTask(ObjectTask):
+    """The losses of Panoptic FPN; panoptic quality and its factors, of all, things and stuff.
+
+    Classes are stuff first, then things.
+    """
+
+    kind = "panoptic"
+    measures: ClassVar = {
+        "pq": Measure("PQ", "PQ"),
+        "sq": Measure("SQ", "SQ"),
+        "rq": Measure("RQ", "RQ"),
+        **{
+            f"{key}_{group}": Measure(f"{key.upper()} {group}", f"{key.upper()} {group}")
+            for group in ("things", "stuff")
+            for key in _NUMBERS
+        },
+    }
+
+    predicts_classes = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        about: dict[str, Any],
+        settings: PyramidSettings,
+        seed: int,
+        run: str,
+    ) -> None:
+        super().__init__(model, about, settings, seed, run)
+        classes, self.stuff = len(about["classes"]), len(about["classes"]) - len(about["things"])
+        self.quality = PanopticQuality(
+            things=set(range(self.stuff, classes)),
+            stuffs=set(range(self.stuff)),
+            allow_unknown_preds_category=True,  # void
+            return_sq_and_rq=True,
+            return_per_class=True,
+        )
+
+    def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
+        """Those of Mask R-CNN and of the semantic branch."""
+        images, targets = batch
+        targets = [
+            {**target, "semantic": branch_labels(semantic_labels(target["panoptic"]), self.stuff)}
+            for target in targets
+        ]
+        return cast(dict[str, Tensor], self.model(images, targets))
+
+    def predict(self, images: list[Tensor]) -> Tensor:
+        """Category, `IGNORE` for none, and instance of each pixel: (B, H, W, 2) int64."""
+        maps = [
+            merge_panoptic(
+                one["masks"][:, 0] > 0.5,
+                one["labels"],
+                one["scores"],
+                one["semantic"].argmax(dim=0),
+                self.stuff,
+            )
+            for one in self.model(images)
+        ]
+        return torch.stack(maps)
+
+    def predict_classes(self, batch: ObjectBatch) -> Tensor:
+        """The categories; `IGNORE` for none."""
+        return self.predict(batch[0])[..., 0]
+
+    def update(self, batch: ObjectBatch) -> None:
+        """Match segments."""
+        images, targets = batch
+        truth = torch.stack([quality_map(target["panoptic"]) for target in targets])
+        self.quality.update(self.predict(images), truth)
+
+    def compute(self) -> dict[str, Any]:
+        """Means over the classes that occur in labels or predictions, and PQ by class."""
+        quality = self.quality
+        # Rows by category: things before stuff, as torchmetrics sorts them.
+        order = quality.cat_id_to_continuous_id
+        rows = [order[category] for category in range(len(order))]
+        numbers = quality.compute()[rows]
+        seen = quality.true_positives + quality.false_positives + quality.false_negatives > 0
+        numbers = numbers.where(seen[rows, None], torch.nan)
+        groups = {"": numbers, "_things": numbers[self.stuff :], "_stuff": numbers[: self.stuff]}
+        return {
+            **{
+                f"{key}{end}": part[:, column].nanmean()
+                for end, part in groups.items()
+                for column, key in enumerate(_NUMBERS)
+            },
+            "class_pq": dict(zip(self.about["classes"], numbers[:, 0])),
+        }
+
+
+def branch_labels(classes: Tensor, stuff: int) -> Tensor:
+    """The semantic branch's labels: stuff classes, then one for all things; or `IGNORE`."""
+    return classes.clamp(max=stuff).where(classes != IGNORE, IGNORE)

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import layouts
+from dysample.workbench.data.catalog import open_data
+
+
+@pytest.mark.parametrize(("split", "room"), [("train", "kitchen_0001"), ("val", "kitchen")])
+def test_millimetres(tmp_path: Path, split: str, room: str) -> None:
+    data = open_data(f"nyu:{layouts.nyu(tmp_path)}", split)
+    assert [item.image.parent.name for item in data.items] == [room]
+    _, depth = data[0]
+    assert depth.dtype == torch.float32
+    torch.testing.assert_close(
+        depth[:, 0].as_subclass(torch.Tensor)[::2], torch.tensor([0, 0.713, 9.999])
+    )
+
+
+def test_eight_bit_depth(tmp_path: Path) -> None:
+    path = layouts.nyu(tmp_path) / "sync" / "kitchen_0001" / "sync_depth_00045.png"
+    layouts.write_png(path, layouts.rows(7))
+    with pytest.raises(ValueError, match=r"00045.png must be a 16-bit grey PNG, but is L"):
+        open_data(f"nyu:{tmp_path}", "train")[0]
+
+
+def test_no_depth(tmp_path: Path) -> None:
+    (layouts.nyu(tmp_path) / "sync" / "kitchen_0001" / "sync_depth_00045.png").unlink()
+    with pytest.raises(ValueError, match=r"sync must hold ROOM/sync_depth_\*.png, but has none"):
+        open_data(f"nyu:{tmp_path}", "train")

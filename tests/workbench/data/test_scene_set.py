@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import torch
+
+from dysample.workbench.data.panoptic import semantic_labels
+from dysample.workbench.data.scene_set import (
+    SMALLEST_OBJECT,
+    SceneSet,
+    describe_scenes,
+    load_scene_sets,
+)
+from dysample.workbench.data.scenes import CLASSES, THINGS
+from dysample.workbench.data.targets import IGNORE, VOID
+from dysample.workbench.settings import settings_for
+
+
+@pytest.fixture
+def scene_set() -> SceneSet:
+    settings = settings_for("instance", "scenes", size=64, train_frames=6, val_frames=2)
+    train, val = load_scene_sets(describe_scenes("scenes", settings, "instance"), list)
+    assert (len(train), len(val)) == (6, 2)
+    return train
+
+
+def test_things_are_what_the_maps_show(scene_set: SceneSet) -> None:
+    hidden = 0
+    for i in range(len(scene_set)):
+        image, target = scene_set.sample(i)
+        frames = scene_set.frames
+        assert torch.equal((image * 255).round().byte(), scene_set.images[i])
+        assert torch.equal(target["depth"], torch.from_numpy(frames.depth[i]))
+        found = 0
+        for k in range(1, frames.instance[i].max() + 1):
+            y, x = np.where(frames.instance[i] == k)
+            if len(y) < SMALLEST_OBJECT:
+                hidden += 1
+                assert (target["panoptic"]["segments"][y, x] == VOID).all()
+                continue
+            box = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+            assert target["boxes"][found].tolist() == box
+            name = CLASSES[frames.semantic[i][y[0], x[0]]]
+            assert THINGS[target["labels"][found] - 1] == name
+            mask = np.zeros(image.shape[1:], np.uint8)
+            mask[y, x] = 1
+            assert np.array_equal(target["masks"][found], mask)
+            (segment,) = target["panoptic"]["segments"][y, x].unique()
+            assert CLASSES[target["panoptic"]["categories"][segment]] == name
+            assert target["panoptic"]["isthing"][segment]
+            found += 1
+        assert len(target["labels"]) == len(target["masks"]) == found > 0
+    assert hidden > 0
+
+
+def test_segments_of_stuff(scene_set: SceneSet) -> None:
+    _, target = scene_set.sample(0)
+    semantic = scene_set.labels[0]
+    shown = semantic_labels(target["panoptic"])
+    known = shown != IGNORE
+    stuff = target["panoptic"]["categories"] < 3
+    assert torch.equal(target["panoptic"]["isthing"], ~stuff)
+    assert not target["panoptic"]["iscrowd"].any()
+    assert torch.equal(shown[known], semantic[known].long())
+    assert known[semantic < 3].all()
+
+
+def test_mirrors_everything(scene_set: SceneSet) -> None:
+    (image, target), (mirrored, other) = scene_set.batch(
+        torch.tensor([1, 1]), torch.tensor([False, True])
+    )
+    assert torch.equal(mirrored, image.flip(-1))
+    for name in ("masks", "depth"):
+        assert torch.equal(other[name], target[name].flip(-1))
+    shown = target["panoptic"]["segments"]
+    assert torch.equal(other["panoptic"]["segments"], shown.flip(-1))
+    assert torch.equal(other["boxes"][:, ::2], 64 - target["boxes"][:, [2, 0]])
+    assert torch.equal(other["boxes"][:, 1::2], target["boxes"][:, 1::2])
+    assert torch.equal(other["labels"], target["labels"])
+
+
+def test_a_frame_without_objects(scene_set: SceneSet) -> None:
+    scene_set.frames.instance[0] = 0
+    scene_set.frames.semantic[0] = 1
+    _, target = scene_set.sample(0)
+    assert target["boxes"].shape == (0, 4)
+    assert target["masks"].shape == (0, 64, 64)
+    assert target["labels"].dtype == torch.int64
+    assert (target["panoptic"]["segments"] == 0).all()
+    assert target["panoptic"]["categories"].tolist() == [1]
+
+
+def test_other_data_is_refused() -> None:
+    settings = settings_for("depth", "scenes")
+    with pytest.raises(
+        ValueError,
+        match=r"`data` \(='nyu:x'\) must be 'scenes' for the task depth; .* \(kitti, nyu\)",
+    ):
+        describe_scenes("nyu:x", settings, "depth")
