@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from dysample.backends.cpu import library
 from kernel_calls import results, same
 from operators import needs_kernels
 
@@ -28,7 +29,8 @@ PATIENCE = 30  # seconds that tell a hang from a slow machine
 
 
 @pytest.fixture(autouse=True)
-def _restored_threads() -> Iterator[None]:
+def _restored_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(library, "WORTH_A_THREAD", 1)  # so that small calls use them too
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -126,6 +128,8 @@ FIRST_CALL = """
 import sys, torch
 from test_cpu_threads import exit_code_of_a_fork
 from kernel_calls import results, same
+from dysample.backends.cpu import library
+library.WORTH_A_THREAD = 1
 torch.set_num_threads(2)
 torch.randn(1 << 20).exp()  # torch's threads are there, no kernel has been called
 def run():

@@ -50,7 +50,8 @@ def test_the_floor_moves_what_it_is_told(read, written) -> None:
 
 def test_earlier_peaks_are_forgotten() -> None:
     torch.ones(2**24)  # 64 MiB
-    assert 4 * 2**20 <= _growth(lambda: torch.ones(2**20)) < 16 * 2**20
+    # Linux counts the pages of a process in lots of 64.
+    assert 3.5 * 2**20 < _growth(lambda: torch.ones(2**20)) < 16 * 2**20
 
 
 def test_peak_memory_of_what_needs_its_result_alone() -> None:
@@ -58,7 +59,7 @@ def test_peak_memory_of_what_needs_its_result_alone() -> None:
     resident, allocated = peak_of(big, next(e for e in big.entries if e.name == "nearest"))
     out = 4 * 64 * 256 * 256
     assert out <= allocated < out + 2**16  # torch's tables of indices
-    assert out <= resident < out + 4 * 2**20
+    assert out - 2**19 < resident < out + 4 * 2**20
 
 
 def test_peak_memory_sees_what_lies_between() -> None:

@@ -74,7 +74,7 @@ def measure(workload: Workload, rounds: int, malloc: str) -> list[dict[str, Any]
             "milliseconds": 1e3 * statistics.median(taken),
             "ratio": median_ratio(taken, times[first.name]),
             "target": workload.targets.get(name),
-            "to_floor": median_ratio(times[FLOOR], taken),
+            "to_floor": median_ratio(taken, times[FLOOR]),
             "nanoseconds_an_element": 1e9 * statistics.median(taken) / elements,
         }
         if name in found:
