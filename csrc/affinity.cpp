@@ -9,7 +9,7 @@ namespace {
 
 constexpr bool kManyRegisters = kVectorBytes == 64;
 constexpr int kTogether = kManyRegisters ? kPlaces : 2;  // places whose sums stay in registers
-constexpr int64_t kDepth = 32;  // channels summed in registers: partial sums keep rounding small
+constexpr int64_t kDepth = 16;  // channels summed in registers: partial sums keep rounding small
 
 // Products of `depth` channels for D neighbouring taps and P places of one vector of home pixels:
 // added to the totals, or their first terms.

@@ -167,8 +167,8 @@ class Weights {
         total += power;
         store(first + t, power);
       }
-      const Vec<A> share = A(1) / total;
-      for (int64_t t = 0; t < end; t += step) store(first + t, load<Vec<A>>(first + t) * share);
+      // Divided, not multiplied by 1 / total, which would be one more rounding.
+      for (int64_t t = 0; t < end; t += step) store(first + t, load<Vec<A>>(first + t) / total);
     }
   }
 

@@ -131,10 +131,9 @@ def test_large_results_are_stored_past_the_caches(last: bool) -> None:
         torch.testing.assert_close(ours.double(), exact, rtol=0, atol=1e-5)
 
 
-# Root mean square error over plain torch's, at most. Positions are computed more exactly than in
-# `grid_sample`. Sums have the same roundings in another order, and the softmax one more: the
-# exponentials are multiplied by 1 / their sum.
-FUSED = {"point_sample": 0.15, "reassemble": 1.03, "affinity": 1.02}
+# Root mean square error over plain torch's, at most. Positions are more exact than those of
+# `grid_sample`; sums have as many roundings, in another order.
+FUSED = {"point_sample": 0.15, "reassemble": 1.005, "affinity": 1.005}
 # SSE2 has no fused multiply-add, which saves plain torch a rounding a term.
 UNFUSED = {"point_sample": 0.15, "reassemble": 1.10, "affinity": 1.12}
 CASES = [(point_sample, 1.0), (reassemble, 5), (affinity, 5)]
@@ -143,24 +142,24 @@ CASES = [(point_sample, 1.0), (reassemble, 5), (affinity, 5)]
 @each_layout
 @pytest.mark.parametrize(("build", "option"), CASES, ids=[b.__name__ for b, _ in CASES])
 def test_float32_is_as_exact_as_plain_torch(build, option, last: bool) -> None:
-    ratio = (UNFUSED if library.isa == "baseline" else FUSED)[build.__name__]
+    # Errors in ulps of the largest result.
     squares = {"cpu": torch.zeros(3), "eager": torch.zeros(3)}
+    largest = {"cpu": torch.zeros(3), "eager": torch.zeros(3)}
     for trial in range(24):
-        C, size = (4, 16, 36, 96)[trial % 4], (5 + trial, 40 - trial)
+        C, size = (4, 16, 96, 192)[trial % 4], (5 + trial, 40 - trial)
         out = 2 * size[0], 2 * size[1] - trial % 3
         function, tensors = build(1, C, 2, size, out, option, last)
         tensors = [t.float() for t in tensors]
         with dysample.backend("eager"):
             high = torch.randn_like(function(*tensors))
         exact = run(function, [t.double() for t in tensors], high, "eager")
-        ours, plain = (run(function, tensors, high, name) for name in squares)
-        for place, (our, other, true) in enumerate(zip(ours, plain, exact)):
-            errors = [(value - true).abs() for value in (our, other)]
-            for square, error in zip(squares.values(), errors):
-                square[place] += (error / true.abs().max()).square().mean()
-            if build is not point_sample or place < 2:  # its slopes jump at pixel centres
+        for name in squares:
+            for place, (value, true) in enumerate(zip(run(function, tensors, high, name), exact)):
                 ulp = torch.finfo(torch.float32).eps * true.abs().max()
-                assert errors[0].max() <= 1.5 * errors[1].max() + ulp
-    assert (squares["cpu"].sqrt() <= ratio * squares["eager"].sqrt()).all(), (
-        squares["cpu"] / squares["eager"]
-    ).sqrt()
+                error = (value - true).abs() / ulp
+                squares[name][place] += error.square().mean()
+                largest[name][place] = max(largest[name][place], float(error.max()))
+    ratio = (UNFUSED if library.isa == "baseline" else FUSED)[build.__name__]
+    relative = (squares["cpu"] / squares["eager"]).sqrt()
+    assert (relative <= ratio).all(), relative
+    assert (largest["cpu"] <= 1.5 * largest["eager"] + 1).all(), largest
