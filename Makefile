@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 KERNELS := build/kernels
+SANITIZE := build/sanitize
 CXX ?= c++
+JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels demo test test-all check format bench docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench docs pictures clean
 
 venv: $(STAMP)
 
@@ -24,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 kernels: venv
 	@if command -v $(CXX) >/dev/null; then \
 	  $(BIN)/cmake -S . -B $(KERNELS) -DCMAKE_CXX_COMPILER=$(CXX) -DCMAKE_INSTALL_PREFIX=src --log-level=WARNING && \
-	  $(BIN)/cmake --build $(KERNELS) --parallel && \
+	  $(BIN)/cmake --build $(KERNELS) --parallel $(JOBS) && \
 	  $(BIN)/cmake --install $(KERNELS) >/dev/null; \
 	else echo "no C++ compiler ($(CXX)): the CPU kernels are left out"; fi
 
@@ -36,6 +38,18 @@ test: kernels
 
 test-all: kernels
 	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
+
+# The fuzz tests on kernels that report accesses out of bounds and undefined behaviour, for every
+# instruction set of this machine.
+sanitize: venv
+	rm -rf $(SANITIZE)/src
+	mkdir -p $(SANITIZE)
+	cp -r src $(SANITIZE)/src
+	$(BIN)/cmake -S . -B $(SANITIZE)/kernels -DCMAKE_CXX_COMPILER=$(CXX) -DDYSAMPLE_SANITIZE=ON \
+	  -DCMAKE_INSTALL_PREFIX=$(CURDIR)/$(SANITIZE)/src --log-level=WARNING
+	$(BIN)/cmake --build $(SANITIZE)/kernels --parallel $(JOBS)
+	$(BIN)/cmake --install $(SANITIZE)/kernels >/dev/null
+	$(BIN)/python tests/sanitize.py $(SANITIZE)/src $(CXX)
 
 bench: kernels
 	$(BIN)/dysample bench

@@ -133,9 +133,9 @@ def test_large_results_are_stored_past_the_caches(last: bool) -> None:
 
 # Root mean square error over plain torch's, at most. Positions are more exact than those of
 # `grid_sample`; sums have as many roundings, in another order.
-FUSED = {"point_sample": 0.15, "reassemble": 1.005, "affinity": 1.005}
+FUSED = {"point_sample": 0.15, "reassemble": 1.01, "affinity": 1.01}
 # SSE2 has no fused multiply-add, which saves plain torch a rounding a term.
-UNFUSED = {"point_sample": 0.15, "reassemble": 1.10, "affinity": 1.12}
+UNFUSED = {"point_sample": 0.15, "reassemble": 1.04, "affinity": 1.08}
 CASES = [(point_sample, 1.0), (reassemble, 5), (affinity, 5)]
 
 
