@@ -53,7 +53,8 @@ def backend(name: str) -> Iterator[None]:
     Args:
         name: "eager" (plain torch), "cpu" (the fused kernels; calls that they cannot run raise
             the reason) or "auto" (the kernels where they can run, the default). The environment
-            variable DYSAMPLE_BACKEND sets the same for a process.
+            variable DYSAMPLE_BACKEND sets the same for a process. Threads share it: enter it once
+            around them, not in each.
     """
     global _forced
     before = _forced
