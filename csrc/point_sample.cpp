@@ -67,7 +67,7 @@ struct Forward {
       const S* features = x + (b * n.C + channel) * H * W;
       S* result = out + (b * n.C + channel) * n.Y * n.X;
       Ring<A> ring(memory, some, ring_rows, W);
-      int64_t filled = -2 * H, begin = 0;
+      int64_t filled = -1 - ring_rows, begin = 0;
       for (int64_t Y0 = from; Y0 < to; Y0 += kRows) {
         const int rows = static_cast<int>(std::min<int64_t>(kRows, to - Y0));
         I top = static_cast<I>(H), bottom = 0;
