@@ -54,26 +54,35 @@ struct Window {
 
  private:
   static Vec<A> pick(Mask mask, Vec<A> low, Ints<A> at, Vec<A> high) {
-    const auto places = detail::bits_as<__m512i>(at);
+    const auto places = bits_as<__m512i>(at);
     if constexpr (sizeof(A) == 4)
-      return detail::bits_as<Vec<A>>(_mm512_maskz_permutex2var_ps(
-          mask, detail::bits_as<__m512>(low), places, detail::bits_as<__m512>(high)));
+      return bits_as<Vec<A>>(_mm512_maskz_permutex2var_ps(
+          mask, bits_as<__m512>(low), places, bits_as<__m512>(high)));
     else
-      return detail::bits_as<Vec<A>>(_mm512_maskz_permutex2var_pd(
-          mask, detail::bits_as<__m512d>(low), places, detail::bits_as<__m512d>(high)));
+      return bits_as<Vec<A>>(_mm512_maskz_permutex2var_pd(
+          mask, bits_as<__m512d>(low), places, bits_as<__m512d>(high)));
   }
 
   static int64_t least(Ints<A> of) {
-    Word<A> out = of[0];
-    for (int lane = 1; lane < L; ++lane) out = of[lane] < out ? of[lane] : out;
-    return out;
+    return least_of<L / 2>(of, std::make_integer_sequence<int, L>());
+  }
+
+  // The least of each lane and the one D behind it, again and again, until any has the least of all.
+  template <int D, int... K>
+  static int64_t least_of(Ints<A> of, std::integer_sequence<int, K...> lanes) {
+    if constexpr (D == 0) {
+      return of[0];
+    } else {
+      const Ints<A> other = __builtin_shufflevector(of, of, ((K + D) % L)...);
+      return least_of<D / 2>(other < of ? other : of, lanes);
+    }
   }
 
   static Mask lanes(Ints<A> truth) {
     if constexpr (sizeof(A) == 4)
-      return _mm512_movepi32_mask(detail::bits_as<__m512i>(truth));
+      return _mm512_movepi32_mask(bits_as<__m512i>(truth));
     else
-      return _mm512_movepi64_mask(detail::bits_as<__m512i>(truth));
+      return _mm512_movepi64_mask(bits_as<__m512i>(truth));
   }
 };
 
