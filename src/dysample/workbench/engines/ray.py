@@ -112,7 +112,6 @@ class RayEngine(Engine):
             num_cpus=self._workers or cores(),
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE,
-            _node_ip_address="127.0.0.1",  # no port is open to other machines
             **_QUIET,
         )
 
