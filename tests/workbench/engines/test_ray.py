@@ -137,8 +137,13 @@ def test_jobs_of_a_lost_node_are_done_on_another(cluster: Cluster) -> None:
 
 @pytest.mark.slow
 def test_a_lost_node_costs_no_run(
-    cluster: Cluster, tmp_path: Path, tiny: Callable[..., Settings]
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny: Callable[..., Settings],
 ) -> None:
+    # The nodes were started in another folder.
+    monkeypatch.chdir(tmp_path)
     settings = tiny(steps=150, width=8, batch_size=2)
     node = cluster.add_node(**{**NODE, "num_cpus": 1})
     # Three CPUs, three runs with a checkpoint: one of them is on that node.
@@ -155,7 +160,7 @@ def test_a_lost_node_costs_no_run(
         {"semantic": settings},
         ["nearest", "bilinear"],
         2,
-        tmp_path,
+        Path(),
         RayEngine(address=cluster.address),
         Console(file=told, width=200),
     )
