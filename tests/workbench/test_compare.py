@@ -147,6 +147,8 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
         ("--stepz", ["--stepz=3"]),
+        ("`engine` (='dask') must be one of local, ray", ["--engine=dask"]),
+        ("`address` (='auto') is for `engine` 'ray' alone", ["--address=auto"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),
     ],
 )
