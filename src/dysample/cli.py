@@ -87,8 +87,12 @@ def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callab
     Path("runs/compare"),
 )
 @click.option(
-    "--workers", type=click.IntRange(1), help="Runs at a time.  [default: one for each core]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Runs at a time.  [default: one for each core, or each CPU of the Ray cluster]",
 )
+@_option("--engine", "'local' processes, or 'ray' for one or several machines.", str, "local")
+@click.option("--address", help="Running Ray cluster: 'auto' or HOST:PORT.  [default: start one]")
 @click.pass_context
 def compare(
     context: click.Context,
@@ -99,6 +103,8 @@ def compare(
     data: str,
     output: Path,
     workers: int | None,
+    engine: str,
+    address: str | None,
     **settings: Any,
 ) -> None:
     """Train the same small models with each upsampler and report which one helps.
@@ -108,8 +114,9 @@ def compare(
     stopped goes on where it was. Then the table is printed and the figures are drawn.
     """
     from dysample.report.report import write_report
-    from dysample.workbench.compare import choose_tasks, choose_upsamplers
+    from dysample.workbench.choose import choose_tasks, choose_upsamplers
     from dysample.workbench.compare import compare as run_comparison
+    from dysample.workbench.engines.by_name import choose_engine
     from dysample.workbench.settings import settings_of
 
     console = Console()
@@ -119,7 +126,7 @@ def compare(
         choose_upsamplers(upsamplers),
         seeds,
         output,
-        workers or _cores(),
+        choose_engine(engine, workers, address),
         console,
     )
     results = output / "results.jsonl"
@@ -312,10 +319,3 @@ def bench(
     rows = show(parts, markdown, Console())
     if figure is not None:
         draw_speed(rows, figure)
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import pytest
 
 from dysample.cli import main
-from dysample.workbench.compare import choose_tasks, choose_upsamplers
 
 TINY = [
     "--steps=6",
@@ -148,6 +147,8 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
         ("--stepz", ["--stepz=3"]),
+        ("`engine` (='dask') must be one of local, ray", ["--engine=dask"]),
+        ("`address` (='auto') is for `engine` 'ray' alone", ["--address=auto"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),
     ],
 )
@@ -205,18 +206,3 @@ def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable[..., Ende
     for title in ("semantic, scenes 48x48, skip head", "instance, scenes 48x48", "AbsRel", "PQ"):
         assert title in done.stdout
     assert (output / "predictions-panoptic.png").stat().st_size > 1000
-
-
-def test_choose_tasks() -> None:
-    assert choose_tasks("depth, semantic,depth") == ["depth", "semantic"]
-    assert choose_tasks("all") == ["semantic", "detection", "instance", "panoptic", "depth"]
-
-
-def test_choose_upsamplers() -> None:
-    assert choose_upsamplers("bilinear, nearest,bilinear") == ["bilinear", "nearest"]
-    assert choose_upsamplers("dysample_s*") == ["dysample_s", "dysample_s_plus"] + [
-        f"dysample_step_{step}" for step in range(5)
-    ]
-    every = choose_upsamplers("all")
-    assert "carafe" in every
-    assert not any(name.startswith("dysample_step") for name in every)
