@@ -7,7 +7,7 @@ float32 in metres, 0 where unknown.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,12 +17,11 @@ from torchvision.tv_tensors import Mask
 from dysample.workbench.data import scenes
 from dysample.workbench.data.catalog import READERS
 from dysample.workbench.data.panoptic import instances
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scenes.arrays import Bytes
 from dysample.workbench.data.segmentation import SCENES_SEED
 from dysample.workbench.data.targets import VOID, Kind, PanopticTarget
 from dysample.workbench.settings import Settings
-
-Sample: TypeAlias = tuple[Tensor, dict[str, Any]]
 
 SMALLEST_OBJECT = 20
 """Visible pixels below which an object counts as hidden: no thing, and in no panoptic segment."""

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from dysample.workbench.data.sample import Sample
+from dysample.workbench.data.targets import Kind
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings
 
@@ -37,8 +39,8 @@ class Measure:
 class Task(LightningModule, ABC):
     """Trains a model with AdamW on a one-cycle schedule and measures it.
 
-    A task is its class attributes and the hooks: `describe` and `load` (batches), `build_model`,
-    `losses`, `update` and `compute` (metrics).
+    A task is its class attributes and the hooks: `describe`, `load` and `batch` (data),
+    `build_model`, `losses`, `update` and `compute` (metrics).
 
     Args:
         model: from `build_model`.
@@ -47,6 +49,9 @@ class Task(LightningModule, ABC):
         seed: of the run.
         run: identity of the run, kept in its checkpoints.
     """
+
+    kind: ClassVar[Kind]
+    """The task's name, and that of its targets."""
 
     measures: ClassVar[dict[str, Measure]]
     """The numbers in `compute`'s result by which runs are compared, the two main ones first."""
@@ -77,6 +82,11 @@ class Task(LightningModule, ABC):
         data: str, settings: Any, progress: Callable[[int, int], None] | None = None
     ) -> tuple[Any, Any]:
         """Training and validation set: with a length, and `batch(index, flip=None)`."""
+
+    @staticmethod
+    @abstractmethod
+    def batch(samples: list[Sample]) -> Any:
+        """What `losses` and `update` take, of samples as in `dysample.workbench.data.sample`."""
 
     @staticmethod
     @abstractmethod

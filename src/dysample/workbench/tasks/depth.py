@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from dysample.workbench.data.scene_set import Sample
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.depth_metrics import DepthErrors
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.settings import DepthSettings

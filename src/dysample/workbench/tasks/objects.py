@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from dysample.workbench.data.scene_set import Sample
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.models.detector import build_detector
 from dysample.workbench.settings import PyramidSettings
 from dysample.workbench.tasks.scene_task import SceneTask

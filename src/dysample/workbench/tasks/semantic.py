@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.segmentation import (
     IGNORE,
     SegmentationSet,
@@ -25,6 +27,7 @@ class SemanticTask(Task):
     (B, H, W).
     """
 
+    kind = "semantic"
     measures: ClassVar = {
         "miou": Measure("mIoU", "mIoU"),
         "boundary_iou": Measure("boundary IoU", "bound. IoU"),
@@ -59,6 +62,13 @@ class SemanticTask(Task):
         """As `load_segmentation`."""
         train, val, _ = load_segmentation(data, settings, progress)
         return train, val
+
+    @staticmethod
+    def batch(samples: list[Sample]) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in -1..1 and labels (B, H, W)."""
+        images = torch.stack([image for image, _ in samples])
+        labels = torch.stack([target["semantic"] for _, target in samples])
+        return images.contiguous(memory_format=torch.channels_last) * 2 - 1, labels
 
     @staticmethod
     def build_model(
