@@ -148,6 +148,13 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
+        ("`model` (='r50') must be one of small, segformer_b0", ["--model=r50"]),
+        (
+            "`width` (=8) must be left out: it is of the small models, and `model` is 'r101'",
+            ["--tasks=instance", "--model=r101", "--width=8"],
+        ),
+        ("`encoder` (='resnet') must be one of conv, efficientnet_lite0", ["--encoder=resnet"]),
+        ("weights file /nowhere/w.pth does not exist", ["--weights=/nowhere/w.pth"]),
         ("--stepz", ["--stepz=3"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),
     ],
