@@ -13,6 +13,7 @@ import pytest
 
 from dysample.cli import main
 from dysample.workbench.compare import choose_tasks, choose_upsamplers
+from layouts import LAYOUTS
 
 TINY = [
     "--steps=6",
@@ -123,6 +124,26 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
         "dysample: failed: semantic nearest seed 0: ValueError: training diverged" in failed.stderr
     )
     assert not (output / "results.jsonl").exists()
+
+
+def test_objects_on_disk_through_to_the_report(
+    tmp_path: Path, dysample: Callable[..., Ended]
+) -> None:
+    """Boxes from masks; image i has i % 3 pedestrians, and 3 of 8 training images have none."""
+    output = tmp_path / "out"
+    data = f"pennfudan:{LAYOUTS['pennfudan'](tmp_path / 'data')}"
+    options = ["--steps=2", "--batch-size=2", "--size=32", "--width=8", "--workers=1"]
+    few = ["--upsamplers=bilinear", "--seeds=1", "--encoder=efficientnet_lite0"]
+    ended = dysample(
+        "compare", "--tasks=detection", f"--data={data}", *options, *few, "--output", output
+    )
+    assert ended.code == 0, ended.stderr
+    assert "3 training images without objects are left out of detection" in ended.stdout
+    (record,) = records(output)
+    assert record["data"]["train"] == 5
+    assert record["settings"]["encoder"] == "efficientnet_lite0"
+    assert "detection, pennfudan 32x43, efficientnet_lite0" in ended.stdout
+    assert "5 train frames, 2 val frames, steps 2, batch_size 2" in ended.stdout
 
 
 @pytest.mark.parametrize(
