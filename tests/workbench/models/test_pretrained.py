@@ -130,6 +130,26 @@ def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         fill_resnet(torch.nn.Identity(), 50, PRETRAINED)
 
 
+def test_older_uploads_have_the_other_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SwinForImageClassification(SwinConfig(**SWIN))
+    torch.save(whole.state_dict(), tmp_path / "pytorch_model.bin")
+
+    def cached(repository: str, file: str) -> str:
+        assert repository == "microsoft/swin-base-patch4-window12-384-in22k"
+        if file == "model.safetensors":
+            raise OSError("no such file")
+        return str(tmp_path / file)
+
+    monkeypatch.setattr("transformers.utils.hub.cached_file", cached)
+    body = SwinBackbone(SwinConfig(**SWIN, **STAGES))
+    fill_transformer(body, "swin_base", PRETRAINED)
+    assert torch.equal(body.swin.layernorm.bias, whole.swin.layernorm.bias)
+    found, expected = (one.embeddings.patch_embeddings for one in (body.swin, whole.swin))
+    assert torch.equal(found.projection.weight, expected.projection.weight)
+
+
 def test_every_model_has_a_place_to_load_from() -> None:
     semantic, depth = (settings_for(task, "scenes").models for task in ("semantic", "depth"))
     names = {*depth, *(name.removeprefix("maskformer_") for name in semantic)}

@@ -35,7 +35,7 @@ class DiskSet:
 
     Attributes:
         images: (N, 3, H, W) uint8, RGB.
-        left_out: number of images without an object, from which a detector learns nothing.
+        left_out: number of training images without an object, which detectors are not shown.
 
     Raises:
         ValueError, FileNotFoundError: a file that cannot be used, or no image with an object.
