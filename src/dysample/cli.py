@@ -70,7 +70,16 @@ def _option(name: str, help_text: str, kind: Any, default: Any = None) -> Callab
     str,
     "semantic",
 )
-@_option("--data", "'scenes' (embedded), or for semantic NAME:PATH: see `data`.", str, "scenes")
+@_option("--data", "'scenes' (embedded), or NAME:PATH: see `data`.", str, "scenes")
+@_option(
+    "--model",
+    "'small', or one of the papers: segformer_b0 to b5, maskformer_swin_tiny to large; r50, r101;"
+    " swin_tiny to large.",
+    str,
+    "small",
+)
+@_option("--encoder", "Of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
+@_option("--weights", "File of the encoder's weights; or 'pretrained' to download them.", str)
 @_option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
 @_option("--steps", "Optimiser steps.", int)
 @_option("--batch-size", "Images a step.", int)

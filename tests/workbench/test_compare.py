@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from dysample.cli import main
+from layouts import LAYOUTS
 
 TINY = [
     "--steps=6",
@@ -124,6 +125,26 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
     assert not (output / "results.jsonl").exists()
 
 
+def test_objects_on_disk_through_to_the_report(
+    tmp_path: Path, dysample: Callable[..., Ended]
+) -> None:
+    """Boxes from masks; image i has i % 3 pedestrians, and 3 of 8 training images have none."""
+    output = tmp_path / "out"
+    data = f"pennfudan:{LAYOUTS['pennfudan'](tmp_path / 'data')}"
+    options = ["--steps=2", "--batch-size=2", "--size=32", "--width=8", "--workers=1"]
+    few = ["--upsamplers=bilinear", "--seeds=1", "--encoder=efficientnet_lite0"]
+    ended = dysample(
+        "compare", "--tasks=detection", f"--data={data}", *options, *few, "--output", output
+    )
+    assert ended.code == 0, ended.stderr
+    assert "3 training images without objects are left out of detection" in ended.stdout
+    (record,) = records(output)
+    assert record["data"]["train"] == 5
+    assert record["settings"]["encoder"] == "efficientnet_lite0"
+    assert "detection, pennfudan 32x43, efficientnet_lite0" in ended.stdout
+    assert "5 train frames, 2 val frames, steps 2, batch_size 2" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
@@ -138,14 +159,22 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
             ["--tasks=detection,panoptic", "--head=skip"],
         ),
         (
-            "must be 'scenes' for the task depth; of its data sets on disk (kitti, nyu)",
-            ["--tasks=depth", "--data=kitti:/nowhere"],
+            "`data` (='pennfudan:/') must be of kitti, nyu or 'scenes' for the task depth;"
+            " pennfudan has instance targets",
+            ["--tasks=depth", "--data=pennfudan:/"],
         ),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
+        ("`model` (='r50') must be one of small, segformer_b0", ["--model=r50"]),
+        (
+            "`width` (=8) must be left out: it is of the small models, and `model` is 'r101'",
+            ["--tasks=instance", "--model=r101", "--width=8"],
+        ),
+        ("`encoder` (='resnet') must be one of conv, efficientnet_lite0", ["--encoder=resnet"]),
+        ("weights file /nowhere/w.pth does not exist", ["--weights=/nowhere/w.pth"]),
         ("--stepz", ["--stepz=3"]),
         ("`engine` (='dask') must be one of local, ray", ["--engine=dask"]),
         ("`address` (='auto') is for `engine` 'ray' alone", ["--address=auto"]),

@@ -20,6 +20,7 @@ from rich.progress import (
 
 from dysample.workbench.costs import count_macs
 from dysample.workbench.data.catalog import open_splits
+from dysample.workbench.data.disk_set import DiskSet
 from dysample.workbench.data.scan import check
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.record import run_id
@@ -115,9 +116,9 @@ def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> in
     try:
         model = task_class(task).build_model(name, {}, about, settings, seed=0)
     except (ValueError, TypeError) as error:
-        raise type(error)(
-            f"while building {name} at `width` (={settings.width}): {error}"
-        ) from error
+        part = "model" if settings.width is None else "width"
+        where = f"`{part}` (={getattr(settings, part)})"
+        raise type(error)(f"while building {name} at {where}: {error}") from error
     return count_macs(model, about["height"], about["width"])["upsamplers"]
 
 
@@ -133,7 +134,10 @@ def _prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None
             def tell(done: int, total: int, bar: TaskID = bar) -> None:
                 progress.update(bar, completed=done, total=total)
 
-            task_class(task).load(data, settings, tell)
+            train, _ = task_class(task).load(data, settings, tell)
+            if isinstance(train, DiskSet) and train.left_out:
+                text = f"{train.left_out} training images without objects are left out of {task}"
+                console.print(text, highlight=False, soft_wrap=True)
 
 
 def _run(
