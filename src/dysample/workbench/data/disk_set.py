@@ -59,6 +59,8 @@ class DiskSet:
         self.targets: list[Any] = []
         for i in range(count):
             image, target = transformed[i]
+            if task == "detection":
+                target.pop("masks", None)  # not to be kept in memory
             kept = len(self.targets)
             images[kept] = (image * 255).round()
             if not self.training or task not in _OBJECTS or self._objects(image, target):
