@@ -8,6 +8,7 @@ from dysample.cli.cost import cost
 from dysample.cli.data import data
 from dysample.cli.info import info
 from dysample.cli.report import report
+from dysample.cli.train import train
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,5 @@ def verbs(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for verb in (compare, info, report, data, cost, bench):
+for verb in (compare, train, info, report, data, cost, bench):
     verbs.add_command(verb)

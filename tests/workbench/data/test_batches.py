@@ -20,11 +20,11 @@ def _numbers(labels: torch.Tensor) -> list[int]:
 def test_a_batch_depends_on_seed_and_number_alone(numbered: SegmentationSet) -> None:
     run = TrainingBatches(numbered, 3, 9, seed=1)
     for i, (images, labels) in enumerate(run):
-        again = TrainingBatches(numbered, 3, 9, seed=1).batch(i)
+        again = TrainingBatches(numbered, 3, 9, seed=1).part(i)
         assert torch.equal(images, again[0])
         assert torch.equal(labels, again[1])
     other = TrainingBatches(numbered, 3, 9, seed=2)
-    assert any(not torch.equal(run.batch(i)[1], other.batch(i)[1]) for i in range(9))
+    assert any(not torch.equal(run.part(i)[1], other.part(i)[1]) for i in range(9))
 
 
 def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SegmentationSet) -> None:
@@ -36,7 +36,7 @@ def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: Segment
 
 
 def test_batch_larger_than_the_set(numbered: SegmentationSet) -> None:
-    _, labels = TrainingBatches(numbered, 17, 2, seed=0).batch(1)
+    _, labels = TrainingBatches(numbered, 17, 2, seed=0).part(1)
     assert len(labels) == 17
 
 

@@ -1,5 +1,7 @@
 """The training loop that all tasks share, and how they are found."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,9 @@ class Dice(Task):
 @pytest.fixture
 def dice(monkeypatch: pytest.MonkeyPatch) -> Dice:
     task = Dice(nn.Linear(1, 1), {}, settings_for("depth", "scenes"), 3, "run")
+    task.trainer = SimpleNamespace(
+        global_step=0, accumulate_grad_batches=1, world_size=1, global_rank=0
+    )
     task.logged = {}
     monkeypatch.setattr(task, "log", lambda key, value, **_: task.logged.update({key: value}))
     monkeypatch.setattr(task, "log_dict", lambda values, **_: task.logged.update(values))
@@ -47,6 +52,18 @@ def test_what_a_step_draws_depends_on_seed_and_step_alone(
         assert dice.training_step(torch.zeros(1), 0) != first
     dice.seed = 4
     assert dice.training_step(torch.zeros(1), 0) != first
+
+
+def test_each_part_of_a_batch_draws_its_own(dice: Dice) -> None:
+    trainer = dice.trainer
+    alone = dice.training_step(torch.zeros(1), 5)
+    trainer.accumulate_grad_batches = 2
+    drawn = [dice.training_step(torch.zeros(1), index).item() for index in range(4)]
+    assert drawn[0] == drawn[2] == alone  # the first part
+    assert drawn[1] == drawn[3] != alone
+    trainer.world_size, trainer.global_rank = 2, 1
+    assert dice.training_step(torch.zeros(1), 0) == drawn[1]  # the second of four
+    assert dice.training_step(torch.zeros(1), 1).item() not in drawn
 
 
 def test_an_undefined_number_becomes_none() -> None:

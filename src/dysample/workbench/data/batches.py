@@ -1,6 +1,6 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -26,70 +26,107 @@ class TrainingBatches:
     same seed, see the same images in the same order. One shuffled pass follows another without a
     break, so every batch is full. Lightning stores and restores the place through `state_dict`.
 
+    A batch may be cut into equal parts, which a process takes one after the other, or several
+    processes side by side; together they see the same batches.
+
     Args:
         images: the training set.
         batch_size: images a batch.
         steps: batches in the whole run.
         seed: of the run.
+        accumulate: parts that each process takes of a batch.
+        process: number of this process, from 0.
+        processes: that train together.
     """
 
-    def __init__(self, images: Images, batch_size: int, steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        accumulate: int = 1,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
         self.images = images
         self.batch_size = batch_size
         self.steps = steps
         self.seed = seed
+        self.accumulate = accumulate
+        self.process = process
+        self.processes = processes
         self._next = 0
 
     def __len__(self) -> int:
-        """Batches in the whole run."""
-        return self.steps
+        """Parts in the whole run."""
+        return self.steps * self.accumulate
 
     def __iter__(self) -> Iterator[Any]:
-        """The batches that are left, from `batch`."""
-        while self._next < self.steps:
-            # Counted before it is handed out: a checkpoint taken after this batch's step has to
+        """The parts that are left, from `part`."""
+        while self._next < len(self):
+            # Counted before it is handed out: a checkpoint taken after this part's step has to
             # go on with the next one.
             self._next += 1
-            yield self.batch(self._next - 1)
+            yield self.part(self._next - 1)
 
-    def batch(self, i: int) -> Any:
-        """The batch of step i, from 0."""
+    def part(self, i: int) -> Any:
+        """Part i of this process, counted from 0 through all batches."""
+        step, part = divmod(i, self.accumulate)
+        size = self.batch_size // (self.accumulate * self.processes)
+        first = step * self.batch_size + (part * self.processes + self.process) * size
+        return self.images.batch(*self._images(first, first + size))
+
+    def _images(self, first: int, end: int) -> tuple[Tensor, Tensor]:
+        """Numbers of the images at some places of the stream, and whether they are mirrored."""
         order, flips = [], []
-        first, last = i * self.batch_size, (i + 1) * self.batch_size
         count = len(self.images)
-        for epoch in range(first // count, (last - 1) // count + 1):
+        for epoch in range(first // count, (end - 1) // count + 1):
             generator = torch.Generator().manual_seed(derive_seed(self.seed, f"epoch {epoch}"))
-            part = slice(max(first - epoch * count, 0), last - epoch * count)
+            part = slice(max(first - epoch * count, 0), end - epoch * count)
             order.append(torch.randperm(count, generator=generator)[part])
             flips.append((torch.rand(count, generator=generator) < 0.5)[part])
-        return self.images.batch(torch.cat(order), torch.cat(flips))
+        return torch.cat(order), torch.cat(flips)
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of batches handed out."""
+        """The number of parts handed out."""
         return {"next": self._next}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after the batches that were handed out before."""
+        """Go on after the parts that were handed out before."""
         self._next = state["next"]
 
 
 class EvaluationBatches:
     """All images once, in order and as they are.
 
+    Several processes take the batches in turn, as metrics are to be the same to the last bit, and
+    the numbers that a model computes depend on the batch beside an image.
+
     Args:
         images: the validation set.
+        process: number of this process, from 0.
+        processes: that evaluate together.
         batch_size: images a batch; the last one may hold fewer.
     """
 
-    def __init__(self, images: Images, batch_size: int = 32) -> None:
+    def __init__(
+        self, images: Images, process: int = 0, processes: int = 1, batch_size: int = 32
+    ) -> None:
         self.images = images
+        self.process = process
+        self.processes = processes
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        """Batches in one pass."""
-        return -(-len(self.images) // self.batch_size)
+        """Batches of this process in one pass."""
+        return len(self._batches())
 
     def __iter__(self) -> Iterator[Any]:
         """The batches, as the data set makes them."""
-        for index in torch.split(torch.arange(len(self.images)), self.batch_size):
+        for index in self._batches():
             yield self.images.batch(index)
+
+    def _batches(self) -> Sequence[Tensor]:
+        every = torch.split(torch.arange(len(self.images)), self.batch_size)
+        return every[self.process :: self.processes]

@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+from torchmetrics import Metric
 
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings
@@ -65,6 +66,8 @@ class Task(LightningModule, ABC):
         self.run = run
         self.results: dict[str, Any] = {}
         """Of the last evaluation: numbers, None where undefined, or such by class."""
+        self.evaluated_after: int | None = None
+        """Optimiser steps before the last evaluation; None before the first one."""
 
     @staticmethod
     @abstractmethod
@@ -108,7 +111,7 @@ class Task(LightningModule, ABC):
             ValueError: it is not finite.
         """
         # Detectors draw the boxes that they learn from: a resumed run must draw the same ones.
-        with seeded(self.seed, f"step {self.global_step}"):
+        with seeded(self.seed, f"step {self.global_step}{self._part(index)}"):
             losses = self.losses(batch)
         loss = sum(losses.values())
         assert isinstance(loss, Tensor)
@@ -117,10 +120,17 @@ class Task(LightningModule, ABC):
                 f"training diverged at step {self.global_step}: the loss is {loss.item()}; "
                 f"`learning_rate` (={self.settings.learning_rate}) must be lower"
             )
-        self.log("loss", loss, prog_bar=True, batch_size=1)
+        # The mean over processes; batch sizes are equal, so that their means may be averaged.
+        self.log("loss", loss, batch_size=1, sync_dist=True)
         if len(losses) > 1:
-            self.log_dict(losses, batch_size=1)
+            self.log_dict(losses, batch_size=1, sync_dist=True)
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forgets what the metrics have collected in an evaluation before this one."""
+        for module in self.modules():
+            if isinstance(module, Metric):
+                module.reset()
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Collects what the metrics need."""
@@ -131,10 +141,17 @@ class Task(LightningModule, ABC):
         found = self.compute()
         self.log_dict({key: value for key, value in found.items() if not isinstance(value, dict)})
         self.results = {key: _plain(value) for key, value in found.items()}
+        self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Names the run, so that no other goes on from it."""
         checkpoint["run"] = self.run
+
+    def _part(self, index: int) -> str:
+        """Of the step's batch, by accumulation and process; nothing for the first part."""
+        trainer = self.trainer
+        part = index % trainer.accumulate_grad_batches * trainer.world_size + trainer.global_rank
+        return f" part {part}" if part else ""
 
     def configure_optimizers(self) -> Any:
         """One group: every parameter has the same rate and decay, in the upsamplers and around."""
