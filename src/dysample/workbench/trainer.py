@@ -25,7 +25,12 @@ _HARMLESS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # Metrics are the same in every process before they are logged.
     "It is recommended to use .*sync_dist=True",
+    # Models that use every parameter are found out after the first step.
+    "find_unused_parameters=True was specified in DDP constructor",
+    # Of 1x1 convolutions in channels_last: their strides are equal in all but name.
+    "Grad strides do not match bucket view strides",
 )
+_LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
 def make_trainer(
@@ -59,7 +64,8 @@ def make_trainer(
             accelerator="cuda" if cuda or options.accelerator == "cuda" else "cpu",
             devices=options.devices,
             num_nodes=options.num_nodes,
-            strategy="auto" if options.processes == 1 else "ddp",
+            # The plain head leaves parameters of the encoder unused.
+            strategy="auto" if options.processes == 1 else "ddp_find_unused_parameters_true",
             precision=options.precision,
             max_epochs=1,  # the stream of batches is the whole run
             max_steps=steps,
@@ -84,16 +90,18 @@ def make_trainer(
 @contextmanager
 def quiet() -> Iterator[None]:
     """Lightning without its notices on hardware and loop ends, and without harmless warnings."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             for message in _HARMLESS:
                 warnings.filterwarnings("ignore", message)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def is_first_process() -> bool:

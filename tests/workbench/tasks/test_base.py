@@ -1,7 +1,5 @@
 """The training loop that all tasks share, and how they are found."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -26,9 +24,6 @@ class Dice(Task):
 @pytest.fixture
 def dice(monkeypatch: pytest.MonkeyPatch) -> Dice:
     task = Dice(nn.Linear(1, 1), {}, settings_for("depth", "scenes"), 3, "run")
-    task.trainer = SimpleNamespace(
-        global_step=0, accumulate_grad_batches=1, world_size=1, global_rank=0
-    )
     task.logged = {}
     monkeypatch.setattr(task, "log", lambda key, value, **_: task.logged.update({key: value}))
     monkeypatch.setattr(task, "log_dict", lambda values, **_: task.logged.update(values))
@@ -55,13 +50,12 @@ def test_what_a_step_draws_depends_on_seed_and_step_alone(
 
 
 def test_each_part_of_a_batch_draws_its_own(dice: Dice) -> None:
-    trainer = dice.trainer
     alone = dice.training_step(torch.zeros(1), 5)
-    trainer.accumulate_grad_batches = 2
+    dice.place = (2, 0, 1)
     drawn = [dice.training_step(torch.zeros(1), index).item() for index in range(4)]
     assert drawn[0] == drawn[2] == alone  # the first part
     assert drawn[1] == drawn[3] != alone
-    trainer.world_size, trainer.global_rank = 2, 1
+    dice.place = (2, 1, 2)
     assert dice.training_step(torch.zeros(1), 0) == drawn[1]  # the second of four
     assert dice.training_step(torch.zeros(1), 1).item() not in drawn
 

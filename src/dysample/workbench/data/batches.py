@@ -1,6 +1,6 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -100,33 +100,38 @@ class TrainingBatches:
 class EvaluationBatches:
     """All images once, in order and as they are.
 
-    Several processes take the batches in turn, as metrics are to be the same to the last bit, and
-    the numbers that a model computes depend on the batch beside an image.
+    Each of several processes takes some consecutive batches. They are those of one process, as the
+    numbers that a model computes for an image depend, in their last digits, on the batch's size;
+    smaller ones only where there would not be one for each process.
 
     Args:
         images: the validation set.
         process: number of this process, from 0.
         processes: that evaluate together.
         batch_size: images a batch; the last one may hold fewer.
+
+    Raises:
+        ValueError: fewer images than processes.
     """
 
     def __init__(
         self, images: Images, process: int = 0, processes: int = 1, batch_size: int = 32
     ) -> None:
+        count = len(images)
+        if count < processes:
+            raise ValueError(f"`devices` (={processes} in all) must not exceed {count} val images")
+        if count <= batch_size * (processes - 1):
+            batch_size = count // processes
         self.images = images
-        self.process = process
-        self.processes = processes
-        self.batch_size = batch_size
+        every = torch.split(torch.arange(count), batch_size)
+        first, end = (len(every) * p // processes for p in (process, process + 1))
+        self._batches = every[first:end]
 
     def __len__(self) -> int:
         """Batches of this process in one pass."""
-        return len(self._batches())
+        return len(self._batches)
 
     def __iter__(self) -> Iterator[Any]:
         """The batches, as the data set makes them."""
-        for index in self._batches():
+        for index in self._batches:
             yield self.images.batch(index)
-
-    def _batches(self) -> Sequence[Tensor]:
-        every = torch.split(torch.arange(len(self.images)), self.batch_size)
-        return every[self.process :: self.processes]

@@ -68,6 +68,8 @@ class Task(LightningModule, ABC):
         """Of the last evaluation: numbers, None where undefined, or such by class."""
         self.evaluated_after: int | None = None
         """Optimiser steps before the last evaluation; None before the first one."""
+        self.place = (1, 0, 1)
+        """Parts that a process takes of a batch, this process's number, and how many there are."""
 
     @staticmethod
     @abstractmethod
@@ -103,6 +105,11 @@ class Task(LightningModule, ABC):
     def predict_classes(self, batch: Any) -> Tensor:
         """The class of each pixel (B, H, W), of tasks that have such."""
         raise NotImplementedError(f"{type(self).__name__} predicts no classes of pixels")
+
+    def on_train_start(self) -> None:
+        """Notes how batches are cut."""
+        trainer = self.trainer
+        self.place = (trainer.accumulate_grad_batches, trainer.global_rank, trainer.world_size)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         """The sum of the losses.
@@ -149,8 +156,8 @@ class Task(LightningModule, ABC):
 
     def _part(self, index: int) -> str:
         """Of the step's batch, by accumulation and process; nothing for the first part."""
-        trainer = self.trainer
-        part = index % trainer.accumulate_grad_batches * trainer.world_size + trainer.global_rank
+        accumulate, process, processes = self.place
+        part = index % accumulate * processes + process
         return f" part {part}" if part else ""
 
     def configure_optimizers(self) -> Any:
