@@ -112,8 +112,9 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
             ["--tasks=detection,panoptic", "--head=skip"],
         ),
         (
-            "must be 'scenes' for the task depth; of its data sets on disk (kitti, nyu)",
-            ["--tasks=depth", "--data=kitti:/nowhere"],
+            "`data` (='pennfudan:/') must be of kitti, nyu or 'scenes' for the task depth;"
+            " pennfudan has instance targets",
+            ["--tasks=depth", "--data=pennfudan:/"],
         ),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),

@@ -12,7 +12,6 @@ from PIL import Image
 
 from dysample.nn import Upsampler
 from dysample.workbench.callbacks import Progress
-from dysample.workbench.data.segmentation import load_segmentation
 from dysample.workbench.record import run_id
 from dysample.workbench.run import run_task
 from dysample.workbench.samples import choose_frames
@@ -74,7 +73,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert record["machine"]["threads"] == torch.get_num_threads()
     assert record["finished"].endswith("+00:00")
 
-    _, val, _ = load_segmentation("scenes", settings)
+    _, val = SemanticTask.load("scenes", settings)
     assert [s["index"] for s in record["samples"]] == choose_frames(val.labels, 8)
     for sample in record["samples"]:
         shown = _picture(sample["image"]).astype(int)
@@ -180,7 +179,7 @@ def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> N
 
 
 def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> None:
-    _, val, _ = load_segmentation("scenes", tiny(val_frames=4))
+    _, val = SemanticTask.load("scenes", tiny(val_frames=4))
     val.labels[1], val.labels[2] = 0, 255
     val.labels[0, ::2] = 1
     assert choose_frames(val.labels, 8, 2) == [0, 3]

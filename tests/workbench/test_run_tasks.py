@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dysample.workbench.callbacks import Progress
+from dysample.workbench.data.catalog import open_data
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import TASKS
 from dysample.workbench.tasks.by_name import task_class
 from dysample.workbench.training import TrainingOptions
+from layouts import LAYOUTS
 
 OTHERS = [name for name in TASKS if name != "semantic"]
 STABLE = ("run", "task", "data", "metrics", "measures", "parameters", "macs", "samples")
@@ -49,7 +52,37 @@ def test_a_killed_run_goes_on_and_ends_the_same(name: str, tiny: Callable, tmp_p
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_other_data_costs_no_training(name: str, tiny: Callable, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"`data` \(='camvid:/x'\) must be 'scenes'"):
-        run_task(name, "nearest", 0, "camvid:/x", tiny(task=name), tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_data_of_another_kind_costs_no_training(name: str, tiny: Callable, tmp_path: Path) -> None:
+    data = f"camvid:{LAYOUTS['camvid'](tmp_path / 'data')}"
+    with pytest.raises(
+        ValueError, match=rf"must be of .* for the task {name}; camvid has semantic"
+    ):
+        run_task(name, "nearest", 0, data, tiny(data, name), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        ("semantic", "voc"),
+        ("detection", "coco_detection"),
+        ("detection", "pennfudan"),
+        ("instance", "coco_instance"),
+        ("panoptic", "coco_panoptic"),
+        ("depth", "kitti"),
+    ],
+)
+def test_data_on_disk(name: str, layout: str, tiny: Callable, tmp_path: Path) -> None:
+    data = f"{layout}:{LAYOUTS[layout](tmp_path / 'data')}"
+    settings = replace(tiny(data, name, size=48, steps=2), train_frames=None, val_frames=None)
+    record = run_task(name, "dysample", 0, data, settings, tmp_path / "run")
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["data"]["name"] == layout
+    # Image i of Penn-Fudan's stand-in has i % 3 pedestrians; COCO's has one without any.
+    assert record["data"]["train"] == {"pennfudan": 5, "coco_detection": 1, "coco_instance": 1}.get(
+        layout, len(open_data(data, "train"))
+    )
+    assert record["measures"].keys() <= record["metrics"].keys()
+    assert len(record["samples"]) == (
+        min(3, record["data"]["val"]) if name in ("semantic", "panoptic") else 0
+    )

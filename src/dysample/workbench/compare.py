@@ -151,9 +151,9 @@ def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> in
     try:
         model = task_class(task).build_model(name, {}, about, settings, seed=0)
     except (ValueError, TypeError) as error:
-        raise type(error)(
-            f"while building {name} at `width` (={settings.width}): {error}"
-        ) from error
+        part = "model" if settings.width is None else "width"
+        where = f"`{part}` (={getattr(settings, part)})"
+        raise type(error)(f"while building {name} at {where}: {error}") from error
     return count_macs(model, about["height"], about["width"])["upsamplers"]
 
 

@@ -13,6 +13,7 @@ from rich.progress import (
 )
 
 from dysample.workbench.data.catalog import open_splits
+from dysample.workbench.data.disk_set import DiskSet
 from dysample.workbench.data.scan import check
 from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
@@ -40,7 +41,10 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
             def tell(done: int, total: int, bar: TaskID = bar) -> None:
                 progress.update(bar, completed=done, total=total)
 
-            task_class(task).load(data, settings, tell)
+            train, _ = task_class(task).load(data, settings, tell)
+            if isinstance(train, DiskSet) and train.left_out:
+                text = f"{train.left_out} training images without objects are left out of {task}"
+                console.print(text, highlight=False, soft_wrap=True)
 
 
 def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:

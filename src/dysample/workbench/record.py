@@ -26,7 +26,7 @@ def run_id(
 
     Args:
         task: such as ``"semantic"``.
-        data: the record's description, from `describe_segmentation`.
+        data: the record's description, from `Task.describe`.
         upsampler: registered name.
         upsampler_options: given to `create_upsampler`.
         seed: of the run.

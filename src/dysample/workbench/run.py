@@ -104,7 +104,8 @@ def run_task(
         "schema": SCHEMA,
         "run": run,
         "task": name,
-        "data": about,
+        # Images without objects may have been left out.
+        "data": {**about, "train": len(train)},
         "upsampler": upsampler,
         "upsampler_options": options,
         "guided": find_upsamplers(model)[-1].guided,

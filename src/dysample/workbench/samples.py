@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dysample.workbench.data.segmentation import IGNORE
+from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.metrics import boundary_band
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.tasks.base import Task

@@ -1,9 +1,18 @@
 """The options of a run: plain data, importable without torch."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 HEADS = ("plain", "skip")
+
+ENCODERS = ("conv", "efficientnet_lite0")
+
+SMALL = "small"
+
+PRETRAINED = "pretrained"
+
+# What the small models leave open, and those of the papers do not.
+_OF_SMALL = ("width", "encoder", "head")
 
 # A longer side of 512 px keeps the low-res maps below 128 px, so that sampling positions fit the
 # record's 16-bit fixed point; a 4:3 image may therefore be 384 px high.
@@ -21,7 +30,12 @@ class Settings:
         batch_size: images a step.
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of AdamW, the same for every parameter.
-        width: channels of the head or pyramid.
+        model: ``"small"``, or one of the papers by name: see `models`.
+        encoder: of the small models: ``"conv"`` starts from random weights,
+            ``"efficientnet_lite0"`` from those of ImageNet. None for the others.
+        weights: a file to start the encoder from, or ``"pretrained"`` for those of ImageNet from
+            where the model's library keeps them; None for random ones.
+        width: channels of the head or pyramid of the small models; None for the others.
         size: height of the images in pixels; the data set's aspect ratio is kept.
         train_frames: training images; None for all that a folder holds.
         val_frames: validation images; None for all that a folder holds.
@@ -31,18 +45,25 @@ class Settings:
         ValueError: a value outside its range.
     """
 
+    models: ClassVar[tuple[str, ...]] = ()
+    """Names of the models of the papers."""
+
     steps: int
     batch_size: int
     learning_rate: float
     weight_decay: float = 1e-2
-    width: int
+    model: str = SMALL
+    encoder: str | None = "conv"
+    weights: str | None = None
+    width: int | None
     size: int
     train_frames: int | None = 2000
     val_frames: int | None = 400
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("steps", "batch_size", "width", "size"):
+        self._check_model()
+        for name in ("steps", "batch_size", "size"):
             _check_count(name, getattr(self, name))
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
@@ -53,6 +74,29 @@ class Settings:
             raise ValueError("`learning_rate` (=0) must be above 0")
         if not SIZES[0] <= self.size <= SIZES[1]:
             raise ValueError(f"`size` (={self.size}) must be from {SIZES[0]} to {SIZES[1]} pixels")
+
+    def _check_model(self) -> None:
+        if self.model not in (SMALL, *self.models):
+            known = ", ".join((SMALL, *self.models))
+            raise ValueError(f"`model` (={self.model!r}) must be one of {known}")
+        if self.weights is not None and (not isinstance(self.weights, str) or not self.weights):
+            raise TypeError(f"`weights` (={self.weights!r}) must be {PRETRAINED!r} or a file")
+        if self.model != SMALL:
+            for name in _OF_SMALL:
+                if getattr(self, name, None) is not None:
+                    raise ValueError(
+                        f"`{name}` (={getattr(self, name)!r}) must be left out: it is of the small "
+                        f"models, and `model` is {self.model!r}"
+                    )
+            return
+        _check_count("width", self.width)
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"`encoder` (={self.encoder!r}) must be one of {', '.join(ENCODERS)}")
+        if self.weights == PRETRAINED:
+            raise ValueError(
+                f"`weights` (={PRETRAINED!r}) must be a file for the small models; of their "
+                "encoders `efficientnet_lite0` is always pretrained"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The options by name, ready for JSON."""
@@ -65,14 +109,15 @@ class HeadSettings(Settings):
 
     Attributes:
         head: ``"plain"`` leaves the finest encoder features out of the head (they only guide the
-            guided upsamplers), ``"skip"`` concatenates them as usual.
+            guided upsamplers), ``"skip"`` concatenates them as usual. None for models of the
+            papers.
     """
 
-    head: str = "plain"
+    head: str | None = "plain"
 
     def __post_init__(self) -> None:
         """Check every value."""
-        if self.head not in HEADS:
+        if self.model == SMALL and self.head not in HEADS:
             raise ValueError(f"`head` (={self.head!r}) must be 'plain' or 'skip'")
         super().__post_init__()
 
@@ -81,10 +126,15 @@ class HeadSettings(Settings):
 class SemanticSettings(HeadSettings):
     """Settings of semantic segmentation; on the defaults upsamplers separate."""
 
+    models = (
+        *(f"segformer_b{i}" for i in range(6)),
+        *(f"maskformer_swin_{size}" for size in ("tiny", "small", "base", "large")),
+    )
+
     steps: int = 300
     batch_size: int = 16
     learning_rate: float = 1e-2
-    width: int = 32
+    width: int | None = 32
     size: int = 64
 
 
@@ -92,10 +142,12 @@ class SemanticSettings(HeadSettings):
 class DepthSettings(HeadSettings):
     """Settings of depth estimation."""
 
+    models = tuple(f"swin_{size}" for size in ("tiny", "small", "base", "large"))
+
     steps: int = 600
     batch_size: int = 16
     learning_rate: float = 4e-3
-    width: int = 32
+    width: int | None = 32
     size: int = 64
 
 
@@ -103,10 +155,12 @@ class DepthSettings(HeadSettings):
 class PyramidSettings(Settings):
     """Settings of detection, instance and panoptic segmentation on a feature pyramid."""
 
+    models = ("r50", "r101")
+
     steps: int = 450
     batch_size: int = 8
     learning_rate: float = 2e-3
-    width: int = 64
+    width: int | None = 64
     size: int = 96
     train_frames: int | None = 1500
     val_frames: int | None = 200
@@ -135,14 +189,16 @@ def settings_for(task: str, data: str, **changes: Any) -> Settings:
     """
     if task not in SCENES:
         raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
-    embedded = split_data(data)[0] == "scenes"
-    recipe = PHOTOGRAPHS if task == "semantic" and not embedded else SCENES[task]
+    recipe = (SCENES if split_data(data)[0] == "scenes" else PHOTOGRAPHS)[task]
     given = {name: value for name, value in changes.items() if value is not None}
     for name in given:
         if name not in recipe.to_dict():
             raise TypeError(
                 f"`{name}` is not a setting of {task}; there are {', '.join(recipe.to_dict())}"
             )
+    if given.get("model", SMALL) != SMALL:
+        of_small: dict[str, Any] = {name: None for name in _OF_SMALL if name in recipe.to_dict()}
+        recipe = replace(recipe, model=given["model"], learning_rate=PAPER_RATE, **of_small)
     return replace(recipe, **given)
 
 
@@ -188,10 +244,19 @@ SCENES: dict[str, Settings] = {
 }
 """The recipe of each task on the embedded scenes."""
 
-PHOTOGRAPHS = SemanticSettings(
-    steps=600, batch_size=8, size=120, train_frames=None, val_frames=None
-)
-"""The recipe of semantic segmentation on a data set on disk."""
+_WHOLE: dict[str, Any] = {"train_frames": None, "val_frames": None}
+
+PHOTOGRAPHS: dict[str, Settings] = {
+    "semantic": SemanticSettings(steps=600, batch_size=8, size=120, **_WHOLE),
+    "detection": PyramidSettings(size=128, **_WHOLE),
+    "instance": PyramidSettings(size=128, batch_size=4, **_WHOLE),
+    "panoptic": PyramidSettings(size=128, batch_size=4, **_WHOLE),
+    "depth": DepthSettings(batch_size=8, size=120, **_WHOLE),
+}
+"""The recipe of each task on a data set on disk."""
+
+PAPER_RATE = 1e-4
+"""The learning rate of every model of the papers: AdamW's usual one for such encoders."""
 
 TASKS = tuple(SCENES)
 """Names of the tasks."""

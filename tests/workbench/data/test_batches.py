@@ -1,23 +1,27 @@
+import numpy as np
 import pytest
 import torch
 
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
-from dysample.workbench.data.segmentation import SegmentationSet
+from dysample.workbench.data.scene_set import SceneSet
+from dysample.workbench.data.scenes import Scenes
+from dysample.workbench.tasks.semantic import SemanticTask
 
 
 @pytest.fixture
-def numbered() -> SegmentationSet:
+def numbered() -> SceneSet:
     """Seven images whose left half holds their number and whose right half holds 100 more."""
-    level = torch.arange(7, dtype=torch.uint8)[:, None, None].repeat(1, 2, 4)
+    level = np.arange(7, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(4, 2)
     level[..., 2:] += 100
-    return SegmentationSet(level[:, None].repeat(1, 3, 1, 1), level, ("any",))
+    frames = Scenes(level[..., None].repeat(3, -1), level * np.float32(1), level, level)
+    return SceneSet("semantic", frames, SemanticTask.batch)
 
 
 def _numbers(labels: torch.Tensor) -> list[int]:
     return (labels[:, 0, 0] % 100).tolist()
 
 
-def test_a_batch_depends_on_seed_and_number_alone(numbered: SegmentationSet) -> None:
+def test_a_batch_depends_on_seed_and_number_alone(numbered: SceneSet) -> None:
     run = TrainingBatches(numbered, 3, 9, seed=1)
     for i, (images, labels) in enumerate(run):
         again = TrainingBatches(numbered, 3, 9, seed=1).part(i)
@@ -27,7 +31,7 @@ def test_a_batch_depends_on_seed_and_number_alone(numbered: SegmentationSet) -> 
     assert any(not torch.equal(run.part(i)[1], other.part(i)[1]) for i in range(9))
 
 
-def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SegmentationSet) -> None:
+def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SceneSet) -> None:
     seen = [n for _, labels in TrainingBatches(numbered, 3, 7, seed=0) for n in _numbers(labels)]
     assert len(seen) == 21
     passes = [seen[i : i + 7] for i in (0, 7, 14)]
@@ -35,12 +39,12 @@ def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: Segment
     assert passes[0] != passes[1]
 
 
-def test_batch_larger_than_the_set(numbered: SegmentationSet) -> None:
+def test_batch_larger_than_the_set(numbered: SceneSet) -> None:
     _, labels = TrainingBatches(numbered, 17, 2, seed=0).part(1)
     assert len(labels) == 17
 
 
-def test_mirrors_image_and_label_together(numbered: SegmentationSet) -> None:
+def test_mirrors_image_and_label_together(numbered: SceneSet) -> None:
     flipped = 0
     for images, labels in TrainingBatches(numbered, 7, 20, seed=0):
         assert torch.equal(
@@ -50,7 +54,7 @@ def test_mirrors_image_and_label_together(numbered: SegmentationSet) -> None:
     assert 40 < flipped < 100  # of 140
 
 
-def test_resumes_where_it_was(numbered: SegmentationSet) -> None:
+def test_resumes_where_it_was(numbered: SceneSet) -> None:
     whole = [labels for _, labels in TrainingBatches(numbered, 3, 6, seed=0)]
     first = TrainingBatches(numbered, 3, 6, seed=0)
     iterator = iter(first)
@@ -63,7 +67,7 @@ def test_resumes_where_it_was(numbered: SegmentationSet) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole[2:], rest))
 
 
-def test_evaluation_sees_each_image_once_in_order(numbered: SegmentationSet) -> None:
+def test_evaluation_sees_each_image_once_in_order(numbered: SceneSet) -> None:
     batches = EvaluationBatches(numbered, batch_size=3)
     seen = list(batches)
     assert len(seen) == len(batches) == 3

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from dysample.workbench.settings import settings_for
 @pytest.fixture
 def scene_set() -> SceneSet:
     settings = settings_for("instance", "scenes", size=64, train_frames=6, val_frames=2)
-    train, val = load_scene_sets(describe_scenes("scenes", settings, "instance"), list)
+    train, val = load_scene_sets(describe_scenes(settings), "panoptic", list)
     assert (len(train), len(val)) == (6, 2)
     return train
 
@@ -28,7 +30,6 @@ def test_things_are_what_the_maps_show(scene_set: SceneSet) -> None:
         image, target = scene_set.sample(i)
         frames = scene_set.frames
         assert torch.equal((image * 255).round().byte(), scene_set.images[i])
-        assert torch.equal(target["depth"], torch.from_numpy(frames.depth[i]))
         found = 0
         for k in range(1, frames.instance[i].max() + 1):
             y, x = np.where(frames.instance[i] == k)
@@ -68,8 +69,7 @@ def test_mirrors_everything(scene_set: SceneSet) -> None:
         torch.tensor([1, 1]), torch.tensor([False, True])
     )
     assert torch.equal(mirrored, image.flip(-1))
-    for name in ("masks", "depth"):
-        assert torch.equal(other[name], target[name].flip(-1))
+    assert torch.equal(other["masks"], target["masks"].flip(-1))
     shown = target["panoptic"]["segments"]
     assert torch.equal(other["panoptic"]["segments"], shown.flip(-1))
     assert torch.equal(other["boxes"][:, ::2], 64 - target["boxes"][:, [2, 0]])
@@ -88,10 +88,25 @@ def test_a_frame_without_objects(scene_set: SceneSet) -> None:
     assert target["panoptic"]["categories"].tolist() == [1]
 
 
-def test_other_data_is_refused() -> None:
-    settings = settings_for("depth", "scenes")
-    with pytest.raises(
-        ValueError,
-        match=r"`data` \(='nyu:x'\) must be 'scenes' for the task depth; .* \(kitti, nyu\)",
-    ):
-        describe_scenes("nyu:x", settings, "depth")
+def test_each_task_gets_what_it_learns_from(scene_set: SceneSet) -> None:
+    objects = {"boxes", "labels"}
+    expected = {
+        "semantic": {"semantic"},
+        "detection": objects,
+        "instance": objects | {"masks"},
+        "panoptic": objects | {"masks", "panoptic"},
+        "depth": {"depth"},
+    }
+    frames = scene_set.frames
+    for task, names in expected.items():
+        _, target = SceneSet(task, frames, list).sample(2, flip=True)
+        assert target.keys() == names, task
+        for name in names & {"semantic", "depth"}:
+            shown = torch.from_numpy(getattr(frames, name)[2])
+            assert torch.equal(target[name], shown.flip(-1).to(target[name].dtype))
+
+
+def test_scenes_are_rendered_in_a_number() -> None:
+    settings = replace(settings_for("depth", "scenes"), val_frames=None)
+    with pytest.raises(ValueError, match=r"`val_frames` \(=None\) must be a number"):
+        describe_scenes(settings)

@@ -14,7 +14,7 @@ KINDS = ("detection", "instance", "panoptic")
 SIZE = 50  # no multiple of anything: maps of 25, 13, 7 and 4 pixels
 
 SETTINGS = settings_for("panoptic", "scenes", size=SIZE, width=16, train_frames=3, val_frames=1)
-ABOUT = describe_scenes("scenes", SETTINGS, "instance")
+ABOUT = describe_scenes(SETTINGS)
 
 
 def _build(kind: Any, upsampler: str, seed: int = 0) -> Any:
@@ -23,7 +23,7 @@ def _build(kind: Any, upsampler: str, seed: int = 0) -> Any:
 
 @pytest.fixture
 def batch() -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
-    train: SceneSet = load_scene_sets(ABOUT, list)[0]
+    train: SceneSet = load_scene_sets(ABOUT, "panoptic", list)[0]
     samples = [train.sample(i) for i in range(3)]
     for _, target in samples:
         target["semantic"] = torch.zeros(SIZE, SIZE, dtype=torch.int64)

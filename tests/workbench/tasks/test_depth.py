@@ -21,9 +21,7 @@ class Constant(nn.Module):
 
 
 def _task(metres: float) -> DepthTask:
-    return DepthTask(
-        Constant(metres), describe_scenes("scenes", SETTINGS, "depth"), SETTINGS, 0, "run"
-    )
+    return DepthTask(Constant(metres), describe_scenes(SETTINGS), SETTINGS, 0, "run")
 
 
 def test_loss_is_the_mean_over_known_pixels() -> None:
@@ -51,7 +49,7 @@ def test_a_batch_is_centred_images_and_depths() -> None:
 
 def test_measures_are_what_is_computed() -> None:
     task = _task(2.0)
-    train, _ = load_scene_sets(task.about, DepthTask.batch)
+    train, _ = load_scene_sets(task.about, "depth", DepthTask.batch)
     task.update(train.batch(torch.arange(3)))
     assert task.compute().keys() == task.measures.keys()
     lower = {key for key, measure in task.measures.items() if not measure.higher_is_better}

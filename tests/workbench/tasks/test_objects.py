@@ -10,7 +10,7 @@ from dysample.workbench.tasks.detection import DetectionTask
 from dysample.workbench.tasks.instance import InstanceTask
 
 SETTINGS = settings_for("instance", "scenes", size=64, train_frames=4, val_frames=1)
-ABOUT = describe_scenes("scenes", SETTINGS, "instance")
+ABOUT = describe_scenes(SETTINGS)
 
 
 class Oracle(nn.Module):
@@ -27,7 +27,11 @@ class Oracle(nn.Module):
                 "boxes": target["boxes"],
                 "labels": target["labels"],
                 "scores": torch.ones(len(target["labels"])),
-                "masks": target["masks"].roll(self.shift, -1)[:, None].float() * 0.9,
+                **(
+                    {"masks": target["masks"].roll(self.shift, -1)[:, None].float() * 0.9}
+                    if "masks" in target
+                    else {}
+                ),
             }
             for target in self.targets
         ]

@@ -12,7 +12,7 @@ from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.panoptic import PanopticTask, branch_labels
 
 SETTINGS = settings_for("panoptic", "scenes", size=64, train_frames=4, val_frames=1)
-ABOUT = describe_scenes("scenes", SETTINGS, "panoptic")
+ABOUT = describe_scenes(SETTINGS)
 
 
 class Oracle(nn.Module):

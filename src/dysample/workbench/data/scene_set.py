@@ -1,13 +1,10 @@
-"""The embedded scenes as samples for detection, instance, panoptic and depth models.
+"""The embedded scenes as samples for every task, in the forms of `sample`.
 
-A sample is an image (3, H, W) float32 in 0..1 and a target, a dictionary that serves every task:
-`boxes`, `labels` (1 for the first of `THINGS`) and `masks` as in `targets.InstanceTarget`,
-`panoptic` a `targets.PanopticTarget` (categories are positions in `CLASSES`), and `depth` (H, W)
-float32 in metres, 0 where unknown.
+Label 1 stands for the first of `THINGS`; classes of pixels and segments are positions in `CLASSES`.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,14 +12,14 @@ from torch import Tensor
 from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data import scenes
-from dysample.workbench.data.catalog import READERS
 from dysample.workbench.data.panoptic import instances
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scenes.arrays import Bytes
-from dysample.workbench.data.segmentation import SCENES_SEED
 from dysample.workbench.data.targets import VOID, Kind, PanopticTarget
 from dysample.workbench.settings import Settings
 
-Sample: TypeAlias = tuple[Tensor, dict[str, Any]]
+# One fixed set of rooms: seeds vary the training, not the data.
+SCENES_SEED = 0
 
 SMALLEST_OBJECT = 20
 """Visible pixels below which an object counts as hidden: no thing, and in no panoptic segment."""
@@ -35,11 +32,15 @@ class SceneSet:
     """Scenes in memory, as samples and as batches.
 
     Args:
+        task: that the samples are for.
         frames: rendered.
         collate: makes a batch of a list of samples.
     """
 
-    def __init__(self, frames: scenes.Scenes, collate: Callable[[list[Sample]], Any]) -> None:
+    def __init__(
+        self, task: Kind, frames: scenes.Scenes, collate: Callable[[list[Sample]], Any]
+    ) -> None:
+        self.task = task
         self.frames = frames
         self.collate = collate
 
@@ -65,37 +66,38 @@ class SceneSet:
     def sample(self, i: int, flip: bool = False) -> Sample:
         """Image and target of frame i."""
         step = -1 if flip else 1
-        image = torch.from_numpy(self.frames.image[i, :, ::step].copy()).permute(2, 0, 1)
-        panoptic = _panoptic(
-            self.frames.semantic[i, :, ::step], self.frames.instance[i, :, ::step], i
-        )
+        frames = self.frames
+        colours = torch.from_numpy(frames.image[i, :, ::step].copy()).permute(2, 0, 1) / 255
+        semantic, instance = frames.semantic[i, :, ::step], frames.instance[i, :, ::step]
+        if self.task == "semantic":
+            return colours, {"semantic": torch.from_numpy(semantic.copy()).long()}
+        if self.task == "depth":
+            return colours, {"depth": torch.from_numpy(frames.depth[i, :, ::step].copy())}
+        panoptic = _panoptic(semantic, instance, i)
         objects = instances(panoptic, _THINGS)
-        return image / 255, {
+        target: dict[str, Any] = {
             "boxes": objects["boxes"].as_subclass(Tensor),
             "labels": objects["labels"],
-            "masks": objects["masks"].as_subclass(Tensor),
-            "panoptic": panoptic,
-            "depth": torch.from_numpy(self.frames.depth[i, :, ::step].copy()),
         }
+        if self.task != "detection":
+            target["masks"] = objects["masks"].as_subclass(Tensor)
+        if self.task == "panoptic":
+            target["panoptic"] = panoptic
+        return colours, target
 
 
-def describe_scenes(data: str, settings: Settings, kind: Kind) -> dict[str, Any]:
+def describe_scenes(settings: Settings) -> dict[str, Any]:
     """What a record says about the scenes.
 
     Args:
-        data: ``"scenes"``.
         settings: of the run; size and frame counts matter here.
-        kind: of the task, for the message.
 
     Raises:
-        ValueError: another data set.
+        ValueError: a frame count is missing.
     """
-    if data != "scenes":
-        readable = ", ".join(name for name, reader in READERS.items() if reader.kind == kind)
-        raise ValueError(
-            f"`data` (={data!r}) must be 'scenes' for the task {kind}; of its data sets on disk "
-            f"({readable}) there are readers, for `dysample data`, but no training yet"
-        )
+    for option in ("train_frames", "val_frames"):
+        if getattr(settings, option) is None:
+            raise ValueError(f"`{option}` (=None) must be a number: scenes are rendered on demand")
     return {
         "name": "scenes",
         "train": settings.train_frames,
@@ -111,6 +113,7 @@ def describe_scenes(data: str, settings: Settings, kind: Kind) -> dict[str, Any]
 
 def load_scene_sets(
     about: dict[str, Any],
+    task: Kind,
     collate: Callable[[list[Sample]], Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[SceneSet, SceneSet]:
@@ -118,6 +121,7 @@ def load_scene_sets(
 
     Args:
         about: from `describe_scenes`.
+        task: that the samples are for.
         collate: makes a batch of a list of samples.
         progress: called with (done, total) while scenes are rendered, once a split.
     """
@@ -126,7 +130,7 @@ def load_scene_sets(
         frames = scenes.load_scenes(
             split, about[split], size=about["height"], seed=SCENES_SEED, progress=progress
         )
-        return SceneSet(frames, collate)
+        return SceneSet(task, frames, collate)
 
     return load("train"), load("val")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from torchvision.transforms.v2 import query_size
-from torchvision.tv_tensors import Image, Mask, TVTensor, wrap
+from torchvision.tv_tensors import Image, Mask, wrap
 
 from dysample.workbench.data.targets import IGNORE, VOID, DetectionTarget, Kind
 
@@ -47,8 +47,8 @@ def training_transform(kind: Kind, size: tuple[int, int]) -> v2.Compose:
             PadTo(size, _NOTHING[kind]),
             v2.RandomCrop(size),
             v2.RandomHorizontalFlip(),
-            *([KeepTrainable()] if objects else []),
             *_finish(),
+            *([KeepTrainable()] if objects else []),
         ]
     )
 
@@ -154,17 +154,18 @@ class FitObjects(nn.Module):
 
 
 class KeepTrainable(nn.Module):
-    """Leave out crowds, and objects of which the crop has left nothing."""
+    """Leave out crowds, and objects of which less than a pixel is left; boxes end at the image."""
 
-    def forward(self, image: Image, target: dict[str, Any]) -> tuple[Image, dict[str, Any]]:
-        """Image and target."""
-        _, kept = F.sanitize_bounding_boxes(target["boxes"])
-        kept &= target["iscrowd"] == 0
+    def forward(self, image: Tensor, target: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+        """Image and target, of plain tensors."""
+        height, width = image.shape[-2:]
+        boxes = target["boxes"].clamp(min=0).minimum(torch.tensor([width, height] * 2))
+        kept = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(1) & (target["iscrowd"] == 0)
         if "masks" in target:
             kept &= target["masks"].bool().flatten(1).any(1)
         objects = {
-            name: wrap(value[kept], like=value) if isinstance(value, TVTensor) else value[kept]
-            for name, value in target.items()
+            name: value[kept]
+            for name, value in {**target, "boxes": boxes}.items()
             if name != "image_id"
         }
         return image, {**objects, "image_id": target["image_id"]}

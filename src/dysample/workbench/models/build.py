@@ -13,10 +13,12 @@ from dysample.nn import Upsampler
 from dysample.registry import create_upsampler
 from dysample.workbench.models import depth_decoder, segformer_head
 from dysample.workbench.models.depth_decoder import DepthDecoder, DepthEstimator
-from dysample.workbench.models.encoder import CHANNELS, Encoder
+from dysample.workbench.models.efficientnet import EfficientNetEncoder
+from dysample.workbench.models.encoder import Encoder
 from dysample.workbench.models.segformer_head import SegFormerHead, Segmenter
+from dysample.workbench.models.weights import fill, read_weights
 from dysample.workbench.seeds import seeded
-from dysample.workbench.settings import HeadSettings
+from dysample.workbench.settings import HeadSettings, Settings
 
 
 def create_upsamplers(
@@ -29,6 +31,21 @@ def create_upsamplers(
     """
     with seeded(seed, "upsamplers"):
         return [create_upsampler(upsampler, width, 2, **options) for _ in range(count)]
+
+
+def create_encoder(settings: Settings) -> Encoder | EfficientNetEncoder:
+    """The encoder of a small model: images in -1..1 to four maps at strides 2, 4, 8 and 16.
+
+    Raises:
+        FileNotFoundError, ValueError: weights that cannot be read, or are of another encoder.
+        ModuleNotFoundError: the package of the pretrained weights is not installed.
+    """
+    if settings.encoder == "efficientnet_lite0":
+        return EfficientNetEncoder(settings.weights)
+    encoder = Encoder()
+    if settings.weights is not None:
+        fill(encoder, read_weights(settings.weights), settings.weights)
+    return encoder
 
 
 def find_upsamplers(model: nn.Module) -> list[Upsampler]:
@@ -46,13 +63,17 @@ def build_segmenter(
 
     Raises:
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
+        FileNotFoundError, ValueError, ModuleNotFoundError: as `create_encoder`.
     """
     width = settings.width
+    assert width is not None
     upsamplers = create_upsamplers(segformer_head.UPSAMPLERS, width, upsampler, options, seed)
     with seeded(seed, "model"):
-        encoder = Encoder()
-        head = SegFormerHead(CHANNELS, width, classes, upsamplers, skip=settings.head == "skip")
-    # A quarter faster on a CPU than the default layout; `SegmentationSet.batch` matches it.
+        encoder = create_encoder(settings)
+        head = SegFormerHead(
+            encoder.channels, width, classes, upsamplers, skip=settings.head == "skip"
+        )
+    # A quarter faster on a CPU than the default layout; the tasks' batches match it.
     return Segmenter(encoder, head).to(memory_format=torch.channels_last)
 
 
@@ -63,11 +84,15 @@ def build_depth_estimator(
 
     Raises:
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
+        FileNotFoundError, ValueError, ModuleNotFoundError: as `create_encoder`.
     """
     width = settings.width
+    assert width is not None
     upsamplers = create_upsamplers(depth_decoder.UPSAMPLERS, width, upsampler, options, seed)
     with seeded(seed, "model"):
-        encoder = Encoder()
+        encoder = create_encoder(settings)
         stem = nn.Conv2d(3, width, 3, padding=1)
-        decoder = DepthDecoder(CHANNELS, stem, width, upsamplers, skip=settings.head == "skip")
+        decoder = DepthDecoder(
+            encoder.channels, stem, width, upsamplers, skip=settings.head == "skip"
+        )
     return DepthEstimator(encoder, decoder).to(memory_format=torch.channels_last)

@@ -15,32 +15,37 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
-from dysample.workbench.models.build import create_upsamplers
-from dysample.workbench.models.encoder import CHANNELS, STRIDES, Encoder
+from dysample.workbench.models.build import create_encoder, create_upsamplers
+from dysample.workbench.models.efficientnet import EfficientNetEncoder
+from dysample.workbench.models.encoder import STRIDES, Encoder
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
 from dysample.workbench.models.pyramid import exchange_top_down
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PyramidSettings
 
-UPSAMPLERS = len(CHANNELS) - 1
+UPSAMPLERS = len(STRIDES) - 1
 """Top-down steps of the pyramid."""
 
-LEVELS = tuple(str(level) for level in range(len(CHANNELS)))
+LEVELS = tuple(str(level) for level in range(len(STRIDES)))
 
 
 class PyramidEncoder(nn.Module):
     """Images (B, 3, H, W) to four maps of `width` channels at the encoder's strides, by level.
 
     Args:
+        encoder: from `create_encoder`.
         width: channels of the pyramid.
         upsamplers: three modules ``up(x, guide=None, *, size=None)``, coarse to fine.
     """
 
-    def __init__(self, width: int, upsamplers: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, encoder: Encoder | EfficientNetEncoder, width: int, upsamplers: Sequence[nn.Module]
+    ) -> None:
         super().__init__()
         self.out_channels = width  # the name under which torchvision looks for it
-        self.encoder = Encoder()
-        self.pyramid = exchange_top_down(FeaturePyramidNetwork(list(CHANNELS), width), upsamplers)
+        self.encoder = encoder
+        pyramid = FeaturePyramidNetwork(list(encoder.channels), width)
+        self.pyramid = exchange_top_down(pyramid, upsamplers)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The maps, finest first."""
@@ -68,11 +73,13 @@ def build_detector(
 
     Raises:
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
+        FileNotFoundError, ValueError, ModuleNotFoundError: as `create_encoder`.
     """
     width, things = settings.width, len(about["things"])
+    assert width is not None
     upsamplers = create_upsamplers(UPSAMPLERS, width, upsampler, options, seed)
     with seeded(seed, "model"):
-        backbone = PyramidEncoder(width, upsamplers)
+        backbone = PyramidEncoder(create_encoder(settings), width, upsamplers)
         common = detector_options(width, things, (about["height"], about["width"]))
         model: FasterRCNN
         if kind == "detection":

@@ -16,6 +16,8 @@ class Encoder(nn.Module):
     another. 0.42 M parameters.
     """
 
+    channels = CHANNELS
+
     def __init__(self) -> None:
         super().__init__()
         inputs = (3, *CHANNELS[:-1])

@@ -7,11 +7,15 @@ NeurIPS 2021; wired for upsamplers as in Lu et al.: SAPA, NeurIPS 2022.
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 from transformers.models.maskformer.modeling_maskformer import MaskFormerFPNLayer
 
+from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.models.build import create_upsamplers
+from dysample.workbench.models.colours import imagenet_colours
 from dysample.workbench.models.swin import swin_config
 from dysample.workbench.seeds import seeded
 
@@ -34,6 +38,40 @@ class UpsamplingFPNLayer(MaskFormerFPNLayer):
         climbed = up(down, left if up.guided else None, size=left.shape[-2:])
         merged: Tensor = self.block(climbed + left)
         return merged
+
+
+class MaskFormerSegmenter(nn.Module):
+    """A MaskFormer for semantic segmentation, with losses of its own.
+
+    Args:
+        model: of transformers.
+    """
+
+    def __init__(self, model: MaskFormerForInstanceSegmentation) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) in -1..1 to scores (B, classes, H, W).
+
+        The paper's semantic inference: masks weighted by the classes of their queries.
+        """
+        found = self.model(imagenet_colours(images))
+        classes = found.class_queries_logits.softmax(dim=-1)[..., :-1]  # without "no object"
+        scores = torch.einsum("bqc,bqhw->bchw", classes, found.masks_queries_logits.sigmoid())
+        return F.interpolate(scores, size=images.shape[-2:], mode="bilinear", align_corners=False)
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The weighted sum of the losses of the classes and, focal and dice, of the masks.
+
+        Args:
+            images: (B, 3, H, W) in -1..1.
+            labels: (B, H, W) int64; each class in an image is one mask, `IGNORE` is in none.
+        """
+        classes = [one[one != IGNORE].unique() for one in labels]
+        masks = [(one == present[:, None, None]).float() for one, present in zip(labels, classes)]
+        found = self.model(imagenet_colours(images), mask_labels=masks, class_labels=classes)
+        return {"mask_classification": found.loss}
 
 
 def exchange_steps(

@@ -6,8 +6,10 @@ Feature Pyramid Networks, CVPR 2019.
 
 from typing import Any, Literal
 
+from torch import nn
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
 
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
@@ -31,6 +33,7 @@ def build_rcnn(
     *,
     stuff: int = 0,
     trainable_stages: int = 5,
+    frozen_norm: bool = True,
 ) -> FasterRCNN:
     """A Faster R-CNN, Mask R-CNN or Panoptic FPN with random weights.
 
@@ -39,7 +42,7 @@ def build_rcnn(
 
     Args:
         kind: which of the three.
-        depth: of the ResNet, whose batch normalisation is frozen, as usual.
+        depth: of the ResNet.
         upsampler: registered name.
         options: given to `create_upsampler`.
         classes: things, without the background.
@@ -47,6 +50,8 @@ def build_rcnn(
         stuff: stuff classes, of Panoptic FPN.
         trainable_stages: of the ResNet's 5, counted from the coarsest; 3 is usual from pretrained
             weights.
+        frozen_norm: the ResNet's batch normalisation is frozen, as usual from pretrained weights;
+            from random ones nothing can be learned so.
 
     Raises:
         ValueError, TypeError: an unknown kind or upsampler, or options that it does not take.
@@ -57,7 +62,10 @@ def build_rcnn(
     upsamplers = create_upsamplers(3, WIDTH, upsampler, options, seed)
     with seeded(seed, "model"):
         backbone = resnet_fpn_backbone(
-            backbone_name=f"resnet{depth}", weights=None, trainable_layers=trainable_stages
+            backbone_name=f"resnet{depth}",
+            weights=None,
+            norm_layer=FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d,
+            trainable_layers=trainable_stages,
         )
         exchange_top_down(backbone.fpn, upsamplers)
         if kind == "panoptic":

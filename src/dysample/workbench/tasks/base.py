@@ -12,8 +12,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
+from dysample.workbench.data.disk_set import DiskSet, describe_disk, load_disk_sets
+from dysample.workbench.data.sample import Sample
+from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_scene_sets
+from dysample.workbench.data.targets import Kind
 from dysample.workbench.seeds import seeded
-from dysample.workbench.settings import Settings
+from dysample.workbench.settings import Settings, split_data
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Measure:
 class Task(LightningModule, ABC):
     """Trains a model with AdamW on a one-cycle schedule and measures it.
 
-    A task is its class attributes and the hooks: `describe` and `load` (batches), `build_model`,
-    `losses`, `update` and `compute` (metrics).
+    A task is its class attributes and four hooks: `batch` (data), `build_model`, `losses`, and
+    `update` with `compute` (metrics).
 
     Args:
         model: from `build_model`.
@@ -48,6 +52,9 @@ class Task(LightningModule, ABC):
         seed: of the run.
         run: identity of the run, kept in its checkpoints.
     """
+
+    kind: ClassVar[Kind]
+    """The task's name, and that of its targets."""
 
     measures: ClassVar[dict[str, Measure]]
     """The numbers in `compute`'s result by which runs are compared, the two main ones first."""
@@ -71,17 +78,46 @@ class Task(LightningModule, ABC):
         self.place = (1, 0, 1)
         """Parts that a process takes of a batch, this process's number, and how many there are."""
 
-    @staticmethod
-    @abstractmethod
-    def describe(data: str, settings: Any) -> dict[str, Any]:
-        """What a record says about the data, without reading or rendering it."""
+    @classmethod
+    def describe(cls, data: str, settings: Settings) -> dict[str, Any]:
+        """What a record says about the data, without rendering or decoding it.
+
+        Args:
+            data: ``"scenes"`` or ``"NAME:PATH"``.
+            settings: of the run; size and frame counts matter here.
+
+        Raises:
+            ValueError: an unknown data set, one that the task cannot learn from, or frame counts
+                that it does not have.
+            FileNotFoundError: a folder or list is missing.
+        """
+        if split_data(data)[0] == "scenes":
+            return describe_scenes(settings)
+        return describe_disk(data, settings, cls.kind)
+
+    @classmethod
+    def load(
+        cls, data: str, settings: Settings, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[SceneSet, SceneSet] | tuple[DiskSet, DiskSet]:
+        """Training and validation set, in memory.
+
+        Args:
+            data: ``"scenes"`` or ``"NAME:PATH"``.
+            settings: of the run.
+            progress: called with (done, total) while images are rendered or read, once a split.
+
+        Raises:
+            ValueError, FileNotFoundError: as `describe`, and for every file that cannot be used.
+        """
+        about = cls.describe(data, settings)
+        if about["name"] == "scenes":
+            return load_scene_sets(about, cls.kind, cls.batch, progress)
+        return load_disk_sets(data, about, cls.kind, cls.batch, progress)
 
     @staticmethod
     @abstractmethod
-    def load(
-        data: str, settings: Any, progress: Callable[[int, int], None] | None = None
-    ) -> tuple[Any, Any]:
-        """Training and validation set: with a length, and `batch(index, flip=None)`."""
+    def batch(samples: list[Sample]) -> Any:
+        """What `losses` and `update` take, of samples as in `dysample.workbench.data.sample`."""
 
     @staticmethod
     @abstractmethod

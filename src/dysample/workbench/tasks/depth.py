@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from dysample.workbench.data.scene_set import Sample
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.depth_metrics import DepthErrors
 from dysample.workbench.models.build import build_depth_estimator
-from dysample.workbench.settings import DepthSettings
-from dysample.workbench.tasks.base import Measure
-from dysample.workbench.tasks.scene_task import SceneTask
+from dysample.workbench.models.papers import build_paper_depth_estimator
+from dysample.workbench.settings import SMALL, DepthSettings
+from dysample.workbench.tasks.base import Measure, Task
 
 
-class DepthTask(SceneTask):
+class DepthTask(Task):
     """The L1 distance of log depths; the usual accuracies and errors.
 
     The model maps images (B, 3, H, W) in -1..1 to metres (B, H, W); a batch is images and depths,
@@ -53,8 +53,9 @@ class DepthTask(SceneTask):
         settings: DepthSettings,
         seed: int,
     ) -> nn.Module:
-        """Encoder and depth decoder."""
-        return build_depth_estimator(upsampler, options, settings, seed)
+        """A small encoder with a decoder, or a model of the papers."""
+        build = build_depth_estimator if settings.model == SMALL else build_paper_depth_estimator
+        return build(upsampler, options, settings, seed)
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The mean over pixels of known depth; 0 if there are none."""

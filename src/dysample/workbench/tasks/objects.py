@@ -4,15 +4,16 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from dysample.workbench.data.scene_set import Sample
+from dysample.workbench.data.sample import Sample
 from dysample.workbench.models.detector import build_detector
-from dysample.workbench.settings import PyramidSettings
-from dysample.workbench.tasks.scene_task import SceneTask
+from dysample.workbench.models.papers import build_paper_detector
+from dysample.workbench.settings import SMALL, PyramidSettings
+from dysample.workbench.tasks.base import Task
 
 ObjectBatch: TypeAlias = tuple[list[Tensor], list[dict[str, Any]]]
 
 
-class ObjectTask(SceneTask):
+class ObjectTask(Task):
     """A task whose model is built on torchvision's Faster R-CNN, on a feature pyramid.
 
     In training the model maps images (3, H, W) in 0..1 and targets to losses by name, otherwise
@@ -35,6 +36,7 @@ class ObjectTask(SceneTask):
         settings: PyramidSettings,
         seed: int,
     ) -> nn.Module:
-        """As `build_detector`."""
-        model: nn.Module = build_detector(cls.kind, upsampler, options, about, settings, seed)
+        """A small detector, or a model of the papers."""
+        build = build_detector if settings.model == SMALL else build_paper_detector
+        model: nn.Module = build(cls.kind, upsampler, options, about, settings, seed)
         return model

@@ -1,21 +1,26 @@
 """Semantic segmentation."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample.workbench.data.segmentation import (
-    IGNORE,
-    SegmentationSet,
-    describe_segmentation,
-    load_segmentation,
-)
+from dysample.workbench.data.sample import Sample
+from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.metrics import BoundaryIoU, ClassIoU
 from dysample.workbench.models.build import build_segmenter
-from dysample.workbench.settings import SemanticSettings
+from dysample.workbench.models.papers import build_paper_segmenter
+from dysample.workbench.settings import SMALL, SemanticSettings
 from dysample.workbench.tasks.base import Measure, Task
+
+
+@runtime_checkable
+class HasLosses(Protocol):
+    """A model that is not trained with cross entropy."""
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The parts of its loss by name."""
 
 
 class SemanticTask(Task):
@@ -25,6 +30,7 @@ class SemanticTask(Task):
     (B, H, W).
     """
 
+    kind = "semantic"
     measures: ClassVar = {
         "miou": Measure("mIoU", "mIoU"),
         "boundary_iou": Measure("boundary IoU", "bound. IoU"),
@@ -46,19 +52,11 @@ class SemanticTask(Task):
         self.boundary_iou = BoundaryIoU(classes, IGNORE)
 
     @staticmethod
-    def describe(data: str, settings: SemanticSettings) -> dict[str, Any]:
-        """As `describe_segmentation`."""
-        return describe_segmentation(data, settings)
-
-    @staticmethod
-    def load(
-        data: str,
-        settings: SemanticSettings,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[SegmentationSet, SegmentationSet]:
-        """As `load_segmentation`."""
-        train, val, _ = load_segmentation(data, settings, progress)
-        return train, val
+    def batch(samples: list[Sample]) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in -1..1 and labels (B, H, W)."""
+        images = torch.stack([image for image, _ in samples])
+        labels = torch.stack([target["semantic"] for _, target in samples])
+        return images.contiguous(memory_format=torch.channels_last) * 2 - 1, labels
 
     @staticmethod
     def build_model(
@@ -68,12 +66,15 @@ class SemanticTask(Task):
         settings: SemanticSettings,
         seed: int,
     ) -> nn.Module:
-        """Encoder and SegFormer head."""
-        return build_segmenter(upsampler, options, len(about["classes"]), settings, seed)
+        """A small encoder with the head of SegFormer, or a model of the papers."""
+        build = build_segmenter if settings.model == SMALL else build_paper_segmenter
+        return build(upsampler, options, len(about["classes"]), settings, seed)
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """The mean cross entropy over labelled pixels; 0 if there are none."""
+        """The mean cross entropy over labelled pixels, 0 if there are none; or the model's own."""
         images, labels = batch
+        if isinstance(self.model, HasLosses):
+            return self.model.losses(images, labels)
         total = F.cross_entropy(self.model(images), labels, ignore_index=IGNORE, reduction="sum")
         return {"cross_entropy": total / (labels != IGNORE).sum().clamp(min=1)}
 

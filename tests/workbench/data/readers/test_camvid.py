@@ -8,26 +8,23 @@ from PIL import Image
 
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.camvid import CLASSES
-from dysample.workbench.data.segmentation import (
-    IGNORE,
-    describe_segmentation,
-    load_segmentation,
-)
+from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.settings import settings_for
+from dysample.workbench.tasks.semantic import SemanticTask
 
 
 def test_reads_images_and_labels(camvid: Path, tiny: Callable) -> None:
     settings = tiny("camvid:x", size=60)
-    train, val, about = load_segmentation(f"camvid:{camvid}", settings)
-    assert about == {
+    train, val = SemanticTask.load(f"camvid:{camvid}", settings)
+    assert SemanticTask.describe(f"camvid:{camvid}", settings) == {
         "name": "camvid",
         "train": 5,
         "val": 4,
         "height": 60,
         "width": 80,
         "classes": list(CLASSES.names),
+        "things": [],
     }
-    assert about == describe_segmentation(f"camvid:{camvid}", settings)
     assert train.images.shape == (5, 3, 60, 80)
     assert val.labels.shape == (4, 60, 80)
     # Five rows a class in ascending order, void last; grey level 20 times the class.
@@ -47,25 +44,25 @@ def test_sample_on_disk(camvid: Path) -> None:
 
 
 def test_resizes_to_the_aspect_ratio(camvid: Path, tiny: Callable) -> None:
-    _, val, about = load_segmentation(f"camvid:{camvid}", tiny("camvid:x", size=33))
-    assert (about["height"], about["width"]) == (33, 44)
+    _, val = SemanticTask.load(f"camvid:{camvid}", tiny("camvid:x", size=33))
     assert val.images.shape == (4, 3, 33, 44)
 
 
 def test_resizing_invents_no_labels(camvid: Path, tiny: Callable) -> None:
     stripes = np.where(np.arange(80) % 4 < 2, 0, 10).astype(np.uint8)[None].repeat(60, axis=0)
     Image.fromarray(stripes).save(camvid / "valannot" / "f0.png")
-    _, val, _ = load_segmentation(f"camvid:{camvid}", tiny(size=33))
+    _, val = SemanticTask.load(f"camvid:{camvid}", tiny(size=33))
     assert val.labels[0].unique().tolist() == [0, 10]
 
 
 def test_fewer_frames_than_found(camvid: Path, tiny: Callable) -> None:
-    train, val, about = load_segmentation(f"camvid:{camvid}", tiny(train_frames=2, val_frames=1))
-    assert (len(train), len(val), about["train"], about["val"]) == (2, 1, 2, 1)
+    train, val = SemanticTask.load(f"camvid:{camvid}", tiny(train_frames=2, val_frames=1))
+    assert (len(train), len(val)) == (2, 1)
 
 
 def test_all_frames_by_default(camvid: Path) -> None:
-    about = describe_segmentation(f"camvid:{camvid}", settings_for("semantic", "camvid:x", size=60))
+    settings = settings_for("semantic", "camvid:x", size=60)
+    about = SemanticTask.describe(f"camvid:{camvid}", settings)
     assert (about["train"], about["val"]) == (5, 4)
 
 
@@ -76,7 +73,7 @@ def test_void_255_and_palette(camvid: Path, tiny: Callable) -> None:
     palette = Image.fromarray(np.full((60, 80), 4, np.uint8))
     palette.putpalette([i % 256 for i in range(768)])
     palette.save(camvid / "valannot" / "f1.png")
-    _, val, _ = load_segmentation(f"camvid:{camvid}", tiny(size=60))
+    _, val = SemanticTask.load(f"camvid:{camvid}", tiny(size=60))
     assert val.labels[0].unique().tolist() == [3, IGNORE]
     assert val.labels[1].unique().tolist() == [4]
 
@@ -98,7 +95,12 @@ def _label(path: Path, value: int = 3, size: tuple[int, int] = (80, 60), mode: s
     [
         ("val", _rename, FileNotFoundError, r"folder .*cv/val does not exist"),
         ("trainannot", _rename, FileNotFoundError, r"folder .*cv/trainannot does not exist"),
-        ("valannot/f2.png", _rename, FileNotFoundError, r"val/f2.jpg must have .*valannot/f2.png"),
+        (
+            "valannot/f2.png",
+            _rename,
+            FileNotFoundError,
+            r"annotation .*valannot/f2.png does not exist",
+        ),
         ("train/f1.png", _truncate, ValueError, r"image .*train/f1.png cannot be read: "),
         ("val/f0.jpg", _truncate, ValueError, r"image .*val/f0.jpg cannot be read: "),
         (
@@ -132,7 +134,7 @@ def test_bad_files(
 ) -> None:
     damage(camvid / path)
     with pytest.raises(error, match=message) as caught:
-        load_segmentation(f"camvid:{camvid}", tiny())
+        SemanticTask.load(f"camvid:{camvid}", tiny())
     assert "\n" not in str(caught.value)
 
 
@@ -140,15 +142,15 @@ def test_empty_folder(camvid: Path, tiny: Callable) -> None:
     for file in (camvid / "val").iterdir():
         file.unlink()
     with pytest.raises(ValueError, match=r"folder .*val must hold .jpg or .png images"):
-        load_segmentation(f"camvid:{camvid}", tiny())
+        SemanticTask.load(f"camvid:{camvid}", tiny())
 
 
 def test_more_frames_than_there_are(camvid: Path, tiny: Callable) -> None:
     with pytest.raises(ValueError, match=r"`val_frames` \(=9\) must not exceed the 4 images in"):
-        describe_segmentation(f"camvid:{camvid}", tiny(val_frames=9))
+        SemanticTask.describe(f"camvid:{camvid}", tiny(val_frames=9))
 
 
 def test_too_wide(camvid: Path, tiny: Callable) -> None:
     Image.new("RGB", (400, 40)).save(camvid / "train" / "f0.jpg")
     with pytest.raises(ValueError, match=r"`size` \(=64\) makes images 640 pixels wide"):
-        describe_segmentation(f"camvid:{camvid}", tiny(size=64))
+        SemanticTask.describe(f"camvid:{camvid}", tiny(size=64))
