@@ -71,7 +71,7 @@ def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
             raise FileNotFoundError(f"`resume`: {saved} does not exist; there is no run to go on")
         arguments[:0] = ["--config", str(saved)]
         first = _first_look(arguments)
-    task, data = _task_and_data(first)
+    task, data, model = _what_decides(first)
     if task is None:
         if not set(_HELP) & set(arguments):
             raise ValueError(
@@ -80,7 +80,7 @@ def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
             )
         task = "semantic"
     stem = Path(first.config[-1]).stem if first.config else task
-    parser = _parser(settings_for(task, data), Path("runs") / stem)
+    parser = _parser(settings_for(task, data, model=model), Path("runs") / stem)
     try:
         found = parser.instantiate(parser.parse_args(arguments))
     except argparse.ArgumentError as error:
@@ -109,7 +109,7 @@ def _first_look(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config", action="append", default=[])
     parser.add_argument("--resume", action="store_true")
-    for name in ("task", "data", "output"):
+    for name in ("task", "data", "output", "settings.model"):
         parser.add_argument(f"--{name}")
     try:
         return parser.parse_known_args(arguments)[0]
@@ -117,9 +117,9 @@ def _first_look(arguments: list[str]) -> argparse.Namespace:
         raise ValueError(str(error)) from error
 
 
-def _task_and_data(first: argparse.Namespace) -> tuple[str | None, str]:
-    """They choose the recipe, and with it which settings there are."""
-    found: dict[str, Any] = {}
+def _what_decides(first: argparse.Namespace) -> tuple[str | None, str, str | None]:
+    """Task, data and model: they choose the recipe, and with it which settings there are."""
+    found: dict[str, Any] = {"task": None, "data": "scenes", "model": None}
     for name in first.config:
         path = Path(name)
         if not path.is_file():
@@ -130,12 +130,15 @@ def _task_and_data(first: argparse.Namespace) -> tuple[str | None, str]:
             raise ValueError(f"`config` (={name!r}) must be YAML: {error}") from error
         if not isinstance(content, dict):
             raise ValueError(f"`config` (={name!r}) must hold options by name")
-        found.update({key: content[key] for key in ("task", "data") if key in content})
-    task, data = first.task or found.get("task"), first.data or found.get("data", "scenes")
-    for name, value in (("task", task), ("data", data)):
+        settings = content.get("settings")
+        for part in (content, settings if isinstance(settings, dict) else {}):
+            found.update({key: part[key] for key in found if key in part})
+    given = {"task": first.task, "data": first.data, "model": getattr(first, "settings.model")}
+    found.update({key: value for key, value in given.items() if value is not None})
+    for key, value in found.items():
         if value is not None and not isinstance(value, str):
-            raise ValueError(f"`{name}` (={value!r}) must be a name")
-    return task, data
+            raise ValueError(f"`{key}` (={value!r}) must be a name")
+    return found["task"], found["data"], found["model"]
 
 
 def _parser(recipe: Settings, output: Path) -> ArgumentParser:

@@ -30,9 +30,7 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
     Raises:
         ValueError, FileNotFoundError: data that cannot be used.
     """
-    if data != "scenes":
-        for split in open_splits(data):
-            check(split, console)
+    check_files(data, console)
     shown = console.is_terminal
     with Progress(*columns(), console=console, transient=True, disable=not shown) as progress:
         for task, settings in tasks.items():
@@ -45,6 +43,21 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
             if isinstance(train, DiskSet) and train.left_out:
                 text = f"{train.left_out} training images without objects are left out of {task}"
                 console.print(text, highlight=False, soft_wrap=True)
+
+
+def check_files(data: str, console: Console) -> None:
+    """Look at every file of data on disk.
+
+    Args:
+        data: "scenes" or "NAME:PATH".
+        console: for progress.
+
+    Raises:
+        ValueError, FileNotFoundError: a file that cannot be used.
+    """
+    if data != "scenes":
+        for split in open_splits(data):
+            check(split, console)
 
 
 def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:

@@ -10,6 +10,7 @@ from dysample.workbench.callbacks import Stopwatch
 from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs import count_macs, count_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
+from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.record import SCHEMA, run_id, surroundings
 from dysample.workbench.samples import encode_samples
@@ -17,6 +18,14 @@ from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
 from dysample.workbench.trainer import make_trainer, quiet
 from dysample.workbench.training import TrainingOptions
+
+
+def describe_data(name: str, data: str, settings: Settings, streamed: bool) -> dict[str, Any]:
+    """What a task's record says about its data; see `run_task`."""
+    kind = task_class(name)
+    if streamed and data != "scenes":
+        return describe_streamed(data, settings, kind.kind)
+    return kind.describe(data, settings)
 
 
 def run_task(
@@ -31,6 +40,7 @@ def run_task(
     training: TrainingOptions | None = None,
     callbacks: Sequence[Callback] = (),
     tensorboard: bool = False,
+    streamed: bool = False,
 ) -> dict[str, Any]:
     """Train and evaluate a model for one task; return its record.
 
@@ -50,6 +60,8 @@ def run_task(
         training: by what means; None for one process on the CPU.
         callbacks: to tell the progress, for example.
         tensorboard: write a log for TensorBoard as well.
+        streamed: read data on disk as they are needed and augment them; otherwise they are read
+            into memory at the size of the run, and mirrored.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: an unknown task, upsampler or data set, data that
@@ -62,7 +74,7 @@ def run_task(
         raise TypeError(f"`seed` (={seed!r}) must be an integer")
     training.check_batch_size(settings.batch_size)
     kind = task_class(name)
-    about = kind.describe(data, settings)
+    about = describe_data(name, data, settings, streamed)
     run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
     checkpoint = Path(folder) / LAST
     resumes = checkpoint.exists()
@@ -70,7 +82,10 @@ def run_task(
         read_checkpoint(checkpoint, run)
     # Before the data: a misspelt upsampler should not cost the rendering of scenes.
     model = kind.build_model(upsampler, options, about, settings, seed)
-    train, val = kind.load(data, settings)
+    streamed = streamed and data != "scenes"
+    train, val = (
+        stream_sets(data, about, kind.kind, kind.batch) if streamed else kind.load(data, settings)
+    )
 
     task = kind(model, about, settings, seed, run)
     stopwatch = Stopwatch()
@@ -92,9 +107,15 @@ def run_task(
         )
         place = trainer.global_rank, trainer.world_size
         batches = TrainingBatches(
-            train, settings.batch_size, settings.steps, seed, training.accumulate, *place
+            train,
+            settings.batch_size,
+            settings.steps,
+            seed,
+            training.accumulate,
+            *place,
+            workers=training.loader_workers,
         )
-        evaluation = EvaluationBatches(val, *place)
+        evaluation = EvaluationBatches(val, *place, workers=training.loader_workers)
         on_the_way = None if training.validate_every is None else evaluation
         trainer.fit(task, batches, on_the_way, ckpt_path=checkpoint if resumes else None)
         if task.evaluated_after != settings.steps:
@@ -121,5 +142,5 @@ def run_task(
             "evaluate": round(stopwatch.evaluation, 2),
         },
         **surroundings(),
-        "samples": encode_samples(task, val),
+        "samples": [] if streamed else encode_samples(task, val),
     }

@@ -9,10 +9,10 @@ from dysample.workbench.checkpoints import LAST
 from dysample.workbench.config import Config
 from dysample.workbench.files import alone_in, whole_file
 from dysample.workbench.headline import print_metrics
-from dysample.workbench.prepare import prepare
+from dysample.workbench.prepare import check_files, prepare
 from dysample.workbench.progress import Bars
 from dysample.workbench.results import ResultFile
-from dysample.workbench.run import run_task
+from dysample.workbench.run import describe_data, run_task
 from dysample.workbench.tasks.by_name import task_class
 from dysample.workbench.trainer import is_first_process
 
@@ -37,7 +37,7 @@ def train(config: Config, resume: bool, console: Console) -> None:
     with alone_in(folder) if first else nullcontext():
         if first:
             _claim(folder, config, resume)
-            prepare(config.data, {config.task: config.settings}, console)
+            _prepare(config, resume, console)
         record = run_task(
             config.task,
             config.upsampler,
@@ -49,6 +49,7 @@ def train(config: Config, resume: bool, console: Console) -> None:
             training=config.training,
             callbacks=[Bars(console)],
             tensorboard=True,
+            streamed=True,
         )
         if first:
             results = ResultFile(folder / RESULTS)
@@ -62,10 +63,18 @@ def _check(config: Config) -> None:
     """Raise what is wrong with a configuration before anything is written."""
     config.training.check_batch_size(config.settings.batch_size)
     kind = task_class(config.task)
-    about = kind.describe(config.data, config.settings)
+    about = describe_data(config.task, config.data, config.settings, streamed=True)
     kind.build_model(
         config.upsampler, config.upsampler_options, about, config.settings, config.seed
     )
+
+
+def _prepare(config: Config, resume: bool, console: Console) -> None:
+    """Make mistakes in the data come now; those on disk are read later, image by image."""
+    if config.data == "scenes":
+        prepare(config.data, {config.task: config.settings}, console)
+    elif not resume:  # a large data set takes minutes, which a resumed run has spent before
+        check_files(config.data, console)
 
 
 def _claim(folder: Path, config: Config, resume: bool) -> None:

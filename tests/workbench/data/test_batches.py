@@ -73,3 +73,34 @@ def test_evaluation_sees_each_image_once_in_order(numbered: SceneSet) -> None:
     assert len(seen) == len(batches) == 3
     assert torch.cat([labels for _, labels in seen]).equal(numbered.labels.long())
     assert torch.cat([images for images, _ in seen]).shape == (7, 3, 2, 4)
+
+
+def test_parts_and_processes_see_the_batches_of_one_process(numbered: SceneSet) -> None:
+    whole = [_numbers(labels) for _, labels in TrainingBatches(numbered, 8, 3, seed=0)]
+    streams = [
+        [_numbers(labels) for _, labels in TrainingBatches(numbered, 8, 3, 0, 2, process, 2)]
+        for process in (0, 1)
+    ]
+    assert [len(stream) for stream in streams] == [6, 6]
+    for step in range(3):
+        parts = [streams[process][2 * step + part] for part in (0, 1) for process in (0, 1)]
+        assert [number for part in parts for number in part] == whole[step]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_evaluation_is_split_without_duplicates(numbered: SceneSet, processes: int) -> None:
+    parts = [
+        [_numbers(labels) for _, labels in EvaluationBatches(numbered, p, processes, batch_size=2)]
+        for p in range(processes)
+    ]
+    # The same batches, in the same order when the processes' parts are joined.
+    assert [batch for part in parts for batch in part] == [[0, 1], [2, 3], [4, 5], [6]]
+    assert all(parts)
+
+
+def test_evaluation_of_few_images(numbered: SceneSet) -> None:
+    parts = [list(EvaluationBatches(numbered, p, 3)) for p in range(3)]
+    assert sum(len(labels) for part in parts for _, labels in part) == 7
+    assert all(parts)
+    with pytest.raises(ValueError, match=r"`devices` \(=8 in all\) must not exceed 7 val images"):
+        EvaluationBatches(numbered, 0, 8)

@@ -1,11 +1,13 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
+from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.seeds import derive_seed
 
 
@@ -37,19 +39,22 @@ class TrainingBatches:
         accumulate: parts that each process takes of a batch.
         process: number of this process, from 0.
         processes: that train together.
+        workers: processes that make parts ahead.
     """
 
     def __init__(
         self,
-        images: Images,
+        images: Images | StreamedSet,
         batch_size: int,
         steps: int,
         seed: int,
         accumulate: int = 1,
         process: int = 0,
         processes: int = 1,
+        workers: int = 0,
     ) -> None:
         self.images = images
+        self.workers = workers
         self.batch_size = batch_size
         self.steps = steps
         self.seed = seed
@@ -64,18 +69,21 @@ class TrainingBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """The parts that are left, from `part`."""
-        while self._next < len(self):
+        for part in _read_ahead(self.part, range(self._next, len(self)), self.workers):
             # Counted before it is handed out: a checkpoint taken after this part's step has to
             # go on with the next one.
             self._next += 1
-            yield self.part(self._next - 1)
+            yield part
 
     def part(self, i: int) -> Any:
         """Part i of this process, counted from 0 through all batches."""
         step, part = divmod(i, self.accumulate)
         size = self.batch_size // (self.accumulate * self.processes)
         first = step * self.batch_size + (part * self.processes + self.process) * size
-        return self.images.batch(*self._images(first, first + size))
+        index, flips = self._images(first, first + size)
+        if isinstance(self.images, StreamedSet):
+            return self.images.augmented(index, range(first, first + size), self.seed)
+        return self.images.batch(index, flips)
 
     def _images(self, first: int, end: int) -> tuple[Tensor, Tensor]:
         """Numbers of the images at some places of the stream, and whether they are mirrored."""
@@ -108,6 +116,7 @@ class EvaluationBatches:
         images: the validation set.
         process: number of this process, from 0.
         processes: that evaluate together.
+        workers: processes that make batches ahead.
         batch_size: images a batch; the last one may hold fewer.
 
     Raises:
@@ -115,7 +124,12 @@ class EvaluationBatches:
     """
 
     def __init__(
-        self, images: Images, process: int = 0, processes: int = 1, batch_size: int = 32
+        self,
+        images: Images | StreamedSet,
+        process: int = 0,
+        processes: int = 1,
+        workers: int = 0,
+        batch_size: int = 32,
     ) -> None:
         count = len(images)
         if count < processes:
@@ -123,6 +137,7 @@ class EvaluationBatches:
         if count <= batch_size * (processes - 1):
             batch_size = count // processes
         self.images = images
+        self.workers = workers
         every = torch.split(torch.arange(count), batch_size)
         first, end = (len(every) * p // processes for p in (process, process + 1))
         self._batches = every[first:end]
@@ -133,5 +148,30 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """The batches, as the data set makes them."""
-        for index in self._batches:
-            yield self.images.batch(index)
+        yield from _read_ahead(self._batch, range(len(self)), self.workers)
+
+    def _batch(self, i: int) -> Any:
+        return self.images.batch(self._batches[i])
+
+
+class _Made(Dataset[Any]):
+    """What a function makes of each number."""
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        self.make = make
+
+    def __getitem__(self, i: int) -> Any:
+        return self.make(i)
+
+
+def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterable[Any]:
+    """`make(i)` of each number in order; by workers ahead, if there are any."""
+    if not workers:
+        return map(make, numbers)
+    return DataLoader(
+        _Made(make), batch_size=None, sampler=numbers, num_workers=workers, collate_fn=_as_is
+    )
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
