@@ -6,6 +6,7 @@ from dysample.cli.bench import bench
 from dysample.cli.compare import compare
 from dysample.cli.cost import cost
 from dysample.cli.data import data
+from dysample.cli.evaluate import evaluate
 from dysample.cli.info import info
 from dysample.cli.report import report
 from dysample.cli.train import train
@@ -20,5 +21,5 @@ def verbs(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for verb in (compare, train, info, report, data, cost, bench):
+for verb in (compare, train, evaluate, info, report, data, cost, bench):
     verbs.add_command(verb)

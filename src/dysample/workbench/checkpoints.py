@@ -115,9 +115,10 @@ def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
         raise FileNotFoundError(f"checkpoint {path} does not exist") from None
     except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"checkpoint {path} cannot be read (delete it): {reason}") from error
-    if not isinstance(found, dict) or not {"run", "state_dict"} <= found.keys():
-        raise ValueError(f"checkpoint {path} must be one that `dysample train` has written")
+        advice = "" if run is None else " (delete it)"  # then a new run begins
+        raise ValueError(f"checkpoint {path} cannot be read{advice}: {reason}") from error
+    if not isinstance(found, dict) or not {"run", "about", "state_dict"} <= found.keys():
+        raise ValueError(f"checkpoint {path} must be one of `dysample`, but is another file")
     if run is not None and found["run"] != run:
         raise ValueError(f"checkpoint {path} must be of run {run}, but is of run {found['run']}")
     return found

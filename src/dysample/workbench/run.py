@@ -104,6 +104,7 @@ def run_task(
             Path(folder),
             [keeper, stopwatch, *callbacks],
             tensorboard=tensorboard,
+            uses_all_parameters=kind.uses_all_parameters,
         )
         place = trainer.global_rank, trainer.world_size
         batches = TrainingBatches(

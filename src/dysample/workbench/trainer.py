@@ -25,36 +25,39 @@ _HARMLESS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # Metrics are the same in every process before they are logged.
     "It is recommended to use .*sync_dist=True",
-    # Models that use every parameter are found out after the first step.
-    "find_unused_parameters=True was specified in DDP constructor",
     # Of 1x1 convolutions in channels_last: their strides are equal in all but name.
     "Grad strides do not match bucket view strides",
 )
+_STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}
 _LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
 def make_trainer(
     steps: int,
     options: TrainingOptions,
-    folder: Path,
+    folder: Path | None,
     callbacks: list[Callback],
     *,
     tensorboard: bool = False,
+    uses_all_parameters: bool = False,
 ) -> Trainer:
     """A trainer for one stream of batches, without output of its own.
 
     Args:
         steps: optimiser steps of the whole run.
         options: devices, precision, and how often to evaluate.
-        folder: for the logs.
+        folder: for the logs; None for none.
         callbacks: which keep checkpoints and tell the progress.
         tensorboard: log for TensorBoard too, into one folder for all attempts.
+
+        uses_all_parameters: every parameter has a part in every loss; several processes look
+            which otherwise.
 
     Raises:
         ValueError: devices that this machine does not have.
     """
-    loggers: list[Logger] = [CSVLogger(folder, name="log")]
-    if tensorboard:
+    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name="log")]
+    if folder is not None and tensorboard:
         from lightning.pytorch.loggers import TensorBoardLogger
 
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
@@ -64,8 +67,7 @@ def make_trainer(
             accelerator="cuda" if cuda or options.accelerator == "cuda" else "cpu",
             devices=options.devices,
             num_nodes=options.num_nodes,
-            # The plain head leaves parameters of the encoder unused.
-            strategy="auto" if options.processes == 1 else "ddp_find_unused_parameters_true",
+            strategy="auto" if options.processes == 1 else _STRATEGIES[uses_all_parameters],
             precision=options.precision,
             max_epochs=1,  # the stream of batches is the whole run
             max_steps=steps,
@@ -75,10 +77,10 @@ def make_trainer(
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # batches are cut by `TrainingBatches`
-            logger=loggers,
+            logger=loggers or False,
             callbacks=callbacks,
             plugins=[WholeFileIO()],
-            enable_checkpointing=True,
+            enable_checkpointing=folder is not None,
             enable_progress_bar=False,
             enable_model_summary=False,
             log_every_n_steps=min(10, steps),

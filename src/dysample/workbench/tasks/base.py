@@ -62,6 +62,9 @@ class Task(LightningModule, ABC):
     predicts_classes: ClassVar[bool] = False
     """Whether `predict_classes` gives a class map, which a record can show."""
 
+    uses_all_parameters: ClassVar[bool] = False
+    """Whether every parameter has a part in every loss; the plain head leaves some out."""
+
     def __init__(
         self, model: nn.Module, about: dict[str, Any], settings: Any, seed: int, run: str
     ) -> None:
@@ -187,8 +190,9 @@ class Task(LightningModule, ABC):
         self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the run, so that no other goes on from it."""
+        """Names the run, so that no other goes on from it, and the data, which shape the model."""
         checkpoint["run"] = self.run
+        checkpoint["about"] = self.about
 
     def _part(self, index: int) -> str:
         """Of the step's batch, by accumulation and process; nothing for the first part."""
