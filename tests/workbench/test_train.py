@@ -150,7 +150,9 @@ def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> No
         process.wait()
         assert weights(killed / "last.ckpt")
         assert not (killed / "results.jsonl").exists()
+    (killed / ".last.ckpt.x.part").write_bytes(b"half")
     assert dysample("train", "--resume", "--output", killed).code == 0
+    assert not list(killed.glob(".*.part"))
     assert record(killed)["metrics"] == record(whole)["metrics"]
     expected, found = weights(whole / "best.ckpt"), weights(killed / "best.ckpt")
     assert all(torch.equal(expected[key], found[key]) for key in expected)

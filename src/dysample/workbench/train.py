@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dysample.workbench.checkpoints import LAST
 from dysample.workbench.config import Config
-from dysample.workbench.files import alone_in, whole_file
+from dysample.workbench.files import alone_in, sweep, whole_file
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.prepare import check_files, prepare
 from dysample.workbench.progress import Bars
@@ -18,6 +18,9 @@ from dysample.workbench.trainer import is_first_process
 
 CONFIG = "config.yaml"
 RESULTS = "results.jsonl"
+
+PATIENCE = 10
+"""Seconds within which the loader workers of a killed training notice, and let go of its folder."""
 
 
 def train(config: Config, resume: bool, console: Console) -> None:
@@ -34,7 +37,7 @@ def train(config: Config, resume: bool, console: Console) -> None:
     _check(config)
     folder = config.output
     first = is_first_process()
-    with alone_in(folder) if first else nullcontext():
+    with alone_in(folder, PATIENCE) if first else nullcontext():
         if first:
             _claim(folder, config, resume)
             _prepare(config, resume, console)
@@ -85,5 +88,6 @@ def _claim(folder: Path, config: Config, resume: bool) -> None:
             f"`output` (={folder}) holds a run already ({held[0]}): --resume goes on with it, "
             "--output takes another folder"
         )
+    sweep(folder)
     with whole_file(folder / CONFIG) as file:
         file.write(config.to_yaml().encode())
