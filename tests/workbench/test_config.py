@@ -58,8 +58,8 @@ def test_resume_alone_takes_the_folder_s_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("`task` must be given: by NAME, one of depth_scenes,", []),
-        (r"NAME \(='depht'\) must be one of depth_scenes", ["depht"]),
+        ("`task` must be given: by NAME, one of depth_nyu_swin_tiny,", []),
+        (r"NAME \(='depht'\) must be one of depth_nyu", ["depht"]),
         (r"`task` \(='tracking'\) must be one of semantic", ["--task", "tracking"]),
         (r"`data` \(='x'\) must be 'scenes' or", ["--task=depth", "--data=x"]),
         ("settings.stepps", ["depth_scenes", "--settings.stepps", "3"]),
