@@ -7,11 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from dysample.cli import main
 from layouts import LAYOUTS
 
 TINY = [
@@ -30,34 +28,11 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYSAMPLE_CACHE", str(tmp_path / "cache"))
 
 
-class Ended(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def dysample(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
-    """The command line in this process: a new one spends seconds on imports."""
-
-    def run(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr("sys.argv", ["dysample", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return Ended(stopped.value.code or 0, *capsys.readouterr())
-
-    return run
-
-
 def records(output: Path) -> list[dict]:
     return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
 
 
-def test_compares_and_reports_and_does_nothing_twice(
-    tmp_path: Path, dysample: Callable[..., Ended]
-) -> None:
+def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
     arguments = [
         "compare",
@@ -90,9 +65,7 @@ def test_compares_and_reports_and_does_nothing_twice(
     assert (tmp_path / "redrawn" / "predictions.png").exists()
 
 
-def test_a_killed_comparison_goes_on_where_it_stopped(
-    tmp_path: Path, dysample: Callable[..., Ended]
-) -> None:
+def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--upsamplers=nearest,bilinear", "--seeds=2", "--output", output]
     command = [sys.executable, "-m", "dysample", *map(str, arguments)]
@@ -113,7 +86,7 @@ def test_a_killed_comparison_goes_on_where_it_stopped(
 
 
 def test_a_failed_run_leaves_no_result_and_the_others_stand(
-    tmp_path: Path, dysample: Callable[..., Ended]
+    tmp_path: Path, dysample: Callable
 ) -> None:
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--upsamplers=nearest", "--output", output]
@@ -125,9 +98,7 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
     assert not (output / "results.jsonl").exists()
 
 
-def test_objects_on_disk_through_to_the_report(
-    tmp_path: Path, dysample: Callable[..., Ended]
-) -> None:
+def test_objects_on_disk_through_to_the_report(tmp_path: Path, dysample: Callable) -> None:
     """Boxes from masks; image i has i % 3 pedestrians, and 3 of 8 training images have none."""
     output = tmp_path / "out"
     data = f"pennfudan:{LAYOUTS['pennfudan'](tmp_path / 'data')}"
@@ -186,7 +157,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
     arguments: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    dysample: Callable[..., Ended],
+    dysample: Callable,
 ) -> None:
     from dysample import CARAFE, registry
 
@@ -202,7 +173,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
 
 
 def test_a_damaged_file_is_named_before_any_run(
-    tmp_path: Path, camvid: Path, dysample: Callable[..., Ended]
+    tmp_path: Path, camvid: Path, dysample: Callable
 ) -> None:
     damaged = camvid / "valannot" / "f3.png"
     damaged.write_bytes(b"no picture")
@@ -216,7 +187,7 @@ def test_a_damaged_file_is_named_before_any_run(
     assert not (tmp_path / "o" / "runs").exists()
 
 
-def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable[..., Ended]) -> None:
+def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
     tiny = [argument for argument in TINY if not argument.startswith(("--steps", "--size"))]
     done = dysample(

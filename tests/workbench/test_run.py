@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from dysample.nn import Upsampler
-from dysample.workbench import run as module
+from dysample.workbench.callbacks import Progress
 from dysample.workbench.record import run_id
 from dysample.workbench.run import run_task
 from dysample.workbench.samples import choose_frames
 from dysample.workbench.tasks.semantic import SemanticTask
+from dysample.workbench.training import TrainingOptions
 
 STABLE = ("schema", "run", "task", "data", "upsampler", "settings", "metrics", "macs", "samples")
 
@@ -46,13 +47,13 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
         "scenes",
         settings,
         tmp_path,
-        progress=lambda *step: told.append(step),
+        callbacks=[Progress(lambda *step: told.append(step))],
     )
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert list(record) == [
         "schema", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
-        "settings", "metrics", "measures", "parameters", "macs", "seconds", "versions", "machine",
-        "finished", "samples",
+        "settings", "training", "metrics", "measures", "parameters", "macs", "seconds", "versions",
+        "machine", "finished", "samples",
     ]  # fmt: skip
     assert told == [(i, 6) for i in range(1, 7)]
     assert capfd.readouterr() == ("", "")  # the parent process owns the terminal
@@ -100,16 +101,25 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert {k: again[k] for k in STABLE} == {k: record[k] for k in STABLE}
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(
-    tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
+def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) -> None:
     settings = tiny(steps=7)
-    whole = run_task("semantic", "dysample", 0, "scenes", settings, tmp_path / "whole")
+    often = TrainingOptions(accelerator="cpu", checkpoint_every=2)
+    whole = run_task(
+        "semantic", "dysample", 0, "scenes", settings, tmp_path / "whole", training=often
+    )
     folder = tmp_path / "killed"
     for step in (4, 6):  # twice: the second attempt is killed on its second step
         with pytest.raises(KilledError):
-            run_task("semantic", "dysample", 0, "scenes", settings, folder, progress=_kill_at(step))
+            run_task(
+                "semantic",
+                "dysample",
+                0,
+                "scenes",
+                settings,
+                folder,
+                training=often,
+                callbacks=[Progress(_kill_at(step))],
+            )
     told: list[int] = []
     resumed = run_task(
         "semantic",
@@ -118,7 +128,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         "scenes",
         settings,
         folder,
-        progress=lambda step, _: told.append(step),
+        training=often,
+        callbacks=[Progress(lambda step, _: told.append(step))],
     )
     assert told[-1] == 7
     assert told[0] > 4  # it did not start anew
@@ -137,14 +148,14 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         "scenes",
         tiny(steps=7),
         tmp_path / "whole",
-        progress=lambda *_: told.append(1),
+        callbacks=[Progress(lambda *_: told.append(1))],
     )
     assert again["metrics"] == whole["metrics"]
     assert len(told) <= 1
 
 
 def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
-    torch.save({"run": "0123456789ab"}, tmp_path / "last.ckpt")
+    torch.save({"run": "0123456789ab", "about": {}, "state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
         run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
 

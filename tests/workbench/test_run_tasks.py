@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dysample.workbench import run as module
+from dysample.workbench.callbacks import Progress
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import TASKS
 from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.training import TrainingOptions
 from layouts import LAYOUTS
 
 OTHERS = [name for name in TASKS if name != "semantic"]
@@ -28,13 +29,11 @@ def _kill(step: int, steps: int) -> None:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_killed_run_goes_on_and_ends_the_same(
-    name: str, tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
+def test_a_killed_run_goes_on_and_ends_the_same(name: str, tiny: Callable, tmp_path: Path) -> None:
     settings = tiny(task=name, size=48, steps=4)
     arguments = (name, "dysample", 0, "scenes", settings)
-    record = run_task(*arguments, tmp_path / "whole")
+    often = TrainingOptions(accelerator="cpu", checkpoint_every=2)
+    record = run_task(*arguments, tmp_path / "whole", training=often)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
     kind = task_class(name)
@@ -47,8 +46,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert len(record["samples"]) == (3 if kind.predicts_classes else 0)
 
     with pytest.raises(KilledError):
-        run_task(*arguments, tmp_path / "killed", progress=_kill)
-    resumed = run_task(*arguments, tmp_path / "killed")
+        run_task(*arguments, tmp_path / "killed", training=often, callbacks=[Progress(_kill)])
+    resumed = run_task(*arguments, tmp_path / "killed", training=often)
     assert {key: resumed[key] for key in STABLE} == {key: record[key] for key in STABLE}
 
 

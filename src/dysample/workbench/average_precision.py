@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Literal
 
+import torch.distributed as dist
 from faster_coco_eval import COCOeval_faster
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
@@ -31,6 +32,13 @@ class AveragePrecision(MeanAveragePrecision):
     def __init__(self, iou_type: Literal["bbox", "segm"], size: tuple[int, int]) -> None:
         super().__init__(iou_type=iou_type, backend="faster_coco_eval", class_metrics=True)
         self._coco_backend = _ScaledBackend(size)
+
+    def _sync_dist(self, dist_sync_fn: Any = None, process_group: Any = None) -> None:
+        """Gather the images of all processes; torchmetrics would wait for ever for equal counts."""
+        for name in self._reductions:
+            parts: list[Any] = [None] * dist.get_world_size(process_group)
+            dist.all_gather_object(parts, getattr(self, name), group=process_group)
+            setattr(self, name, [image for part in parts for image in part])
 
     def compute_plain(self, prefix: str, names: dict[int, str]) -> dict[str, Any]:
         """Numbers by name, and `class_{prefix}` by class; NaN where there is no object.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 
 
 class Progress(Callback):
@@ -19,27 +20,41 @@ class Progress(Callback):
 
 
 class Stopwatch(Callback):
-    """Seconds spent in training, with those of interrupted attempts up to their checkpoint."""
+    """Seconds spent in training, with those of interrupted attempts up to their checkpoint.
+
+    Evaluations on the way are not counted; `evaluation` holds the seconds of the last one.
+    """
 
     def __init__(self) -> None:
-        self._before = 0.0
+        self.evaluation = 0.0
+        self._seconds = 0.0
         self._start: float | None = None
-        self._end: float | None = None
+        self._evaluation_start = 0.0
 
     @property
     def seconds(self) -> float:
         """Up to now, or to the end of training."""
-        if self._start is None:
-            return self._before
-        return self._before + (self._end or time.perf_counter()) - self._start
+        running = 0.0 if self._start is None else time.perf_counter() - self._start
+        return self._seconds + running
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Start."""
         self._start = time.perf_counter()
 
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Stop while the model is evaluated."""
+        self._stop()
+        self._evaluation_start = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Go on."""
+        self.evaluation = time.perf_counter() - self._evaluation_start
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._start = time.perf_counter()
+
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Stop."""
-        self._end = time.perf_counter()
+        self._stop()
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -47,4 +62,7 @@ class Stopwatch(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self._before = state_dict["seconds"]
+        self._seconds = state_dict["seconds"]
+
+    def _stop(self) -> None:
+        self._seconds, self._start = self.seconds, None

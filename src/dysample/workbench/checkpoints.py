@@ -1,12 +1,20 @@
 """Checkpoints that are whole or absent, whatever happens while they are written."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
 
 from dysample.workbench.files import whole_file
+from dysample.workbench.tasks.base import Task
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
 
 
 class WholeFileIO(TorchCheckpointIO):
@@ -24,3 +32,93 @@ class WholeFileIO(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as file:
             torch.save(checkpoint, file)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the last state of a run, and the best one where it is evaluated on the way.
+
+    Not Lightning's ModelCheckpoint: that writes the last state of a step before the evaluation of
+    the same step, and a run which is stopped between them would go on without that evaluation.
+    Here a step that is evaluated is saved afterwards.
+
+    Args:
+        folder: for `LAST` and `BEST`.
+        every: optimiser steps between saves; the last step is saved in any case.
+        validate_every: optimiser steps between evaluations; None keeps no best state.
+        measure: key of the metric by which states are compared.
+        higher_is_better: its direction.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every: int,
+        validate_every: int | None,
+        measure: str,
+        higher_is_better: bool,
+    ) -> None:
+        self.folder = folder
+        self.every = every
+        self.validate_every = validate_every
+        self.measure = measure
+        self.sign = 1 if higher_is_better else -1
+        self.best: float | None = None
+        self._saved = -1
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *rest: Any) -> None:
+        """Save after every so many steps, and after the last one."""
+        step = trainer.global_step
+        if step == self._saved or (step % self.every and step != trainer.max_steps):
+            return  # the former: between the parts of a batch
+        if self.validate_every is None or step % self.validate_every:
+            self._save_last(trainer)
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Save, first the best state: only then may a resumed run pass over this evaluation."""
+        if self.validate_every is None:
+            return
+        assert isinstance(module, Task)
+        value: float | None = module.results[self.measure]
+        if value is not None and (self.best is None or self.sign * (value - self.best) > 0):
+            self.best = value
+            trainer.save_checkpoint(self.folder / BEST)
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._save_last(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best metric."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from it."""
+        self.best = state_dict["best"]
+
+    def _save_last(self, trainer: Trainer) -> None:
+        self._saved = trainer.global_step
+        trainer.save_checkpoint(self.folder / LAST)
+
+
+def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
+    """The contents of a checkpoint; nothing in it is executed.
+
+    Args:
+        path: file.
+        run: whose it must be; None for any.
+
+    Raises:
+        ValueError: a file that cannot be read, is no checkpoint of a run, or is of another run.
+        FileNotFoundError: no such file.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"checkpoint {path} does not exist") from None
+    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        advice = "" if run is None else " (delete it)"  # then a new run begins
+        raise ValueError(f"checkpoint {path} cannot be read{advice}: {reason}") from error
+    if not isinstance(found, dict) or not {"run", "about", "state_dict"} <= found.keys():
+        raise ValueError(f"checkpoint {path} must be one of `dysample`, but is another file")
+    if run is not None and found["run"] != run:
+        raise ValueError(f"checkpoint {path} must be of run {run}, but is of run {found['run']}")
+    return found

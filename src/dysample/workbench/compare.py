@@ -1,28 +1,21 @@
 """The comparison: every upsampler and seed once, from where the last attempt stopped."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
+from dysample.workbench.callbacks import Progress
 from dysample.workbench.costs import count_macs
-from dysample.workbench.data.catalog import open_splits
-from dysample.workbench.data.disk_set import DiskSet
-from dysample.workbench.data.scan import check
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
+from dysample.workbench.files import alone_in
+from dysample.workbench.headline import headline
+from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id
 from dysample.workbench.results import ResultFile
 from dysample.workbench.run import run_task
@@ -78,9 +71,8 @@ def compare(
         if not given:
             raise ValueError(f"`{name}` must name at least one")
     plans = _plans(data, tasks, upsamplers, seeds)
-    output.mkdir(parents=True, exist_ok=True)
     results = ResultFile(output / "results.jsonl")
-    with _alone_in(output):
+    with alone_in(output):
         finished = results.finished()
         todo = [plan for plan in plans if plan.run not in finished]
         if len(todo) < len(plans):
@@ -89,7 +81,7 @@ def compare(
             return []
         jobs = {plan.run: _job(plan, data, tasks[plan.task], output) for plan in todo}
         with engine.open():  # before the data, which can take longer
-            _prepare(data, {plan.task: tasks[plan.task] for plan in todo}, console)
+            prepare(data, {plan.task: tasks[plan.task] for plan in todo}, console)
             return _run(todo, jobs, engine, results, console)
 
 
@@ -122,30 +114,12 @@ def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> in
     return count_macs(model, about["height"], about["width"])["upsamplers"]
 
 
-def _prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
-    """Look at, render or read the data once, so that its mistakes come before the first run."""
-    if data != "scenes":
-        for split in open_splits(data):
-            check(split, console)
-    with Progress(*_columns(), console=console, transient=True) as progress:
-        for task, settings in tasks.items():
-            bar = progress.add_task(f"{data.partition(':')[0]} for {task}", total=None)
-
-            def tell(done: int, total: int, bar: TaskID = bar) -> None:
-                progress.update(bar, completed=done, total=total)
-
-            train, _ = task_class(task).load(data, settings, tell)
-            if isinstance(train, DiskSet) and train.left_out:
-                text = f"{train.left_out} training images without objects are left out of {task}"
-                console.print(text, highlight=False, soft_wrap=True)
-
-
 def _run(
     todo: list[Plan], jobs: dict[str, Job], engine: Engine, results: ResultFile, console: Console
 ) -> list[str]:
     failures: list[str] = []
     plans = {plan.run: plan for plan in todo}
-    with Progress(*_columns(), console=console, transient=True) as progress:
+    with Bars(*columns(), console=console, transient=True) as progress:
         whole = progress.add_task("runs", total=len(todo))
         bars: dict[str, TaskID] = {}
 
@@ -186,40 +160,14 @@ def _train(
     folder: Path,
     progress: Tell,
 ) -> dict[str, Any]:
-    return run_task(task, upsampler, seed, data, settings, folder, progress=progress)
+    return run_task(task, upsampler, seed, data, settings, folder, callbacks=[Progress(progress)])
 
 
 def _line(plan: Plan, outcome: Outcome) -> str:
     """How a run ended: its two main metrics, or why it failed, and what got lost on the way."""
     if outcome.record is None:
         return f"{plan.label}: failed: {outcome.error}"
-    metrics, seconds = outcome.record["metrics"], outcome.record["seconds"]
-    main = [
-        f"{measure['name']} " + ("-" if metrics[key] is None else f"{metrics[key]:.3f}")
-        for key, measure in list(outcome.record["measures"].items())[:2]
-    ]
-    line = f"{plan.label}: {', '.join(main)}, {seconds['train'] + seconds['evaluate']:.0f} s"
+    record, seconds = outcome.record, outcome.record["seconds"]
+    main = headline(record["measures"], record["metrics"])
+    line = f"{plan.label}: {main}, {seconds['train'] + seconds['evaluate']:.0f} s"
     return line + (f", begun {outcome.lost_workers + 1} times" if outcome.lost_workers else "")
-
-
-def _columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
-    return (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-
-
-@contextmanager
-def _alone_in(output: Path) -> Iterator[None]:
-    """Two comparisons in one folder would train the same runs over each other's checkpoints."""
-    lock = FileLock(output / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"`output` (={output}) is in use by another comparison") from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 NEAREST = 1e-3
 """Metres; predictions are taken to be at least this far away, as they are divided by and logged."""
@@ -24,26 +25,26 @@ class DepthErrors(Metric):
 
     NAMES = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10")
 
-    total: Tensor
-    images: Tensor
+    errors: list[Tensor]
 
     def __init__(self) -> None:
         super().__init__()
-        zero = torch.zeros(len(self.NAMES), dtype=torch.float64)
-        self.add_state("total", zero, dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        # Not sums: in which order they are added up would depend on the number of processes.
+        self.add_state("errors", [], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, truth: Tensor) -> None:
         """Add images: both (B, H, W), metres; a truth of 0 is unknown."""
+        rows = [truth.new_zeros(0, len(self.NAMES), dtype=torch.float64)]
         for one, other in zip(prediction, truth):
             known = other > 0
             if known.any():
-                self.total += _errors(one[known].double().clamp(min=NEAREST), other[known].double())
-                self.images += 1
+                found = _errors(one[known].double().clamp(min=NEAREST), other[known].double())
+                rows.append(found[None])
+        self.errors.append(torch.cat(rows))
 
     def compute(self) -> dict[str, Any]:
         """By name; NaN without any image."""
-        return dict(zip(self.NAMES, self.total / self.images))
+        return dict(zip(self.NAMES, dim_zero_cat(self.errors).mean(dim=0)))
 
 
 def _errors(d: Tensor, t: Tensor) -> Tensor:

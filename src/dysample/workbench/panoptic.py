@@ -37,7 +37,7 @@ def merge_panoptic(
         (H, W, 2) int64: category, from 0, or `IGNORE` for void; and instance, from 1, 0 for stuff
         and void: the form of `dysample.workbench.data.panoptic.quality_map`.
     """
-    category = torch.full(semantic.shape, IGNORE)
+    category = torch.full_like(semantic, IGNORE)
     instance = torch.zeros_like(category)
     number = 0
     for k in scores.argsort(descending=True, stable=True).tolist():

@@ -21,6 +21,7 @@ def run_id(
     upsampler_options: dict[str, Any],
     seed: int,
     settings: dict[str, Any],
+    training: dict[str, Any] | None = None,
 ) -> str:
     """12 hex digits that are equal for two runs exactly if they would compute the same thing.
 
@@ -31,6 +32,7 @@ def run_id(
         upsampler_options: given to `create_upsampler`.
         seed: of the run.
         settings: the options by name; a file of weights counts by what it holds, not by its name.
+        training: those of training that change what is computed, where they are not the default.
 
     Raises:
         TypeError: an upsampler option that JSON cannot hold.
@@ -46,6 +48,7 @@ def run_id(
         "upsampler_options": upsampler_options,
         "seed": seed,
         "settings": settings,
+        **({"training": training} if training else {}),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,40 +1,31 @@
 """One run: a model trained with one upsampler, evaluated, and recorded."""
 
-import logging
-import pickle
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch import Callback
 
-from dysample.workbench.callbacks import Progress, Stopwatch
-from dysample.workbench.checkpoints import WholeFileIO
+from dysample.workbench.callbacks import Stopwatch
+from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs import count_macs, count_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
+from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.record import SCHEMA, run_id, surroundings
 from dysample.workbench.samples import encode_samples
 from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.trainer import make_trainer, quiet
+from dysample.workbench.training import TrainingOptions
 
-CHECKPOINT = "last.ckpt"
-CHECKPOINT_EVERY = 50
 
-_HARMLESS = (
-    # Evaluation comes after training, in a call of its own.
-    "You defined a `validation_step` but have no `val_dataloader`",
-    # The CSV log is in the same folder, and an earlier attempt's checkpoint may be.
-    "Checkpoint directory .* exists and is not empty",
-    # Lightning 2.6 walks batches with a class that torch 2.14 is about to rename.
-    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
-)
+def describe_data(name: str, data: str, settings: Settings, streamed: bool) -> dict[str, Any]:
+    """What a task's record says about its data; see `run_task`."""
+    kind = task_class(name)
+    if streamed and data != "scenes":
+        return describe_streamed(data, settings, kind.kind)
+    return kind.describe(data, settings)
 
 
 def run_task(
@@ -46,12 +37,16 @@ def run_task(
     folder: str | Path,
     *,
     upsampler_options: dict[str, Any] | None = None,
-    progress: Callable[[int, int], None] | bool = False,
+    training: TrainingOptions | None = None,
+    callbacks: Sequence[Callback] = (),
+    tensorboard: bool = False,
+    streamed: bool = False,
 ) -> dict[str, Any]:
     """Train and evaluate a model for one task; return its record.
 
-    The folder receives ``last.ckpt`` and, for each attempt, a CSV log of the loss. A run that was
-    interrupted goes on from its checkpoint and ends with the metrics it would have had.
+    The folder receives ``last.ckpt``, with evaluations on the way ``best.ckpt``, and for each
+    attempt a CSV log of the loss. A run that was interrupted goes on from its last checkpoint and
+    ends with the metrics it would have had.
 
     Args:
         name: of the task.
@@ -59,10 +54,14 @@ def run_task(
         seed: of the initial values and the data order; runs of different upsamplers with one seed
             differ in the upsamplers alone.
         data: ``"scenes"`` or ``"NAME:PATH"``.
-        settings: everything else.
+        settings: what the run computes.
         folder: for this run only.
         upsampler_options: given to `create_upsampler`.
-        progress: called with the step and their number after each step; or True for a bar.
+        training: by what means; None for one process on the CPU.
+        callbacks: to tell the progress, for example.
+        tensorboard: write a log for TensorBoard as well.
+        streamed: read data on disk as they are needed and augment them; otherwise they are read
+            into memory at the size of the run, and mirrored.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: an unknown task, upsampler or data set, data that
@@ -70,25 +69,58 @@ def run_task(
             the first step. ValueError also when the loss stops being finite.
     """
     options = upsampler_options or {}
+    training = training or TrainingOptions(accelerator="cpu")
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise TypeError(f"`seed` (={seed!r}) must be an integer")
+    training.check_batch_size(settings.batch_size)
     kind = task_class(name)
-    about = kind.describe(data, settings)
-    run = run_id(name, about, upsampler, options, seed, settings.to_dict())
-    checkpoint = _readable_checkpoint(Path(folder) / CHECKPOINT, run)
+    about = describe_data(name, data, settings, streamed)
+    run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
+    checkpoint = Path(folder) / LAST
+    resumes = checkpoint.exists()
+    if resumes:
+        read_checkpoint(checkpoint, run)
     # Before the data: a misspelt upsampler should not cost the rendering of scenes.
     model = kind.build_model(upsampler, options, about, settings, seed)
-    train, val = kind.load(data, settings)
+    streamed = streamed and data != "scenes"
+    train, val = (
+        stream_sets(data, about, kind.kind, kind.batch) if streamed else kind.load(data, settings)
+    )
 
     task = kind(model, about, settings, seed, run)
     stopwatch = Stopwatch()
-    with _quiet():
-        trainer = _trainer(settings.steps, Path(folder), stopwatch, progress)
-        batches = TrainingBatches(train, settings.batch_size, settings.steps, seed)
-        trainer.fit(task, batches, ckpt_path=checkpoint)
-        start = time.perf_counter()
-        trainer.validate(task, EvaluationBatches(val), verbose=False)
-        evaluation = time.perf_counter() - start
+    measure, main = next(iter(kind.measures.items()))
+    keeper = Checkpoints(
+        Path(folder),
+        training.checkpoint_every,
+        training.validate_every,
+        measure,
+        main.higher_is_better,
+    )
+    with quiet():
+        trainer = make_trainer(
+            settings.steps,
+            training,
+            Path(folder),
+            [keeper, stopwatch, *callbacks],
+            tensorboard=tensorboard,
+            uses_all_parameters=kind.uses_all_parameters,
+        )
+        place = trainer.global_rank, trainer.world_size
+        batches = TrainingBatches(
+            train,
+            settings.batch_size,
+            settings.steps,
+            seed,
+            training.accumulate,
+            *place,
+            workers=training.loader_workers,
+        )
+        evaluation = EvaluationBatches(val, *place, workers=training.loader_workers)
+        on_the_way = None if training.validate_every is None else evaluation
+        trainer.fit(task, batches, on_the_way, ckpt_path=checkpoint if resumes else None)
+        if task.evaluated_after != settings.steps:
+            trainer.validate(task, evaluation, verbose=False)
 
     return {
         "schema": SCHEMA,
@@ -101,67 +133,15 @@ def run_task(
         "guided": find_upsamplers(model)[-1].guided,
         "seed": seed,
         "settings": settings.to_dict(),
+        "training": training.to_dict(),
         "metrics": task.results,
         "measures": {key: measure.to_dict() for key, measure in kind.measures.items()},
         "parameters": count_parameters(model),
         "macs": count_macs(model, about["height"], about["width"]),
-        "seconds": {"train": round(stopwatch.seconds, 2), "evaluate": round(evaluation, 2)},
+        "seconds": {
+            "train": round(stopwatch.seconds, 2),
+            "evaluate": round(stopwatch.evaluation, 2),
+        },
         **surroundings(),
-        "samples": encode_samples(task, val),
+        "samples": [] if streamed else encode_samples(task, val),
     }
-
-
-def _trainer(
-    steps: int,
-    folder: Path,
-    stopwatch: Stopwatch,
-    progress: Callable[[int, int], None] | bool,
-) -> Trainer:
-    checkpoints = ModelCheckpoint(
-        folder,
-        filename=Path(CHECKPOINT).stem,
-        every_n_train_steps=CHECKPOINT_EVERY,
-        enable_version_counter=False,
-    )
-    tell = [] if isinstance(progress, bool) else [Progress(progress)]
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_epochs=1,  # the stream of batches is the whole run
-        max_steps=steps,
-        logger=CSVLogger(folder, name="log"),
-        callbacks=[checkpoints, stopwatch, *tell],
-        plugins=[WholeFileIO()],
-        enable_progress_bar=progress is True,
-        enable_model_summary=False,
-        log_every_n_steps=min(10, steps),
-    )
-
-
-def _readable_checkpoint(path: Path, run: str) -> Path | None:
-    """The checkpoint to go on from, or None for a new run."""
-    if not path.exists():
-        return None
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)["run"]
-    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"checkpoint {path} cannot be read (delete it): {reason}") from error
-    if found != run:
-        raise ValueError(f"checkpoint {path} must be of run {run}, but is of run {found}")
-    return path
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning without its notices on hardware and loop ends, and without harmless warnings."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for message in _HARMLESS:
-                warnings.filterwarnings("ignore", message)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -14,9 +14,12 @@ PRETRAINED = "pretrained"
 # What the small models leave open, and those of the papers do not.
 _OF_SMALL = ("width", "encoder", "head")
 
-# A longer side of 512 px keeps the low-res maps below 128 px, so that sampling positions fit the
-# record's 16-bit fixed point; a 4:3 image may therefore be 384 px high.
-SIZES = (32, 384)
+SIZES = (32, 2048)
+"""Least and largest side of images in pixels."""
+
+LONGEST = 512
+"""Longest side of images that a record shows: it keeps the low-res maps below 128 pixels, so that
+sampling positions fit the record's 16-bit fixed point."""
 
 
 @dataclass(frozen=True, kw_only=True)

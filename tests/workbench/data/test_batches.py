@@ -24,11 +24,11 @@ def _numbers(labels: torch.Tensor) -> list[int]:
 def test_a_batch_depends_on_seed_and_number_alone(numbered: SceneSet) -> None:
     run = TrainingBatches(numbered, 3, 9, seed=1)
     for i, (images, labels) in enumerate(run):
-        again = TrainingBatches(numbered, 3, 9, seed=1).batch(i)
+        again = TrainingBatches(numbered, 3, 9, seed=1).part(i)
         assert torch.equal(images, again[0])
         assert torch.equal(labels, again[1])
     other = TrainingBatches(numbered, 3, 9, seed=2)
-    assert any(not torch.equal(run.batch(i)[1], other.batch(i)[1]) for i in range(9))
+    assert any(not torch.equal(run.part(i)[1], other.part(i)[1]) for i in range(9))
 
 
 def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SceneSet) -> None:
@@ -40,7 +40,7 @@ def test_every_pass_holds_each_image_once_and_batches_are_full(numbered: SceneSe
 
 
 def test_batch_larger_than_the_set(numbered: SceneSet) -> None:
-    _, labels = TrainingBatches(numbered, 17, 2, seed=0).batch(1)
+    _, labels = TrainingBatches(numbered, 17, 2, seed=0).part(1)
     assert len(labels) == 17
 
 
@@ -73,3 +73,34 @@ def test_evaluation_sees_each_image_once_in_order(numbered: SceneSet) -> None:
     assert len(seen) == len(batches) == 3
     assert torch.cat([labels for _, labels in seen]).equal(numbered.labels.long())
     assert torch.cat([images for images, _ in seen]).shape == (7, 3, 2, 4)
+
+
+def test_parts_and_processes_see_the_batches_of_one_process(numbered: SceneSet) -> None:
+    whole = [_numbers(labels) for _, labels in TrainingBatches(numbered, 8, 3, seed=0)]
+    streams = [
+        [_numbers(labels) for _, labels in TrainingBatches(numbered, 8, 3, 0, 2, process, 2)]
+        for process in (0, 1)
+    ]
+    assert [len(stream) for stream in streams] == [6, 6]
+    for step in range(3):
+        parts = [streams[process][2 * step + part] for part in (0, 1) for process in (0, 1)]
+        assert [number for part in parts for number in part] == whole[step]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_evaluation_is_split_without_duplicates(numbered: SceneSet, processes: int) -> None:
+    parts = [
+        [_numbers(labels) for _, labels in EvaluationBatches(numbered, p, processes, batch_size=2)]
+        for p in range(processes)
+    ]
+    # The same batches, in the same order when the processes' parts are joined.
+    assert [batch for part in parts for batch in part] == [[0, 1], [2, 3], [4, 5], [6]]
+    assert all(parts)
+
+
+def test_evaluation_of_few_images(numbered: SceneSet) -> None:
+    parts = [list(EvaluationBatches(numbered, p, 3)) for p in range(3)]
+    assert sum(len(labels) for part in parts for _, labels in part) == 7
+    assert all(parts)
+    with pytest.raises(ValueError, match=r"`devices` \(=8 in all\) must not exceed 7 val images"):
+        EvaluationBatches(numbered, 0, 8)

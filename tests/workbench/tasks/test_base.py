@@ -50,6 +50,17 @@ def test_what_a_step_draws_depends_on_seed_and_step_alone(
     assert dice.training_step(torch.zeros(1), 0) != first
 
 
+def test_each_part_of_a_batch_draws_its_own(dice: Dice) -> None:
+    alone = dice.training_step(torch.zeros(1), 5)
+    dice.place = (2, 0, 1)
+    drawn = [dice.training_step(torch.zeros(1), index).item() for index in range(4)]
+    assert drawn[0] == drawn[2] == alone  # the first part
+    assert drawn[1] == drawn[3] != alone
+    dice.place = (2, 1, 2)
+    assert dice.training_step(torch.zeros(1), 0) == drawn[1]  # the second of four
+    assert dice.training_step(torch.zeros(1), 1).item() not in drawn
+
+
 def test_an_undefined_number_becomes_none() -> None:
     nested = {"a": torch.tensor(0.5), "b": {"c": torch.tensor(torch.nan), "d": 1}}
     assert _plain(nested) == {"a": 0.5, "b": {"c": None, "d": 1.0}}

@@ -14,10 +14,7 @@ from dysample.workbench.data.reader import SPLITS
 from dysample.workbench.data.sample import SOURCES, Sample, class_order, to_sample
 from dysample.workbench.data.targets import Kind
 from dysample.workbench.data.transforms import evaluation_transform
-from dysample.workbench.settings import Settings
-
-# A longer side of 512 px keeps sampling positions within the record's fixed point: see `SIZES`.
-_WIDTHS = (32, 512)
+from dysample.workbench.settings import LONGEST, SIZES, Settings
 
 _OBJECTS = ("detection", "instance")
 
@@ -103,19 +100,22 @@ class DiskSet:
         return len(kept["labels"])
 
 
-def describe_disk(data: str, settings: Settings, task: Kind) -> dict[str, Any]:
+def describe_disk(
+    data: str, settings: Settings, task: Kind, longest: int = LONGEST
+) -> dict[str, Any]:
     """What a record says about a data set, found without decoding images.
 
     Args:
         data: ``"NAME:PATH"``.
         settings: of the run; size and frame counts matter here.
         task: that is to learn from it.
+        longest: side of the images in pixels.
 
     Raises:
         ValueError: an unknown data set, one of another kind, or frame counts that it does not have.
         FileNotFoundError: a folder or list is missing.
     """
-    train, val = (_open(data, split, task) for split in SPLITS)
+    train, val = (open_split(data, split, task) for split in SPLITS)
     counts = {}
     for split, wanted in ((train, settings.train_frames), (val, settings.val_frames)):
         if wanted is not None and wanted > len(split):
@@ -126,10 +126,10 @@ def describe_disk(data: str, settings: Settings, task: Kind) -> dict[str, Any]:
         counts[split.split] = wanted or len(split)
     with open_image(train.items[0].image) as image:
         width = round(settings.size * image.width / image.height)
-    if not _WIDTHS[0] <= width <= _WIDTHS[1]:
+    if not SIZES[0] <= width <= longest or settings.size > longest:
         raise ValueError(
-            f"`size` (={settings.size}) makes images {width} pixels wide; must be from "
-            f"{_WIDTHS[0]} to {_WIDTHS[1]}"
+            f"`size` (={settings.size}) makes images {width} pixels wide; both must be from "
+            f"{SIZES[0]} to {longest}"
         )
     order = class_order(task, train.classes)
     return {
@@ -163,13 +163,24 @@ def load_disk_sets(
     """
     size = (about["height"], about["width"])
     train, val = (
-        DiskSet(task, _open(data, split, task), size, about[split], collate, progress)
+        DiskSet(task, open_split(data, split, task), size, about[split], collate, progress)
         for split in SPLITS
     )
     return train, val
 
 
-def _open(data: str, split: str, task: Kind) -> DataSet[Any]:
+def open_split(data: str, split: str, task: Kind) -> DataSet[Any]:
+    """A split of a data set that a task can learn from.
+
+    Args:
+        data: ``"NAME:PATH"``.
+        split: ``"train"`` or ``"val"``.
+        task: that is to learn from it.
+
+    Raises:
+        ValueError: an unknown data set, one of another kind, or an empty split.
+        FileNotFoundError: a folder or list is missing.
+    """
     reader, folder = find_reader(data)
     if reader.kind not in SOURCES[task]:
         fitting = [name for name, other in READERS.items() if other.kind in SOURCES[task]]

@@ -16,7 +16,7 @@ from dysample.workbench.data.targets import IGNORE, VOID, InstanceTarget, Panopt
 def semantic_labels(target: PanopticTarget) -> Tensor:
     """(H, W) int64: the class of each pixel, `IGNORE` where there is no segment."""
     # The number of no segment, -1, looks up the last entry.
-    table = torch.cat([target["categories"], torch.tensor([IGNORE])])
+    table = torch.cat([target["categories"], target["categories"].new_tensor([IGNORE])])
     return table[target["segments"]]
 
 
@@ -56,5 +56,5 @@ def quality_map(target: PanopticTarget) -> Tensor:
     """
     segments = target["segments"]
     categories = torch.where(target["iscrowd"].bool(), IGNORE, target["categories"])
-    categories = torch.cat([categories, torch.tensor([IGNORE])])[segments]
+    categories = torch.cat([categories, categories.new_tensor([IGNORE])])[segments]
     return torch.stack([categories, segments - VOID], dim=-1)

@@ -16,7 +16,7 @@ from dysample.workbench.data.panoptic import instances
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scenes.arrays import Bytes
 from dysample.workbench.data.targets import VOID, Kind, PanopticTarget
-from dysample.workbench.settings import Settings
+from dysample.workbench.settings import LONGEST, Settings
 
 # One fixed set of rooms: seeds vary the training, not the data.
 SCENES_SEED = 0
@@ -97,8 +97,10 @@ def describe_scenes(settings: Settings) -> dict[str, Any]:
         settings: of the run; size and frame counts matter here.
 
     Raises:
-        ValueError: a frame count is missing.
+        ValueError: a frame count is missing, or images too large for a record.
     """
+    if settings.size > LONGEST:
+        raise ValueError(f"`size` (={settings.size}) of scenes must be at most {LONGEST} pixels")
     for option in ("train_frames", "val_frames"):
         if getattr(settings, option) is None:
             raise ValueError(f"`{option}` (=None) must be a number: scenes are rendered on demand")

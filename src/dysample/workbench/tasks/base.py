@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+from torchmetrics import Metric
 
 from dysample.workbench.data.disk_set import DiskSet, describe_disk, load_disk_sets
 from dysample.workbench.data.sample import Sample
@@ -61,6 +62,9 @@ class Task(LightningModule, ABC):
     predicts_classes: ClassVar[bool] = False
     """Whether `predict_classes` gives a class map, which a record can show."""
 
+    uses_all_parameters: ClassVar[bool] = False
+    """Whether every parameter has a part in every loss; the plain head leaves some out."""
+
     def __init__(
         self, model: nn.Module, about: dict[str, Any], settings: Any, seed: int, run: str
     ) -> None:
@@ -72,6 +76,10 @@ class Task(LightningModule, ABC):
         self.run = run
         self.results: dict[str, Any] = {}
         """Of the last evaluation: numbers, None where undefined, or such by class."""
+        self.evaluated_after: int | None = None
+        """Optimiser steps before the last evaluation; None before the first one."""
+        self.place = (1, 0, 1)
+        """Parts that a process takes of a batch, this process's number, and how many there are."""
 
     @classmethod
     def describe(cls, data: str, settings: Settings) -> dict[str, Any]:
@@ -137,6 +145,11 @@ class Task(LightningModule, ABC):
         """The class of each pixel (B, H, W), of tasks that have such."""
         raise NotImplementedError(f"{type(self).__name__} predicts no classes of pixels")
 
+    def on_train_start(self) -> None:
+        """Notes how batches are cut."""
+        trainer = self.trainer
+        self.place = (trainer.accumulate_grad_batches, trainer.global_rank, trainer.world_size)
+
     def training_step(self, batch: Any, index: int) -> Tensor:
         """The sum of the losses.
 
@@ -144,7 +157,7 @@ class Task(LightningModule, ABC):
             ValueError: it is not finite.
         """
         # Detectors draw the boxes that they learn from: a resumed run must draw the same ones.
-        with seeded(self.seed, f"step {self.global_step}"):
+        with seeded(self.seed, f"step {self.global_step}{self._part(index)}"):
             losses = self.losses(batch)
         loss = sum(losses.values())
         assert isinstance(loss, Tensor)
@@ -153,10 +166,17 @@ class Task(LightningModule, ABC):
                 f"training diverged at step {self.global_step}: the loss is {loss.item()}; "
                 f"`learning_rate` (={self.settings.learning_rate}) must be lower"
             )
-        self.log("loss", loss, prog_bar=True, batch_size=1)
+        # The mean over processes; batch sizes are equal, so that their means may be averaged.
+        self.log("loss", loss, batch_size=1, sync_dist=True)
         if len(losses) > 1:
-            self.log_dict(losses, batch_size=1)
+            self.log_dict(losses, batch_size=1, sync_dist=True)
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forgets what the metrics have collected in an evaluation before this one."""
+        for module in self.modules():
+            if isinstance(module, Metric):
+                module.reset()
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Collects what the metrics need."""
@@ -167,10 +187,18 @@ class Task(LightningModule, ABC):
         found = self.compute()
         self.log_dict({key: value for key, value in found.items() if not isinstance(value, dict)})
         self.results = {key: _plain(value) for key, value in found.items()}
+        self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the run, so that no other goes on from it."""
+        """Names the run, so that no other goes on from it, and the data, which shape the model."""
         checkpoint["run"] = self.run
+        checkpoint["about"] = self.about
+
+    def _part(self, index: int) -> str:
+        """Of the step's batch, by accumulation and process; nothing for the first part."""
+        accumulate, process, processes = self.place
+        part = index % accumulate * processes + process
+        return f" part {part}" if part else ""
 
     def configure_optimizers(self) -> Any:
         """One group: every parameter has the same rate and decay, in the upsamplers and around."""

@@ -22,6 +22,8 @@ class ObjectTask(Task):
 
     kind: ClassVar[Literal["detection", "instance", "panoptic"]]
 
+    uses_all_parameters = True
+
     @staticmethod
     def batch(samples: list[Sample]) -> ObjectBatch:
         """Images and targets in two lists, as torchvision's detectors take them."""

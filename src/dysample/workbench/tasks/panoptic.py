@@ -52,6 +52,7 @@ class PanopticTask(ObjectTask):
             allow_unknown_preds_category=True,  # void
             return_sq_and_rq=True,
             return_per_class=True,
+            sync_on_compute=False,  # `compute` does it, and reads the counts too
         )
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
@@ -93,8 +94,9 @@ class PanopticTask(ObjectTask):
         # Rows by category: things before stuff, as torchmetrics sorts them.
         order = quality.cat_id_to_continuous_id
         rows = [order[category] for category in range(len(order))]
-        numbers = quality.compute()[rows]
-        seen = quality.true_positives + quality.false_positives + quality.false_negatives > 0
+        with quality.sync_context():
+            numbers = quality.compute()[rows]
+            seen = quality.true_positives + quality.false_positives + quality.false_negatives > 0
         numbers = numbers.where(seen[rows, None], torch.nan)
         groups = {"": numbers, "_things": numbers[self.stuff :], "_stuff": numbers[: self.stuff]}
         return {

@@ -1,0 +1,34 @@
+"""The command line: a file a verb, thin; the parts are imported when their verb is called."""
+
+import sys
+
+try:
+    import click
+    import rich  # noqa: F401
+except ImportError as missing:  # the operators are installed alone
+    sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
+
+from dysample.cli.group import verbs
+
+MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    try:
+        code = verbs(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (*MISTAKES, ChildProcessError) as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:  # of an extra that is not installed
+        _fail(f"no module {error.name}: pip install 'dysample[all]'")
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("dysample: stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+    sys.exit(code)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"dysample: error: {' '.join(message.split())}", err=True)
+    sys.exit(2)

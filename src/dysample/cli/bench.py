@@ -1,0 +1,60 @@
+"""`dysample bench`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from dysample.cli.options import FILE, given, option
+
+
+@click.command()
+@option("--suite", "'paper', 'kernels', 'small', 'sweep', 'upsamplers', or 'all'.", str, "all")
+@option("--only", "Pattern of workloads, or of rows: 'W1', 'W*/published'.", str, "*")
+@option("--rounds", "Counted rounds; every round runs each row once.", click.IntRange(1), 15)
+@click.option("--warm", is_flag=True, help="Only where malloc uses freed memory again.")
+@click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
+@click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
+@click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
+@click.option("--read", type=FILE, help="Measure nothing: show the rows of this file.")
+@click.pass_context
+def bench(
+    context: click.Context,
+    /,
+    suite: str,
+    only: str,
+    rounds: int,
+    warm: bool,
+    file: Path | None,
+    figure: Path | None,
+    markdown: bool,
+    read: Path | None,
+) -> None:
+    """Time the upsamplers and their rivals against each other, on one core.
+
+    The rows of a workload take turns. The first one is ours, and "ratio" says how many times as
+    long as that another one takes. Each row is first compared with plain torch in float64.
+
+    Everything runs twice: with malloc as it is, where the system clears the pages of every large
+    result, and warm, where malloc uses freed memory again.
+    """
+    from dysample.bench import results, run
+    from dysample.bench.table import by_workload, show
+
+    if read is not None:
+        for parameter in ("rounds", "file"):
+            if given(context, parameter):
+                raise click.UsageError("--read measures nothing: leave --rounds and --json out")
+    # What would fail after half an hour is better tried now.
+    if figure is not None:
+        from dysample.report.speed import draw_speed
+
+        if not figure.parent.is_dir():
+            raise click.UsageError(f"`--figure` must lie in a folder that exists: {figure.parent}")
+    if read is None:
+        parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)
+    else:
+        parts = by_workload(results.read(read, suite, only, warm))
+    rows = show(parts, markdown, Console())
+    if figure is not None:
+        draw_speed(rows, figure)

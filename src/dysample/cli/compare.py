@@ -1,0 +1,101 @@
+"""`dysample compare`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from dysample.cli.options import option
+
+
+@click.command()
+@option(
+    "--upsamplers",
+    "Names or patterns like 'dysample*', separated by commas; or 'all'.",
+    str,
+    "nearest,bilinear,carafe,dysample,dysample_s_plus",
+)
+@option("--seeds", "Runs of each upsampler, paired by seed.", click.IntRange(1), 2)
+@option(
+    "--tasks",
+    "What the models learn: semantic, detection, instance, panoptic, depth, separated by commas;"
+    " or 'all'.",
+    str,
+    "semantic",
+)
+@option("--data", "'scenes' (embedded), or NAME:PATH: see `data`.", str, "scenes")
+@option(
+    "--model",
+    "'small', or one of the papers: segformer_b0 to b5, maskformer_swin_tiny to large; r50, r101;"
+    " swin_tiny to large.",
+    str,
+    "small",
+)
+@option("--encoder", "Of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
+@option("--weights", "File of the encoder's weights; or 'pretrained' to download them.", str)
+@option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
+@option("--steps", "Optimiser steps.", int)
+@option("--batch-size", "Images a step.", int)
+@option("--learning-rate", "Peak learning rate.", float)
+@option("--weight-decay", "Weight decay of AdamW.", float)
+@option("--width", "Channels of the head or feature pyramid.", int)
+@option("--size", "Image height in pixels.", int)
+@option("--train-frames", "Training images.", int)
+@option("--val-frames", "Validation images.", int)
+@option(
+    "--output",
+    "Folder for results.jsonl, figures, checkpoints and logs.",
+    click.Path(path_type=Path, file_okay=False),
+    Path("runs/compare"),
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Runs at a time.  [default: one for each core, or each CPU of the Ray cluster]",
+)
+@option("--engine", "'local' processes, or 'ray' for one or several machines.", str, "local")
+@click.option("--address", help="Running Ray cluster: 'auto' or HOST:PORT.  [default: start one]")
+@click.pass_context
+def compare(
+    context: click.Context,
+    /,
+    upsamplers: str,
+    seeds: int,
+    tasks: str,
+    data: str,
+    output: Path,
+    workers: int | None,
+    engine: str,
+    address: str | None,
+    **settings: Any,
+) -> None:
+    """Train the same small models with each upsampler and report which one helps.
+
+    Only the upsampling steps differ between runs of one seed. Each finished run is a line of
+    OUTPUT/results.jsonl; runs already there are not done again, and a comparison that was
+    stopped goes on where it was. Then the table is printed and the figures are drawn.
+    """
+    from dysample.report.report import write_report
+    from dysample.workbench.choose import choose_tasks, choose_upsamplers
+    from dysample.workbench.compare import compare as run_comparison
+    from dysample.workbench.engines.by_name import choose_engine
+    from dysample.workbench.settings import settings_of
+
+    console = Console()
+    failures = run_comparison(
+        data,
+        settings_of(choose_tasks(tasks), data, **settings),
+        choose_upsamplers(upsamplers),
+        seeds,
+        output,
+        choose_engine(engine, workers, address),
+        console,
+    )
+    results = output / "results.jsonl"
+    if results.exists():
+        write_report(results, output, console)
+    for failure in failures:
+        click.echo(f"dysample: failed: {failure}", err=True)
+    if failures:
+        context.exit(1)

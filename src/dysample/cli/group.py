@@ -1,0 +1,25 @@
+"""The verbs under one command."""
+
+import click
+
+from dysample.cli.bench import bench
+from dysample.cli.compare import compare
+from dysample.cli.cost import cost
+from dysample.cli.data import data
+from dysample.cli.evaluate import evaluate
+from dysample.cli.info import info
+from dysample.cli.report import report
+from dysample.cli.train import train
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dysample", prog_name="dysample")
+@click.pass_context
+def verbs(context: click.Context) -> None:
+    """Feature upsamplers for dense prediction: compare them, and look at the results."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for verb in (compare, train, evaluate, info, report, data, cost, bench):
+    verbs.add_command(verb)

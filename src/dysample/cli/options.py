@@ -1,0 +1,24 @@
+"""What the verbs' options have in common."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
+    """An option that shows its default; without one the recipe of task and data holds it."""
+    if default is None:
+        help_text += "  [default: depends on task and data]"
+        return click.option(name, type=kind, help=help_text)
+    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+
+
+def given(context: click.Context, parameter: str) -> bool:
+    """Whether an option was given on the command line."""
+    source = context.get_parameter_source(parameter)
+    return source is click.core.ParameterSource.COMMANDLINE

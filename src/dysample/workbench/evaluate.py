@@ -1,0 +1,131 @@
+"""The metrics of a trained model, on the data of its training or on others of the same classes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dysample.workbench.checkpoints import BEST, LAST, read_checkpoint
+from dysample.workbench.config import Config, load_config
+from dysample.workbench.data.batches import EvaluationBatches
+from dysample.workbench.data.disk_set import open_split
+from dysample.workbench.data.sample import class_order
+from dysample.workbench.data.streamed_set import StreamedSet
+from dysample.workbench.files import whole_file
+from dysample.workbench.headline import print_metrics
+from dysample.workbench.progress import Bars
+from dysample.workbench.record import run_id
+from dysample.workbench.tasks.base import Task
+from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.train import CONFIG
+from dysample.workbench.trainer import make_trainer, quiet
+from dysample.workbench.training import TrainingOptions
+
+
+def evaluate(path: Path, data: str | None, file: Path | None, console: Console) -> None:
+    """Evaluate a checkpoint on a validation split, and print its metrics.
+
+    Args:
+        path: folder of a training, whose best checkpoint is taken, or the last one if there is no
+            best; or a checkpoint in such a folder.
+        data: "scenes" or "NAME:PATH", of the same classes; None for the data of the training.
+        file: for the metrics as JSON; None for none.
+        console: for progress and the metrics.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError: a file or data that cannot be used.
+    """
+    if file is not None and not file.parent.is_dir():
+        raise FileNotFoundError(f"`json` (={file}) must lie in a folder that exists")
+    checkpoint, config = _find(path)
+    task = _load(checkpoint, config)
+    images = _open(config, task, data or config.data)
+    options = TrainingOptions(
+        accelerator=config.training.accelerator,
+        precision=config.training.precision,
+        loader_workers=config.training.loader_workers,
+    )
+    with quiet():
+        trainer = make_trainer(1, options, None, [Bars(console)])
+        batches = EvaluationBatches(images, workers=options.loader_workers)
+        trainer.validate(task, batches, verbose=False)
+    measures = {key: measure.to_dict() for key, measure in task.measures.items()}
+    name = (data or config.data).partition(":")[0]
+    title = f"{config.task} on {name}, {len(images)} images, {config.upsampler}, {checkpoint.name}"
+    print_metrics(measures, task.results, title, console)
+    if file is not None:
+        found = {
+            "run": task.run,
+            "task": config.task,
+            "data": name,
+            "images": len(images),
+            "upsampler": config.upsampler,
+            "checkpoint": str(checkpoint),
+            "metrics": task.results,
+            "measures": measures,
+        }
+        with whole_file(file) as target:
+            target.write(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n")
+
+
+def _find(path: Path) -> tuple[Path, Config]:
+    """The checkpoint, and the configuration beside it."""
+    if path.is_dir():
+        found = [path / name for name in (BEST, LAST) if (path / name).is_file()]
+        if not found:
+            raise FileNotFoundError(f"folder {path} must hold {BEST} or {LAST}, but has neither")
+        path = found[0]
+    elif not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    if not (path.parent / CONFIG).is_file():
+        raise FileNotFoundError(
+            f"checkpoint {path} must lie beside the {CONFIG} that `dysample train` wrote"
+        )
+    return path, load_config(path.parent / CONFIG)
+
+
+def _load(path: Path, config: Config) -> Task:
+    """The model with the weights of a checkpoint."""
+    checkpoint = read_checkpoint(path)
+    about, settings = checkpoint["about"], config.settings
+    run = run_id(
+        config.task,
+        about,
+        config.upsampler,
+        config.upsampler_options,
+        config.seed,
+        settings.to_dict(),
+        config.training.identity(),
+    )
+    if checkpoint["run"] != run:
+        raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
+    kind = task_class(config.task)
+    # The checkpoint holds the encoder too: no pretrained weights have to be there.
+    bare = replace(settings, weights=None)
+    model = kind.build_model(config.upsampler, config.upsampler_options, about, bare, config.seed)
+    task = kind(model, about, settings, config.seed, run)
+    task.load_state_dict(checkpoint["state_dict"])
+    return task
+
+
+def _open(config: Config, task: Task, data: str) -> Any:
+    """The validation split, at the size of the training."""
+    about, settings = task.about, config.settings
+    if data == "scenes":
+        described = task.describe(data, settings)
+        images: Any = task.load(data, settings)[1]
+        classes = described["classes"]
+    else:
+        split = open_split(data, "val", task.kind)
+        wanted = settings.val_frames if data == config.data else None
+        size = (about["height"], about["width"])
+        images = StreamedSet(task.kind, split, size, wanted or len(split), task.batch)
+        classes = [split.classes.names[i] for i in class_order(task.kind, split.classes)]
+    if classes != about["classes"]:
+        raise ValueError(
+            f"`data` (={data!r}) must have the {len(about['classes'])} classes of the training, "
+            f"in their order, but has {len(classes)} that differ"
+        )
+    return images

@@ -1,0 +1,55 @@
+"""The metrics of a run, for people."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def headline(measures: dict[str, dict[str, Any]], metrics: dict[str, Any]) -> str:
+    """The two main metrics in one line.
+
+    Args:
+        measures: of a record.
+        metrics: of a record.
+    """
+    return ", ".join(
+        f"{measure['name']} {_number(metrics[key])}" for key, measure in list(measures.items())[:2]
+    )
+
+
+def print_metrics(
+    measures: dict[str, dict[str, Any]], metrics: dict[str, Any], title: str, console: Console
+) -> None:
+    """Every metric, then those by class side by side.
+
+    Args:
+        measures: of a record.
+        metrics: of a record; dictionaries hold one by class.
+        title: above the table.
+        console: to print to.
+    """
+    console.print(title, highlight=False)
+    table = _table("measure", "value")
+    for key, measure in measures.items():
+        table.add_row(measure["name"], _number(metrics[key]))
+    console.print(table)
+    by_class = {key: value for key, value in metrics.items() if isinstance(value, dict)}
+    if not by_class:
+        return
+    table = _table("class", *(key.removeprefix("class_").replace("_", " ") for key in by_class))
+    for name in next(iter(by_class.values())):
+        table.add_row(name, *(_number(values[name]) for values in by_class.values()))
+    console.print(table)
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

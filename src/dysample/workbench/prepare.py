@@ -1,0 +1,70 @@
+"""Data made ready before the first step, so that its mistakes come then."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from dysample.workbench.data.catalog import open_splits
+from dysample.workbench.data.disk_set import DiskSet
+from dysample.workbench.data.scan import check
+from dysample.workbench.settings import Settings
+from dysample.workbench.tasks.by_name import task_class
+
+
+def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
+    """Look at, render or read the data once.
+
+    Args:
+        data: "scenes" or "NAME:PATH".
+        tasks: by name, the settings of their runs.
+        console: for progress.
+
+    Raises:
+        ValueError, FileNotFoundError: data that cannot be used.
+    """
+    check_files(data, console)
+    shown = console.is_terminal
+    with Progress(*columns(), console=console, transient=True, disable=not shown) as progress:
+        for task, settings in tasks.items():
+            bar = progress.add_task(f"{data.partition(':')[0]} for {task}", total=None)
+
+            def tell(done: int, total: int, bar: TaskID = bar) -> None:
+                progress.update(bar, completed=done, total=total)
+
+            train, _ = task_class(task).load(data, settings, tell)
+            if isinstance(train, DiskSet) and train.left_out:
+                text = f"{train.left_out} training images without objects are left out of {task}"
+                console.print(text, highlight=False, soft_wrap=True)
+
+
+def check_files(data: str, console: Console) -> None:
+    """Look at every file of data on disk.
+
+    Args:
+        data: "scenes" or "NAME:PATH".
+        console: for progress.
+
+    Raises:
+        ValueError, FileNotFoundError: a file that cannot be used.
+    """
+    if data != "scenes":
+        for split in open_splits(data):
+            check(split, console)
+
+
+def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
+    """Of a bar that counts."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )

@@ -1,0 +1,94 @@
+"""What a training shows on the terminal."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from dysample.workbench.headline import headline
+from dysample.workbench.tasks.base import Task
+
+
+class Bars(Callback):
+    """A bar with the loss, another one for evaluations, and a line for what they found.
+
+    Where there is no terminal, only the lines. The first process shows them.
+
+    Args:
+        console: to print to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._training: TaskID | None = None
+        self._evaluation: TaskID | None = None
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Show the bar, from where the run goes on."""
+        if trainer.is_global_zero:
+            self._training = self.progress.add_task("training", total=trainer.max_steps)
+            self.progress.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, *rest: Any
+    ) -> None:
+        """Move it."""
+        if self._training is not None:
+            description = f"training, loss {float(outputs['loss']):.3f}"
+            step = trainer.global_step
+            self.progress.update(self._training, completed=step, description=description)
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Take it away."""
+        self._stop()
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Show a bar for the evaluation."""
+        if trainer.is_global_zero:
+            total = sum(trainer.num_val_batches)
+            self._evaluation = self.progress.add_task("evaluation", total=total)
+            self.progress.start()
+
+    def on_validation_batch_end(self, *rest: Any) -> None:
+        """Move it."""
+        if self._evaluation is not None:
+            self.progress.advance(self._evaluation)
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Take it away, and say what was found."""
+        if self._evaluation is None:
+            return
+        self.progress.remove_task(self._evaluation)
+        self._evaluation = None
+        assert isinstance(module, Task)
+        measures = {key: measure.to_dict() for key, measure in module.measures.items()}
+        line = f"step {trainer.global_step}: {headline(measures, module.results)}"
+        self.progress.console.print(line, highlight=False, soft_wrap=True)
+        if self._training is None:
+            self.progress.stop()
+
+    def on_exception(self, *rest: Any) -> None:
+        """Leave the terminal as it was."""
+        self._stop()
+
+    def _stop(self) -> None:
+        self._training = None
+        self.progress.stop()

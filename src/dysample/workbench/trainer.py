@@ -1,0 +1,115 @@
+"""Lightning's Trainer as every run uses it."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from dysample.workbench.checkpoints import WholeFileIO
+from dysample.workbench.training import TrainingOptions
+
+_HARMLESS = (
+    # Evaluation comes after training, in a call of its own.
+    "You defined a `validation_step` but have no `val_dataloader`",
+    # The CSV log is in the same folder, and an earlier attempt's checkpoint may be.
+    "Checkpoint directory .* exists and is not empty",
+    # Lightning 2.6 walks batches with a class that torch 2.14 is about to rename.
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # Metrics are the same in every process before they are logged.
+    "It is recommended to use .*sync_dist=True",
+    # Of 1x1 convolutions in channels_last: their strides are equal in all but name.
+    "Grad strides do not match bucket view strides",
+)
+_STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}
+_LOGGERS = ("lightning.pytorch", "lightning.fabric")
+
+
+def make_trainer(
+    steps: int,
+    options: TrainingOptions,
+    folder: Path | None,
+    callbacks: list[Callback],
+    *,
+    tensorboard: bool = False,
+    uses_all_parameters: bool = False,
+) -> Trainer:
+    """A trainer for one stream of batches, without output of its own.
+
+    Args:
+        steps: optimiser steps of the whole run.
+        options: devices, precision, and how often to evaluate.
+        folder: for the logs; None for none.
+        callbacks: which keep checkpoints and tell the progress.
+        tensorboard: log for TensorBoard too, into one folder for all attempts.
+
+        uses_all_parameters: every parameter has a part in every loss; several processes look
+            which otherwise.
+
+    Raises:
+        ValueError: devices that this machine does not have.
+    """
+    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name="log")]
+    if folder is not None and tensorboard:
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    cuda = torch.cuda.is_available() if options.accelerator == "auto" else None
+    try:
+        return Trainer(
+            accelerator="cuda" if cuda or options.accelerator == "cuda" else "cpu",
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy="auto" if options.processes == 1 else _STRATEGIES[uses_all_parameters],
+            precision=options.precision,
+            max_epochs=1,  # the stream of batches is the whole run
+            max_steps=steps,
+            accumulate_grad_batches=options.accumulate,
+            # Counted in parts of batches, over the whole stream.
+            val_check_interval=(options.validate_every or steps) * options.accumulate,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # batches are cut by `TrainingBatches`
+            logger=loggers or False,
+            callbacks=callbacks,
+            plugins=[WholeFileIO()],
+            enable_checkpointing=folder is not None,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            log_every_n_steps=min(10, steps),
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"`accelerator` (={options.accelerator!r}): {error}") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without its notices on hardware and loop ends, and without harmless warnings."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in _HARMLESS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and prints, as known before there is a trainer.
+
+    Lightning starts the others by the same command, or torchrun or SLURM starts all.
+    """
+    # Lightning reads the rank from the environment; its node's number is not in it.
+    return getattr(rank_zero_only, "rank", 0) == 0 and LightningEnvironment().node_rank() == 0

@@ -1,0 +1,88 @@
+"""How a model is trained, beside the recipe that says what it learns: plain data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Precision = Literal["32-true", "bf16-mixed"]
+Accelerator = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Evaluations on the way, and the means by which a step is computed.
+
+    Attributes:
+        validate_every: optimiser steps between evaluations; null for one at the end only.
+        checkpoint_every: optimiser steps between checkpoints; each evaluation is followed by one.
+        accumulate: parts into which each batch is cut, whose gradients are added up.
+        precision: of the passes through the model; its parameters are always float32.
+        accelerator: auto for CUDA where there is any.
+        devices: processes on each node.
+        num_nodes: machines, each of which runs the same command.
+        loader_workers: processes that read and augment batches, for each training process.
+
+    Raises:
+        TypeError: a value of another type.
+        ValueError: a value outside its range.
+    """
+
+    validate_every: int | None = None
+    checkpoint_every: int = 50
+    accumulate: int = 1
+    precision: Precision = "32-true"
+    accelerator: Accelerator = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    loader_workers: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for name, least in (
+            ("validate_every", 1),
+            ("checkpoint_every", 1),
+            ("accumulate", 1),
+            ("devices", 1),
+            ("num_nodes", 1),
+            ("loader_workers", 0),
+        ):
+            value = getattr(self, name)
+            if value is None and name == "validate_every":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"`{name}` (={value!r}) must be an integer")
+            if value < least:
+                raise ValueError(f"`{name}` (={value}) must be at least {least}")
+        for name, kind in (("precision", Precision), ("accelerator", Accelerator)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"`{name}` (={getattr(self, name)!r}) must be one of "
+                    f"{', '.join(get_args(kind))}"
+                )
+
+    @property
+    def processes(self) -> int:
+        """On all nodes."""
+        return self.devices * self.num_nodes
+
+    def check_batch_size(self, batch_size: int) -> None:
+        """Raise a ValueError if a batch cannot be cut into equal parts."""
+        parts = self.accumulate * self.processes
+        if batch_size % parts:
+            raise ValueError(
+                f"`batch_size` (={batch_size}) must be a multiple of {parts}: `accumulate` "
+                f"(={self.accumulate}) times `devices` (={self.devices}) times `num_nodes` "
+                f"(={self.num_nodes})"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options by name, ready for JSON."""
+        return asdict(self)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes a run another one, where it is not the default.
+
+        The number of processes does not: all see the same images, and a run may go on with more.
+        """
+        options = {"accumulate": self.accumulate, "precision": self.precision}
+        default = {"accumulate": 1, "precision": "32-true"}
+        return {name: value for name, value in options.items() if value != default[name]}

@@ -1,0 +1,141 @@
+"""`dysample evaluate` through its real command line, on what tiny trainings leave."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from layouts import LAYOUTS
+
+TINY = [
+    "--settings.steps=3", "--settings.batch_size=2", "--settings.size=32", "--settings.width=8",
+    "--training.accelerator=cpu",
+]  # fmt: skip
+SCENES = [*TINY, "--settings.train_frames=5", "--settings.val_frames=4"]
+
+
+@pytest.fixture
+def trained(tmp_path: Path, dysample: Callable) -> Path:
+    folder = tmp_path / "out"
+    command = ["train", "semantic_scenes", *SCENES, "--training.validate_every=2"]
+    assert dysample(*command, "--output", folder).code == 0
+    return folder
+
+
+def result(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "results.jsonl").read_text())
+
+
+def test_the_last_checkpoint_has_the_record_s_metrics(
+    trained: Path, tmp_path: Path, dysample: Callable
+) -> None:
+    shutil.move(trained, tmp_path / "moved")
+    folder = tmp_path / "moved"
+    ended = dysample("evaluate", folder / "last.ckpt", "--json", tmp_path / "found.json")
+    assert ended.code == 0, ended.stderr
+    assert ended.stderr == ""
+    for word in ("semantic on scenes, 4 images, dysample, last.ckpt", "mIoU", "fence"):
+        assert word in ended.stdout
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["metrics"] == result(folder)["metrics"]
+    assert found["run"] == result(folder)["run"]
+    assert {path.name for path in folder.iterdir()} == {
+        "last.ckpt", "best.ckpt", "config.yaml", "log", "tensorboard", "results.jsonl",
+        "results.jsonl.lock", ".lock",
+    }  # fmt: skip
+
+
+def test_a_folder_s_best_checkpoint_comes_first(trained: Path, dysample: Callable) -> None:
+    assert "best.ckpt" in dysample("evaluate", trained).stdout
+    (trained / "best.ckpt").unlink()
+    assert "last.ckpt" in dysample("evaluate", trained).stdout
+    (trained / "last.ckpt").unlink()
+    ended = dysample("evaluate", trained)
+    assert ended.code == 2
+    assert "must hold best.ckpt or last.ckpt, but has neither" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("task", "layout"),
+    [
+        ("semantic", "camvid"),
+        ("detection", "coco_detection"),
+        ("instance", "pennfudan"),
+        ("panoptic", "coco_panoptic"),
+        ("depth", "kitti"),
+    ],
+)
+def test_data_on_disk_and_others_of_the_same_classes(
+    task: str, layout: str, tmp_path: Path, dysample: Callable
+) -> None:
+    data = f"{layout}:{LAYOUTS[layout](tmp_path / 'data')}"
+    folder, file = tmp_path / "out", tmp_path / "found.json"
+    ended = dysample(
+        "train", "--task", task, "--data", data, *TINY, "--training.loader_workers=1",
+        "--output", folder,
+    )  # fmt: skip
+    assert ended.code == 0, ended.stderr
+    assert result(folder)["samples"] == []
+    assert dysample("report", folder / "results.jsonl").code == 0
+    # The folder of the training is gone; another copy has the same images.
+    other = f"{layout}:{shutil.move(tmp_path / 'data', tmp_path / 'other')}"
+    ended = dysample("evaluate", folder, "--data", other, "--json", file)
+    assert ended.code == 0, ended.stderr
+    assert json.loads(file.read_text())["metrics"] == result(folder)["metrics"]
+    assert dysample("evaluate", folder).code == 2
+
+
+def test_data_of_other_classes(trained: Path, tmp_path: Path, dysample: Callable) -> None:
+    data = f"camvid:{LAYOUTS['camvid'](tmp_path / 'data')}"
+    ended = dysample("evaluate", trained, "--data", data)
+    assert ended.code == 2
+    assert "must have the 8 classes of the training, in their order, but has 11" in ended.stderr
+
+
+def _executable(path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (path.parent / "executed",))
+
+    torch.save({"run": Harmful(), "about": {}, "state_dict": {}}, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:1000]), "cannot be read: "),
+        (lambda path: path.write_bytes(b""), "cannot be read: "),
+        (
+            lambda path: torch.save({"weights": 1}, path),
+            "must be one of `dysample`, but is another",
+        ),
+        (lambda path: torch.save([1, 2], path), "must be one of `dysample`, but is another"),
+        (_executable, "cannot be read: "),
+        (
+            lambda path: torch.save({"run": "x", "about": {}, "state_dict": {}}, path),
+            "must be of the run that config.yaml beside it describes",
+        ),
+        (lambda path: (path.parent / "config.yaml").unlink(), "must lie beside the config.yaml"),
+        (lambda path: path.unlink(), "does not exist"),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(
+    damage: Callable[[Path], object], message: str, trained: Path, dysample: Callable
+) -> None:
+    damage(trained / "best.ckpt")
+    ended = dysample("evaluate", trained / "best.ckpt")
+    assert ended.code == 2
+    assert f"{trained / 'best.ckpt'}" in ended.stderr
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (trained / "executed").exists()
+
+
+def test_a_file_that_could_not_be_written_costs_nothing(trained: Path, dysample: Callable) -> None:
+    ended = dysample("evaluate", trained, "--json", "/nowhere/found.json")
+    assert ended.code == 2
+    assert "`json` (=/nowhere/found.json) must lie in a folder that exists" in ended.stderr

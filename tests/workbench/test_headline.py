@@ -1,0 +1,46 @@
+import io
+
+from rich.console import Console
+
+from dysample.workbench.headline import headline, print_metrics
+
+MEASURES = {
+    "miou": {"name": "mIoU", "short": "mIoU", "higher_is_better": True},
+    "boundary_iou": {"name": "boundary IoU", "short": "b.", "higher_is_better": True},
+    "third": {"name": "third", "short": "3", "higher_is_better": False},
+}
+
+
+def test_the_two_main_metrics_in_a_line() -> None:
+    metrics = {"miou": 0.12349, "boundary_iou": None, "third": 1.0}
+    assert headline(MEASURES, metrics) == "mIoU 0.123, boundary IoU -"
+
+
+def test_every_metric_and_those_by_class() -> None:
+    text = io.StringIO()
+    metrics = {
+        "miou": 0.5,
+        "boundary_iou": 0.25,
+        "third": None,
+        "class_iou": {"wall": 0.75, "pole": None},
+        "class_box_ap": {"wall": 0.125, "pole": 0.0},
+    }
+    print_metrics(MEASURES, metrics, "semantic on scenes", Console(file=text, width=60))
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    assert lines == [
+        ["semantic", "on", "scenes"],
+        ["measure", "value"],
+        ["mIoU", "0.500"],
+        ["boundary", "IoU", "0.250"],
+        ["third", "-"],
+        ["class", "iou", "box", "ap"],
+        ["wall", "0.750", "0.125"],
+        ["pole", "-", "0.000"],
+    ]
+
+
+def test_without_classes() -> None:
+    text = io.StringIO()
+    metrics = {"miou": 0.5, "boundary_iou": 0.25, "third": 0.0}
+    print_metrics(MEASURES, metrics, "title", Console(file=text, width=60))
+    assert "class" not in text.getvalue()

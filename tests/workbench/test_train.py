@@ -1,0 +1,228 @@
+"""`dysample train` through its real command line, on tiny data."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from dysample.workbench.config import parse_config
+from dysample.workbench.run import run_task
+
+TINY = [
+    "--settings.size=32",
+    "--settings.width=8",
+    "--settings.train_frames=9",
+    "--settings.val_frames=4",
+    "--training.accelerator=cpu",
+]
+EXACT = [
+    *TINY,
+    "--settings.steps=7",
+    "--settings.batch_size=4",
+    "--training.accumulate=2",
+    "--training.validate_every=3",
+    "--training.checkpoint_every=1",
+]
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def record(output: Path) -> dict:
+    (line,) = (output / "results.jsonl").read_text().splitlines()
+    return json.loads(line)
+
+
+def logged(output: Path, column: str) -> dict[int, float]:
+    """A column of the logs of all attempts, by step."""
+    found = {}
+    for path in sorted(output.glob("log/version_*/metrics.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        found.update({int(row["step"]): float(row[column]) for row in rows if row.get(column)})
+    return found
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> None:
+    output = tmp_path / "out"
+    command = [
+        "train", "semantic_scenes", *TINY, "--settings.steps=5", "--settings.batch_size=4",
+        "--training.validate_every=2", "--output", output,
+    ]  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "dysample", *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    for line in ("step 2: mIoU 0.", "step 4: mIoU 0.", "step 5: mIoU 0.", "boundary IoU", "fence"):
+        assert line in ended.stdout
+    found = record(output)
+    assert (found["task"], found["upsampler"]) == ("semantic", "dysample")
+    assert {path.name for path in output.iterdir()} >= {
+        "last.ckpt", "best.ckpt", "config.yaml", "log", "tensorboard",
+    }  # fmt: skip
+    assert len(list((output / "tensorboard").glob("events*"))) > 0
+    saved = yaml.safe_load((output / "config.yaml").read_text())
+    assert (saved["settings"]["steps"], saved["training"]["validate_every"]) == (5, 2)
+    # The same run as that of a comparison.
+    config, _ = parse_config([*map(str, command[1:])])
+    compared = run_task("semantic", "dysample", 0, "scenes", config.settings, tmp_path / "compared")
+    assert {k: compared[k] for k in ("run", "metrics", "samples")} == {
+        k: found[k] for k in ("run", "metrics", "samples")
+    }
+    reported = dysample("report", output / "results.jsonl")
+    assert reported.code == 0
+    assert "dysample" in reported.stdout
+    # The folder is taken, and gone on with nothing is trained or recorded again.
+    refused = dysample(*command)
+    assert refused.code == 2
+    assert "holds a run already (last.ckpt): --resume goes on with it" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    before = (output / "last.ckpt").stat().st_mtime_ns
+    assert dysample("train", "--resume", "--output", output).code == 0
+    assert (output / "last.ckpt").stat().st_mtime_ns == before
+    assert record(output) == found
+
+
+@pytest.mark.parametrize(
+    ("task", "hook", "calls"),
+    [
+        ("semantic", "on_train_batch_end", 3),  # between the two parts of a batch
+        ("semantic", "on_train_batch_end", 4),  # before a step is saved
+        ("semantic", "on_validation_start", 1),  # after a step, before its evaluation
+        ("semantic", "on_validation_end", 2),  # before an evaluated step is saved
+        ("semantic", "on_validation_end", 3),  # after the last step
+        ("instance", "on_validation_start", 2),
+    ],
+)
+def test_resumes_exactly_with_accumulation_and_evaluations(
+    task: str,
+    hook: str,
+    calls: int,
+    tmp_path: Path,
+    dysample: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    command = ["train", f"{task}_scenes", *EXACT]
+    assert dysample(*command, "--output", whole).code == 0
+    left = calls
+
+    def die(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"dysample.workbench.progress.Bars.{hook}", die)
+        with pytest.raises(KilledError):
+            dysample(*command, "--output", killed)
+    assert dysample(*command, "--output", killed, "--resume").code == 0
+    for name in ("last.ckpt", "best.ckpt"):
+        expected, found = weights(whole / name), weights(killed / name)
+        assert all(torch.equal(expected[key], found[key]) for key in expected), name
+    assert record(killed)["metrics"] == record(whole)["metrics"]
+    # No evaluation was passed over. (Lightning numbers the last one anew if nothing else is left.)
+    measure = next(iter(record(whole)["measures"]))
+    assert {*logged(killed, measure).values()} == {*logged(whole, measure).values()}
+    # Nothing of the recipe may change on the way.
+    changed = dysample(*command, "--output", killed, "--resume", "--settings.steps=8")
+    assert changed.code == 2
+    assert "last.ckpt must be of run" in changed.stderr
+
+
+def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> None:
+    """A process is killed while it trains, saves and evaluates, several times."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    command = [
+        "train", "semantic_scenes", *TINY, "--settings.steps=60", "--settings.batch_size=2",
+        "--training.validate_every=3", "--training.checkpoint_every=1",
+    ]  # fmt: skip
+    assert dysample(*command, "--output", whole).code == 0
+    for pause in (0.3, 0.7):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dysample", *command, "--resume", "--output", str(killed)],
+            stdout=subprocess.DEVNULL,
+        )
+        before = _written(killed)
+        while _written(killed) == before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(pause)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert weights(killed / "last.ckpt")
+        assert not (killed / "results.jsonl").exists()
+    (killed / ".last.ckpt.x.part").write_bytes(b"half")
+    assert dysample("train", "--resume", "--output", killed).code == 0
+    assert not list(killed.glob(".*.part"))
+    assert record(killed)["metrics"] == record(whole)["metrics"]
+    expected, found = weights(whole / "best.ckpt"), weights(killed / "best.ckpt")
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def _written(output: Path) -> int | None:
+    path = output / "last.ckpt"
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def test_bfloat16(tmp_path: Path, dysample: Callable) -> None:
+    for task in ("semantic", "depth", "panoptic"):
+        output = tmp_path / task
+        ended = dysample(
+            "train", f"{task}_scenes", *TINY, "--settings.steps=2", "--settings.batch_size=2",
+            "--training.precision=bf16-mixed", "--output", output,
+        )  # fmt: skip
+        assert ended.code == 0, ended.stderr
+        found = record(output)
+        assert found["training"]["precision"] == "bf16-mixed"
+        dtypes = {value.dtype for value in weights(output / "last.ckpt").values()}
+        assert dtypes <= {torch.float32, torch.int64}
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("NAME (='semantics') must be one of", ["semantics"]),
+        ("settings.stepps", ["semantic_scenes", "--settings.stepps=3"]),
+        ("`batch_size` (=16) must be a multiple of 3", ["semantic_scenes", "--training.devices=3"]),
+        ("must be a known upsampler", ["semantic_scenes", "--upsampler=bilinaer"]),
+        ("/nowhere", ["--task=semantic", "--data=camvid:/nowhere"]),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    message: str, arguments: list[str], tmp_path: Path, dysample: Callable
+) -> None:
+    ended = dysample("train", *arguments, "--output", tmp_path / "out")
+    assert ended.code == 2
+    assert ended.stderr.startswith("dysample: error: ")
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_and_the_whole_configuration(dysample: Callable) -> None:
+    helped = dysample("train", "detection_scenes", "-h")
+    assert helped.code == 0
+    for word in ("--settings.steps", "--training.validate_every", "--resume", "semantic_scenes"):
+        assert word in helped.stdout
+    printed = dysample("train", "detection_scenes", "--settings.steps=9", "--print_config")
+    assert printed.code == 0
+    assert yaml.safe_load(printed.stdout)["settings"]["steps"] == 9
