@@ -6,7 +6,7 @@
 
 namespace dysample {
 
-constexpr size_t kRingBytes = size_t{1} << 20;
+constexpr size_t kRingBytes = size_t{1} << 18;
 constexpr int kChunks = 4;  // blocks of channels that share their positions
 
 template <class A>

@@ -6,14 +6,12 @@
 
 #include "corners.h"
 #include "dysample.h"
-#include "lines.h"
 
 namespace dysample {
 namespace {
 
 constexpr int kRows = 4;  // output rows at a time, so that a tile's rows stay near
 
-constexpr int64_t kTogether = 16;  // channels walked through at a time: so many pages stay near
 constexpr int64_t kAhead = 4;  // low-res pixels that memory is asked for before they are needed
 
 // Shares are numbers or vectors; corners: above left, above right, below left, below right.
@@ -41,25 +39,19 @@ struct Forward {
 
   int64_t channels() const { return n.C / n.G; }
 
-  // One group of one image, output rows [from, to), channels stored one after the other. Lines of
-  // pixels that fit into windows are sampled channel by channel, the others from a ring of
-  // transposed rows, which is filled only if there are any.
+  // One group of one image, output rows [from, to), channels stored one after the other.
   void planar(int64_t b, int64_t g, int64_t from, int64_t to) const {
     const int64_t W = n.W, H = n.H;
     const int all = static_cast<int>((channels() + L - 1) / L);
     const int chunks = std::min(all, kChunks);
     const int ring_rows = Ring<A>::rows_within(kRingBytes, chunks, W, H);
     Scratch scratch;
-    scratch.reserve(Positions<A>::scratch(n, kRows) + kRows * (Corners<A>::scratch(n.X) + Lines<A>::scratch(n.X)) +
+    scratch.reserve(Positions<A>::scratch(n, kRows) + kRows * Corners<A>::scratch(n.X) +
                     Scratch::size_of<A>(Ring<A>::elements(chunks, ring_rows, W)));
     Positions<A> positions(n, field, from_centre, kRows, kPixels, scratch);
     A* memory = scratch.take<A>(Ring<A>::elements(chunks, ring_rows, W));
     std::vector<Corners<A>> corners;
-    std::vector<Lines<A>> lines;
-    for (int r = 0; r < kRows; ++r) {
-      corners.emplace_back(n.X, scratch);
-      lines.emplace_back(n.X, scratch);
-    }
+    for (int r = 0; r < kRows; ++r) corners.emplace_back(n.X, scratch);
     for (int first = 0; first < all; first += chunks) {
       const int some = std::min(chunks, all - first);
       const int64_t channel = g * channels() + first * L;
@@ -67,25 +59,17 @@ struct Forward {
       const S* features = x + (b * n.C + channel) * H * W;
       S* result = out + (b * n.C + channel) * n.Y * n.X;
       Ring<A> ring(memory, some, ring_rows, W);
-      int64_t filled = -1 - ring_rows, begin = 0;
+      int64_t filled = -1, begin = 0;
       for (int64_t Y0 = from; Y0 < to; Y0 += kRows) {
         const int rows = static_cast<int>(std::min<int64_t>(kRows, to - Y0));
         I top = static_cast<I>(H), bottom = 0;
-        int rest = 0;
         for (int r = 0; r < rows; ++r) {
           positions.compute(r, Y0 + r, offsets, b, g);
           top = std::min(top, positions.row(r).top);
           bottom = std::max(bottom, positions.row(r).bottom);
-          lines[r].split(positions.row(r), kPixels, n);
-          rest += lines[r].rest;
         }
-        windows(features, std::min<int64_t>(left, some * L), positions, lines.data(), rows,
-                result + Y0 * n.X);
-        if (rest == 0) continue;
         const int64_t home = nearest_index(Y0, H, n.Y);
-        // A first row, or a long stretch of windows behind: nothing before them is needed.
-        if (filled < home - ring_rows)
-          begin = filled = std::max<int64_t>({0, filled, top, home - ring_rows / 2});
+        if (filled < 0) begin = filled = std::max<int64_t>({0, top, home - ring_rows / 2});
         const int64_t wanted = std::min<int64_t>({H, bottom + 2, home + ring_rows / 2});
         for (; filled < wanted; ++filled)
           for (int k = 0; k < some; ++k)
@@ -97,7 +81,7 @@ struct Forward {
         for (int k = 0; k < some; ++k)
           for (int r = 0; r < rows; ++r) {
             S* row = result + k * L * n.Y * n.X + (Y0 + r) * n.X;
-            sample_row(ring.chunk(k), positions, corners[r], lines[r], row, width(left, k));
+            sample_row(ring.chunk(k), positions, corners[r], row, width(left, k));
             sample_far(features + k * L * H * W, positions, r, corners[r], row, width(left, k));
           }
       }
@@ -138,50 +122,10 @@ struct Forward {
     return static_cast<int>(std::min<int64_t>(L, channels_left - chunk * L));
   }
 
-  // Samples the lines of some rows that fit into windows.
-  void windows(const S* features, int64_t channels, const Positions<A>& positions,
-               const Lines<A>* lines, int rows, S* result) const {
-    if constexpr (kHasWindows && std::is_same_v<S, A>)
-      for (int64_t c0 = 0; c0 < channels; c0 += kTogether)
-        for (int r = 0; r < rows; ++r)
-          for (int i = 0; i < lines[r].fits; ++i) {
-            const int64_t place = lines[r].fitting[i], X = positions.pixel(place);
-            const S* plane = features + c0 * n.H * n.W;
-            const int64_t some = std::min(kTogether, channels - c0);
-            S* to = result + c0 * n.Y * n.X + r * n.X + X;
-            if (stream && X == place)
-              sample_line<true>(plane, n.H * n.W, n.W, some, lines[r].windows[i], to, n.Y * n.X);
-            else
-              sample_line<false>(plane, n.H * n.W, n.W, some, lines[r].windows[i], to, n.Y * n.X);
-          }
-  }
-
-  // The window is a copy: the compiler need not fear that the results are written over it.
-  template <bool kPast>
-  static void sample_line(const A* plane, const int64_t stride, const int64_t row,
-                          const int64_t channels, const Window<A> window, A* to,
-                          const int64_t to_stride) {
-    const Vec<A> right = window.to_right, left = 1 - right, down = window.to_down, up = 1 - down;
-    const Vec<A> weight[4] = {left * up, right * up, left * down, right * down};
-    // The row that comes next: the walk through it is too short to be foreseen.
-    const A* ahead = plane + window.third + row;
-    for (int64_t c = 0; c < channels; ++c, plane += stride, ahead += stride, to += to_stride) {
-      __builtin_prefetch(ahead, 0, 2);
-      Vec<A> corner[4];
-      window.corners(plane, corner);
-      const Vec<A> value = corner[0] * weight[0] + corner[1] * weight[1] + corner[2] * weight[2] +
-                           corner[3] * weight[3];
-      if constexpr (kPast)
-        store_past_caches(to, value);
-      else
-        store(to, value);
-    }
-  }
-
-  void sample_row(const A* tile, const Positions<A>& positions, const Corners<A>& corners,
-                  const Lines<A>& lines, S* row, int channels) const {
-    for (int i = 0; i < lines.rest; ++i) {
-      const int64_t place = lines.others[i], X = positions.pixel(place);
+  void sample_row(const A* tile, const Positions<A>& positions, const Corners<A>& corners, S* row,
+                  int channels) const {
+    for (int64_t place = 0; place < n.X; place += kPixels) {
+      const int64_t X = positions.pixel(place);
       const typename Corners<A>::Block* blocks = corners.blocks + place / L;
       Vec<A> squares[kBlocks<S>][L];
 #pragma GCC unroll 4

@@ -199,9 +199,7 @@ struct Backward {
               slope.add(value, load_some(a + k, rest), load_some(b_ + k, rest),
                          load_some(c + k, rest), load_some(d + k, rest), at.right[X], at.down[X]);
             if constexpr (kToX)
-              for (int lane = 0; lane < rest; ++lane)
-                scatter(value[lane], to_a + k + lane, to_b + k + lane, to_c + k + lane,
-                        to_d + k + lane, at.right[X], at.down[X]);
+              scatter_some(value, rest, to_a + k, to_b + k, to_c + k, to_d + k, at.right[X], at.down[X]);
           }
           slopes_x[p] = slope.x, slopes_y[p] = slope.y;
         }
@@ -223,6 +221,15 @@ struct Backward {
     store(b, load<V>(b) + value * (right * up));
     store(c, load<V>(c) + value * (left * down));
     store(d, load<V>(d) + value * (right * down));
+  }
+
+  // The first channels of a vector alone.
+  static void scatter_some(Vec<A> value, int count, A* a, A* b, A* c, A* d, A right, A down) {
+    const A left = 1 - right, up = 1 - down;
+    store_some(a, load_some(a, count) + value * (left * up), count);
+    store_some(b, load_some(b, count) + value * (right * up), count);
+    store_some(c, load_some(c, count) + value * (left * down), count);
+    store_some(d, load_some(d, count) + value * (right * down), count);
   }
 
   // A pixel whose rows are not in the ring, straight from and to the maps.

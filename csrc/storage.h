@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "vec.h"
+#include "part.h"
 
 namespace dysample {
 
@@ -22,14 +22,6 @@ using Compute = std::conditional_t<std::is_same_v<S, double>, double, float>;
 
 namespace detail {
 
-template <class U, class T>
-inline U bits_as(T value) {
-  static_assert(sizeof(U) == sizeof(T));
-  U out;
-  std::memcpy(&out, &value, sizeof(U));
-  return out;
-}
-
 // The upper half of each word, rounded to nearest, ties to even; NaN stays NaN. Works on one word
 // and on vectors of them.
 template <class U>
@@ -46,7 +38,7 @@ inline U round_to_bfloat16(U word) {
 template <class A, class S>
 inline A load_one(const S* from) {
   if constexpr (std::is_same_v<S, Bfloat16>)
-    return static_cast<A>(detail::bits_as<float>(static_cast<uint32_t>(from->bits) << 16));
+    return static_cast<A>(bits_as<float>(static_cast<uint32_t>(from->bits) << 16));
   else
     return static_cast<A>(*from);
 }
@@ -55,39 +47,46 @@ template <class A, class S>
 inline void store_one(S* to, A value) {
   if constexpr (std::is_same_v<S, Bfloat16>)
     to->bits = static_cast<uint16_t>(
-        detail::round_to_bfloat16(detail::bits_as<uint32_t>(static_cast<float>(value))) >> 16);
+        detail::round_to_bfloat16(bits_as<uint32_t>(static_cast<float>(value))) >> 16);
   else
     *to = static_cast<S>(value);
+}
+
+// Elements as they are stored, as many as a vector of what they are computed in has lanes.
+template <class S>
+using Stored = typename VectorOf<std::conditional_t<std::is_same_v<S, Bfloat16>, uint16_t, S>,
+                                 kLanes<Compute<S>>>::type;
+
+template <class S>
+inline Vec<Compute<S>> widened(Stored<S> value) {
+  using A = Compute<S>;
+  if constexpr (std::is_same_v<S, A>) {
+    return value;
+  } else if constexpr (std::is_same_v<S, Bfloat16>) {
+    using U32 = typename VectorOf<uint32_t, kLanes<A>>::type;
+    return bits_as<Vec<A>>(__builtin_convertvector(value, U32) << 16);
+  } else {
+    return __builtin_convertvector(value, Vec<A>);
+  }
+}
+
+template <class S>
+inline Stored<S> narrowed(Vec<Compute<S>> value) {
+  if constexpr (std::is_same_v<S, Compute<S>>) {
+    return value;
+  } else if constexpr (std::is_same_v<S, Bfloat16>) {
+    using U32 = typename VectorOf<uint32_t, kLanes<float>>::type;
+    const U32 rounded = detail::round_to_bfloat16(bits_as<U32>(value)) >> 16;
+    return __builtin_convertvector(rounded, Stored<S>);
+  } else {
+    return __builtin_convertvector(value, Stored<S>);
+  }
 }
 
 // A vector of neighbours in memory, in the type they are computed in.
 template <class S>
 inline Vec<Compute<S>> load_vector(const S* from) {
-  using A = Compute<S>;
-  constexpr int L = kLanes<A>;
-  if constexpr (std::is_same_v<S, A>) {
-    return load<Vec<A>>(from);
-  } else if constexpr (std::is_same_v<S, Bfloat16>) {
-    using U32 = typename VectorOf<uint32_t, L>::type;
-    const auto half = load<typename VectorOf<uint16_t, L>::type>(from);
-    return detail::bits_as<Vec<A>>(__builtin_convertvector(half, U32) << 16);
-  } else {
-    return __builtin_convertvector(load<typename VectorOf<S, L>::type>(from), Vec<A>);
-  }
-}
-
-template <class S>
-inline auto narrowed(Vec<Compute<S>> value) {
-  constexpr int L = kLanes<Compute<S>>;
-  if constexpr (std::is_same_v<S, Compute<S>>) {
-    return value;
-  } else if constexpr (std::is_same_v<S, Bfloat16>) {
-    using U32 = typename VectorOf<uint32_t, L>::type;
-    const U32 rounded = detail::round_to_bfloat16(detail::bits_as<U32>(value)) >> 16;
-    return __builtin_convertvector(rounded, typename VectorOf<uint16_t, L>::type);
-  } else {
-    return __builtin_convertvector(value, typename VectorOf<S, L>::type);
-  }
+  return widened<S>(load<Stored<S>>(from));
 }
 
 template <class S>
@@ -95,18 +94,15 @@ inline void store_vector(S* to, Vec<Compute<S>> value) {
   store(to, narrowed<S>(value));
 }
 
-// The first `count` lanes alone, where a row or a group of channels ends within a vector.
+// The first `count` lanes alone; the others are loaded as 0.
 template <class S>
 inline Vec<Compute<S>> load_some(const S* from, int count) {
-  using A = Compute<S>;
-  A lanes[kLanes<A>] = {};
-  for (int lane = 0; lane < count; ++lane) lanes[lane] = load_one<A>(from + lane);
-  return load<Vec<A>>(lanes);
+  return widened<S>(load_part<Stored<S>>(from, count * static_cast<int>(sizeof(S))));
 }
 
 template <class S>
 inline void store_some(S* to, Vec<Compute<S>> value, int count) {
-  for (int lane = 0; lane < count; ++lane) store_one(to + lane, value[lane]);
+  store_part(to, narrowed<S>(value), count * static_cast<int>(sizeof(S)));
 }
 
 // Calls f with a null pointer to the storage type that a number of the interface stands for.

@@ -23,19 +23,19 @@ template <class V>
 inline void store_past_caches(void* to, V value) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(V) == 64) {
-    _mm512_stream_si512(static_cast<__m512i*>(to), detail::bits_as<__m512i>(value));
+    _mm512_stream_si512(static_cast<__m512i*>(to), bits_as<__m512i>(value));
     return;
   }
 #endif
 #if defined(__AVX2__)
   if constexpr (sizeof(V) == 32) {
-    _mm256_stream_si256(static_cast<__m256i*>(to), detail::bits_as<__m256i>(value));
+    _mm256_stream_si256(static_cast<__m256i*>(to), bits_as<__m256i>(value));
     return;
   }
 #endif
 #if defined(__x86_64__)
   if constexpr (sizeof(V) == 16) {
-    _mm_stream_si128(static_cast<__m128i*>(to), detail::bits_as<__m128i>(value));
+    _mm_stream_si128(static_cast<__m128i*>(to), bits_as<__m128i>(value));
     return;
   }
 #endif

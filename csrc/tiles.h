@@ -58,45 +58,47 @@ inline void read_row(const S* row, int64_t channel_stride, int channels, int64_t
                      Compute<S>* pixels) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;
-  int64_t w = 0;
-  if (channels == L) {
-    for (; w + L <= W; w += L) {
-      Vec<A> square[L];
+  for (int64_t w = 0; w < W; w += L) {
+    const int some = static_cast<int>(std::min<int64_t>(L, W - w));
+    Vec<A> square[L];
+    if (channels == L && some == L) {
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) {
         square[c] = load_vector(row + c * channel_stride + w);
         __builtin_prefetch(row + c * channel_stride + w + W, 0, 2);
       }
-      transpose<A>(square);
+    } else {
 #pragma GCC unroll 16
-      for (int p = 0; p < L; ++p) store(pixels + (w + p) * L, square[p]);
+      for (int c = 0; c < L; ++c)
+        square[c] = c < channels ? load_some(row + c * channel_stride + w, some) : Vec<A>{};
     }
+    transpose<A>(square);
+#pragma GCC unroll 16
+    for (int p = 0; p < L; ++p)
+      if (p < some) store(pixels + (w + p) * L, square[p]);
   }
-  for (; w < W; ++w)
-    for (int c = 0; c < L; ++c)
-      pixels[w * L + c] = c < channels ? load_one<A>(row + c * channel_stride + w) : A(0);
 }
 
 // Adds (W, kLanes) to one row of a map.
 template <class A>
 inline void add_row(const A* pixels, int channels, int64_t W, A* row, int64_t channel_stride) {
   constexpr int L = kLanes<A>;
-  int64_t w = 0;
-  if (channels == L) {
-    for (; w + L <= W; w += L) {
-      Vec<A> square[L];
+  for (int64_t w = 0; w < W; w += L) {
+    const int some = static_cast<int>(std::min<int64_t>(L, W - w));
+    Vec<A> square[L];
 #pragma GCC unroll 16
-      for (int p = 0; p < L; ++p) square[p] = load<Vec<A>>(pixels + (w + p) * L);
-      transpose<A>(square);
+    for (int p = 0; p < L; ++p)
+      square[p] = p < some ? load<Vec<A>>(pixels + (w + p) * L) : Vec<A>{};
+    transpose<A>(square);
 #pragma GCC unroll 16
-      for (int c = 0; c < L; ++c) {
-        A* to = row + c * channel_stride + w;
+    for (int c = 0; c < L; ++c) {
+      A* to = row + c * channel_stride + w;
+      if (some == L && c < channels)
         store(to, load<Vec<A>>(to) + square[c]);
-      }
+      else if (c < channels)
+        store_some(to, load_some(to, some) + square[c], some);
     }
   }
-  for (; w < W; ++w)
-    for (int c = 0; c < channels; ++c) row[c * channel_stride + w] += pixels[w * L + c];
 }
 
 // Blocks of pixels that fill one cache line of a row of the storage type.
@@ -112,24 +114,21 @@ inline void write_line(Vec<Compute<S>> (*squares)[kLanes<Compute<S>>], S* row,
   constexpr int L = kLanes<A>;
 #pragma GCC unroll 4
   for (int b = 0; b < kBlocks<S>; ++b) transpose<A>(squares[b]);
-  if (count >= kBlocks<S> * L && channels == L) {
 #pragma GCC unroll 16
-    for (int c = 0; c < L; ++c) {
-      S* to = row + c * channel_stride;
+  for (int c = 0; c < L; ++c) {
+    if (c == channels) return;
+    S* to = row + c * channel_stride;
 #pragma GCC unroll 4
-      for (int b = 0; b < kBlocks<S>; ++b)
-        if (stream)
-          store_past_caches(to + b * L, narrowed<S>(squares[b][c]));
-        else
-          store_vector(to + b * L, squares[b][c]);
-    }
-    return;
-  }
-  for (int c = 0; c < channels; ++c)
     for (int b = 0; b < kBlocks<S>; ++b) {
-      const int64_t some = std::clamp<int64_t>(count - b * L, 0, L);
-      if (some > 0) store_some(row + c * channel_stride + b * L, squares[b][c], static_cast<int>(some));
+      const int64_t some = count - b * L;
+      if (some >= L && stream)
+        store_past_caches(to + b * L, narrowed<S>(squares[b][c]));
+      else if (some >= L)
+        store_vector(to + b * L, squares[b][c]);
+      else if (some > 0)
+        store_some(to + b * L, squares[b][c], static_cast<int>(some));
     }
+  }
 }
 
 // One row of one channel in the type that is computed in. The next row, which lies behind it, is
@@ -151,14 +150,12 @@ inline void read_line(const S* row, int64_t channel_stride, int channels, int64_
                       Vec<Compute<S>>* square) {
   using A = Compute<S>;
   constexpr int L = kLanes<A>;
-  if (count >= L && channels == L) {
 #pragma GCC unroll 16
-    for (int c = 0; c < L; ++c) square[c] = load_vector(row + c * channel_stride);
-  } else {
-    for (int c = 0; c < L; ++c)
-      square[c] = c < channels
-                      ? load_some(row + c * channel_stride, static_cast<int>(std::min<int64_t>(count, L)))
-                      : Vec<A>{};
+  for (int c = 0; c < L; ++c) {
+    const S* from = row + c * channel_stride;
+    square[c] = c >= channels ? Vec<A>{}
+                : count >= L  ? load_vector(from)
+                              : load_some(from, static_cast<int>(count));
   }
   transpose<A>(square);
 }

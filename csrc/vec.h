@@ -45,6 +45,14 @@ inline void store(T* to, V value) {
   std::memcpy(to, &value, sizeof(V));
 }
 
+template <class U, class T>
+inline U bits_as(T value) {
+  static_assert(sizeof(U) == sizeof(T));
+  U out;
+  std::memcpy(&out, &value, sizeof(U));
+  return out;
+}
+
 template <class A>
 inline Vec<A> broadcast(A value) {
   return value - Vec<A>{};

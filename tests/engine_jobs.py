@@ -36,3 +36,23 @@ def tick_forever(file: Path, tell: Tell) -> dict[str, Any]:
     while True:
         file.write_text(str(time.time()))
         time.sleep(0.05)
+
+
+def die_once(file: Path, tell: Tell) -> dict[str, Any]:
+    if not file.exists():
+        file.touch()
+        os._exit(9)
+    return {}
+
+
+def take_a_while(tell: Tell) -> dict[str, Any]:
+    start = time.time()
+    time.sleep(0.3)
+    return {"start": start, "end": time.time()}
+
+
+def take_steps(tell: Tell) -> dict[str, Any]:
+    for step in range(40):
+        time.sleep(0.1)
+        tell(step + 1, 40)
+    return {"steps": 40}

@@ -35,13 +35,21 @@ def test_report_of_a_missing_file(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_interruption_says_how_to_go_on(monkeypatch, capsys) -> None:
+@pytest.mark.parametrize(
+    ("verb", "how"),
+    [
+        ("compare", "; the same command goes on from here"),
+        ("train", "; with --resume the same command goes on from here"),
+        ("bench", ""),
+    ],
+)
+def test_interruption_says_how_to_go_on(monkeypatch, capsys, verb: str, how: str) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dysample.cli.verbs", interrupted)
-    assert run(monkeypatch, "compare") == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert run(monkeypatch, verb) == 130
+    assert capsys.readouterr().err == f"dysample: stopped{how}\n"
 
 
 def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:

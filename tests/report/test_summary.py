@@ -5,7 +5,9 @@ import math
 import pytest
 
 from dysample.report.records import read_records
+from dysample.report.report import suffixes
 from dysample.report.summary import summarise
+from dysample.report.wording import settings_text
 
 
 @pytest.fixture
@@ -84,3 +86,31 @@ def test_seconds_are_the_median(entry, write):
     ]
     (group,) = summarise(read_records(write(entries)))
     assert group.rows[0].seconds == 12.0
+
+
+def test_model_and_encoder_are_told_where_they_are_not_the_usual_ones(entry, write):
+    """Small models, written before there was a choice and after it, and two others."""
+    changes = (
+        {},
+        {"model": "small", "encoder": "conv", "weights": None},
+        {"model": "small", "encoder": "efficientnet_lite0", "weights": None},
+        {"model": "segformer_b0", "encoder": None, "head": None, "width": None, "weights": "w.pth"},
+    )
+    entries = []
+    for number, change in enumerate(changes):
+        made = entry("bilinear", number, frames=0)
+        made["settings"] |= change
+        entries.append(made)
+    groups = summarise(read_records(write(entries)))
+    start = groups[0].title.removesuffix(", plain head")
+    assert [group.title.removeprefix(start) for group in groups] == [
+        ", plain head",
+        ", plain head",
+        ", efficientnet_lite0, plain head",
+        ", segformer_b0",
+    ]
+    assert suffixes(groups) == ["", "-2", "-efficientnet_lite0", "-segformer_b0"]
+    texts = [settings_text(group) for group in groups]
+    assert texts[0] == texts[1] == texts[2]
+    assert texts[0].endswith("weight_decay 0.01, width 32")
+    assert texts[3].endswith("weight_decay 0.01, weights w.pth")

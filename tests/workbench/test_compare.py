@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dysample.workbench.compare import choose_tasks, choose_upsamplers
+from layouts import LAYOUTS
 
 TINY = [
     "--steps=6",
@@ -98,6 +98,24 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
     assert not (output / "results.jsonl").exists()
 
 
+def test_objects_on_disk_through_to_the_report(tmp_path: Path, dysample: Callable) -> None:
+    """Boxes from masks; image i has i % 3 pedestrians, and 3 of 8 training images have none."""
+    output = tmp_path / "out"
+    data = f"pennfudan:{LAYOUTS['pennfudan'](tmp_path / 'data')}"
+    options = ["--steps=2", "--batch-size=2", "--size=32", "--width=8", "--workers=1"]
+    few = ["--upsamplers=bilinear", "--seeds=1", "--encoder=efficientnet_lite0"]
+    ended = dysample(
+        "compare", "--tasks=detection", f"--data={data}", *options, *few, "--output", output
+    )
+    assert ended.code == 0, ended.stderr
+    assert "3 training images without objects are left out of detection" in ended.stdout
+    (record,) = records(output)
+    assert record["data"]["train"] == 5
+    assert record["settings"]["encoder"] == "efficientnet_lite0"
+    assert "detection, pennfudan 32x43, efficientnet_lite0" in ended.stdout
+    assert "5 train frames, 2 val frames, steps 2, batch_size 2" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
@@ -121,7 +139,16 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
         ("while building carafe_five at `width` (=8)", ["--upsamplers=carafe_five", *TINY]),
+        ("`model` (='r50') must be one of small, segformer_b0", ["--model=r50"]),
+        (
+            "`width` (=8) must be left out: it is of the small models, and `model` is 'r101'",
+            ["--tasks=instance", "--model=r101", "--width=8"],
+        ),
+        ("`encoder` (='resnet') must be one of conv, efficientnet_lite0", ["--encoder=resnet"]),
+        ("weights file /nowhere/w.pth does not exist", ["--weights=/nowhere/w.pth"]),
         ("--stepz", ["--stepz=3"]),
+        ("`engine` (='dask') must be one of local, ray", ["--engine=dask"]),
+        ("`address` (='auto') is for `engine` 'ray' alone", ["--address=auto"]),
         ("/nowhere", ["--data=camvid:/nowhere"]),
     ],
 )
@@ -179,18 +206,3 @@ def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable) -> None:
     for title in ("semantic, scenes 48x48, skip head", "instance, scenes 48x48", "AbsRel", "PQ"):
         assert title in done.stdout
     assert (output / "predictions-panoptic.png").stat().st_size > 1000
-
-
-def test_choose_tasks() -> None:
-    assert choose_tasks("depth, semantic,depth") == ["depth", "semantic"]
-    assert choose_tasks("all") == ["semantic", "detection", "instance", "panoptic", "depth"]
-
-
-def test_choose_upsamplers() -> None:
-    assert choose_upsamplers("bilinear, nearest,bilinear") == ["bilinear", "nearest"]
-    assert choose_upsamplers("dysample_s*") == ["dysample_s", "dysample_s_plus"] + [
-        f"dysample_step_{step}" for step in range(5)
-    ]
-    every = choose_upsamplers("all")
-    assert "carafe" in every
-    assert not any(name.startswith("dysample_step") for name in every)

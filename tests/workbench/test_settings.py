@@ -4,11 +4,23 @@ import sys
 
 import pytest
 
-from dysample.workbench.settings import SemanticSettings, settings_for, settings_of, split_data
+from dysample.workbench.settings import (
+    TASKS,
+    SemanticSettings,
+    settings_for,
+    settings_of,
+    split_data,
+)
 
 
-def test_is_plain_data() -> None:
-    settings = SemanticSettings(head="skip", steps=3)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SemanticSettings(head="skip", steps=3),
+        settings_for("semantic", "scenes", model="segformer_b0", weights="pretrained"),
+    ],
+)
+def test_is_plain_data(settings: SemanticSettings) -> None:
     assert SemanticSettings(**json.loads(json.dumps(settings.to_dict()))) == settings
 
 
@@ -27,6 +39,17 @@ def test_is_plain_data() -> None:
         ({"learning_rate": 0}, ValueError, r"`learning_rate` \(=0\) must be above 0"),
         ({"learning_rate": float("nan")}, ValueError, r"`learning_rate` \(=nan\) must be finite"),
         ({"learning_rate": "fast"}, TypeError, r"`learning_rate` \(='fast'\) must be a number"),
+        (
+            {"model": "r50"},
+            ValueError,
+            r"`model` \(='r50'\) must be one of small, segformer_b0, .*, maskformer_swin_large$",
+        ),
+        ({"model": "segformer_b0"}, ValueError, r"`width` \(=32\) must be left out: it is of the"),
+        ({"width": None}, TypeError, r"`width` \(=None\) must be an integer"),
+        ({"encoder": None}, ValueError, r"`encoder` \(=None\) must be one of conv, efficientnet_"),
+        ({"head": None}, ValueError, r"`head` \(=None\) must be 'plain' or 'skip'"),
+        ({"weights": ""}, TypeError, r"`weights` \(=''\) must be 'pretrained' or a file"),
+        ({"weights": "pretrained"}, ValueError, r"`weights` \(='pretrained'\) must be a file for"),
         ({"weight_decay": -0.1}, ValueError, r"`weight_decay` \(=-0.1\) must be finite and not"),
     ],
 )
@@ -43,6 +66,27 @@ def test_recipes() -> None:
         TypeError, match="`stepps` is not a setting of semantic; there are steps, batch_size"
     ):
         settings_for("semantic", "scenes", stepps=3)
+
+
+def test_models_of_the_papers() -> None:
+    """What is left open in the small ones alone is None, also on the command line."""
+    found = settings_for("depth", "nyu:x", model="swin_tiny", width=None, size=96)
+    assert (found.width, found.encoder, found.head, found.size) == (None, None, None, 96)
+    assert found.learning_rate == 1e-4
+    assert settings_for("depth", "scenes", model="swin_tiny", learning_rate=1.0).learning_rate == 1
+    for name, value in (("width", 8), ("encoder", "conv"), ("head", "skip")):
+        message = rf"`{name}` \(={value!r}\) must be left out: .* `model` is 'swin_tiny'"
+        with pytest.raises(ValueError, match=message):
+            settings_for("depth", "scenes", model="swin_tiny", **{name: value})
+    assert settings_for("panoptic", "scenes", model="r101").width is None
+    assert settings_for("detection", "scenes", model="small").width == 64
+
+
+def test_every_task_has_a_recipe_for_photographs() -> None:
+    for task in TASKS:
+        found = settings_for(task, "somewhere:x")
+        assert (found.train_frames, found.val_frames) == (None, None)
+        assert type(found) is type(settings_for(task, "scenes"))
 
 
 def test_settings_of_several_tasks() -> None:

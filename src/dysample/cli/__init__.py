@@ -10,6 +10,12 @@ except ImportError as missing:  # the operators are installed alone
 
 from dysample.cli.group import verbs
 
+GOES_ON = {
+    "compare": "; the same command goes on from here",
+    "train": "; with --resume the same command goes on from here",
+}
+"""How an interrupted verb goes on; the others begin again."""
+
 MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
@@ -24,7 +30,7 @@ def main() -> None:
     except ModuleNotFoundError as error:  # of an extra that is not installed
         _fail(f"no module {error.name}: pip install 'dysample[all]'")
     except (KeyboardInterrupt, click.Abort):
-        click.echo("dysample: stopped; the same command goes on from here", err=True)
+        click.echo(f"dysample: stopped{GOES_ON.get(''.join(sys.argv[1:2]), '')}", err=True)
         sys.exit(130)
     sys.exit(code)
 

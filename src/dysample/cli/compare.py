@@ -6,7 +6,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from dysample.cli.options import cores, option
+from dysample.cli.options import option
 
 
 @click.command()
@@ -24,7 +24,16 @@ from dysample.cli.options import cores, option
     str,
     "semantic",
 )
-@option("--data", "'scenes' (embedded), or for semantic NAME:PATH: see `data`.", str, "scenes")
+@option("--data", "'scenes' (embedded), or NAME:PATH: see `data`.", str, "scenes")
+@option(
+    "--model",
+    "'small', or one of the papers: segformer_b0 to b5, maskformer_swin_tiny to large; r50, r101;"
+    " swin_tiny to large.",
+    str,
+    "small",
+)
+@option("--encoder", "Of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
+@option("--weights", "File of the encoder's weights; or 'pretrained' to download them.", str)
 @option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
 @option("--steps", "Optimiser steps.", int)
 @option("--batch-size", "Images a step.", int)
@@ -41,8 +50,12 @@ from dysample.cli.options import cores, option
     Path("runs/compare"),
 )
 @click.option(
-    "--workers", type=click.IntRange(1), help="Runs at a time.  [default: one for each core]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Runs at a time.  [default: one for each core, or each CPU of the Ray cluster]",
 )
+@option("--engine", "'local' processes, or 'ray' for one or several machines.", str, "local")
+@click.option("--address", help="Running Ray cluster: 'auto' or HOST:PORT.  [default: start one]")
 @click.pass_context
 def compare(
     context: click.Context,
@@ -53,6 +66,8 @@ def compare(
     data: str,
     output: Path,
     workers: int | None,
+    engine: str,
+    address: str | None,
     **settings: Any,
 ) -> None:
     """Train the same small models with each upsampler and report which one helps.
@@ -62,8 +77,9 @@ def compare(
     stopped goes on where it was. Then the table is printed and the figures are drawn.
     """
     from dysample.report.report import write_report
-    from dysample.workbench.compare import choose_tasks, choose_upsamplers
+    from dysample.workbench.choose import choose_tasks, choose_upsamplers
     from dysample.workbench.compare import compare as run_comparison
+    from dysample.workbench.engines.by_name import choose_engine
     from dysample.workbench.settings import settings_of
 
     console = Console()
@@ -73,7 +89,7 @@ def compare(
         choose_upsamplers(upsamplers),
         seeds,
         output,
-        workers or cores(),
+        choose_engine(engine, workers, address),
         console,
     )
     results = output / "results.jsonl"

@@ -1,6 +1,5 @@
 """What the verbs' options have in common."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +22,3 @@ def given(context: click.Context, parameter: str) -> bool:
     """Whether an option was given on the command line."""
     source = context.get_parameter_source(parameter)
     return source is click.core.ParameterSource.COMMANDLINE
-
-
-def cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

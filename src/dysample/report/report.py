@@ -51,9 +51,10 @@ def suffixes(groups: Sequence[Group]) -> list[str]:
             for value, usual in (
                 (group.task, first.task),
                 (group.data["name"], first.data["name"]),
+                ("-".join(group.variant), "-".join(first.variant)),
                 (group.head, first.head),
             )
-            if value not in (usual, None)
+            if value not in (usual, None, "")
         ]
         name = "".join(f"-{part}" for part in parts)
         number = 2

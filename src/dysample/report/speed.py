@@ -41,7 +41,8 @@ def draw_speed(rows: Sequence[Row], path: Path) -> Path:
     FigureCanvasAgg(figure)
     bottom, tall = FOOT / height, (height - HEADER - FOOT) / height
     if rivals:
-        _draw_ratios(figure.add_axes((0.19, bottom, 0.36, tall)), rivals, names)
+        across = 0.36 if sweep else 0.78
+        _draw_ratios(figure.add_axes((0.19, bottom, across, tall)), rivals, names)
     if sweep:
         _draw_sweep(figure.add_axes((0.66, bottom, 0.31, tall)), sweep)
     first = rows[0]
@@ -74,10 +75,9 @@ def _draw_ratios(axes: Axes, rivals: Sequence[Row], names: Sequence[str]) -> Non
         lane = place - 0.4 + bar * (regimes.index(row["malloc"]) + 0.5)
         # From 1, equally fast, to the ratio.
         axes.barh(lane, row["ratio"] - 1, bar, left=1, color=COLOURS[row["malloc"]], zorder=2)
-        # Behind bar and target mark, on the side to which the bar points.
-        ends, slower = (row["ratio"], row["target"] or row["ratio"]), row["ratio"] < 1
-        axes.text(min(ends) if slower else max(ends), lane, f"  {row['ratio']:.3g}  ",
-                  va="center", ha="right" if slower else "left", fontsize=9)  # fmt: skip
+        # Behind bar and target mark, on the right, where no name of a row is.
+        end = max(1, row["ratio"], row["target"] or 0)
+        axes.text(end, lane, f"  {row['ratio']:.3g}", va="center", ha="left", fontsize=9)
         if row["target"] is not None:
             axes.plot([row["target"]] * 2, [place - 0.4, place + 0.4], color="0.1", lw=1.6,
                       zorder=3)  # fmt: skip

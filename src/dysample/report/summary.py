@@ -65,10 +65,18 @@ class Group:
         return self.settings.get("head")
 
     @property
+    def variant(self) -> Sequence[str]:
+        """Model and encoder by name, if they are not the small ones of their own."""
+        # Lines written before there was a choice name neither.
+        chosen = (self.settings.get("model", "small"), self.settings.get("encoder", "conv"))
+        return [name for name in chosen if name not in ("small", "conv", None)]
+
+    @property
     def title(self) -> str:
-        """Task, data and head in a few words."""
-        title = f"{self.task}, {self.data['name']} {self.data['height']}x{self.data['width']}"
-        return title if self.head is None else f"{title}, {self.head} head"
+        """Task, data, model and head in a few words."""
+        parts = [self.task, f"{self.data['name']} {self.data['height']}x{self.data['width']}"]
+        parts += [*self.variant, *([] if self.head is None else [f"{self.head} head"])]
+        return ", ".join(parts)
 
     @property
     def measures(self) -> Mapping[str, Measure]:

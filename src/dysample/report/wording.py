@@ -9,7 +9,7 @@ from dysample.report.summary import BASELINE, Group, OverSeeds, Row
 KEEP = "\u00a0"
 """A space at which a line must not break."""
 
-SAID = ("head", "size", "train_frames", "val_frames")
+SAID = ("model", "encoder", "head", "size", "train_frames", "val_frames")
 """Settings that the title and the description of the data contain already."""
 
 FEW_SEEDS = 5
@@ -47,7 +47,11 @@ def three_digits(value: float) -> str:
 def settings_text(group: Group) -> str:
     """What all runs of a group have in common and its title does not say."""
     parts = [f"{group.data[key]} {key} frames" for key in ("train", "val") if key in group.data]
-    parts += [f"{key} {value}" for key, value in group.settings.items() if key not in SAID]
+    parts += [
+        f"{key} {value}"
+        for key, value in group.settings.items()
+        if key not in SAID and value is not None
+    ]
     return ", ".join(parts)
 
 

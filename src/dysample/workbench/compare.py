@@ -1,6 +1,6 @@
 """The comparison: every upsampler and seed once, from where the last attempt stopped."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,20 +10,17 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from dysample.registry import get_entry, list_upsamplers
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.costs import count_macs
-from dysample.workbench.engine import Job, Outcome, run_jobs
+from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.files import alone_in
 from dysample.workbench.headline import headline
 from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id
 from dysample.workbench.results import ResultFile
 from dysample.workbench.run import run_task
-from dysample.workbench.settings import TASKS, Settings
+from dysample.workbench.settings import Settings, split_data
 from dysample.workbench.tasks.by_name import task_class
-
-DESIGN_STEPS = "dysample_step_*"
 
 
 @dataclass(frozen=True)
@@ -41,53 +38,13 @@ class Plan:
         return f"{self.task} {self.upsampler} seed {self.seed}"
 
 
-def choose_tasks(text: str) -> list[str]:
-    """Names of a comma-separated list, in the given order; "all" stands for every task.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    names: list[str] = []
-    for word in (word.strip() for word in text.split(",")):
-        if word != "all" and word not in TASKS:
-            raise ValueError(f"`tasks` (={word!r}) must be 'all' or of {', '.join(TASKS)}")
-        names += [name for name in (TASKS if word == "all" else [word]) if name not in names]
-    return names
-
-
-def choose_upsamplers(text: str) -> list[str]:
-    """Names of a comma-separated list of names and shell patterns, in the given order.
-
-    "all" stands for every registered upsampler except the design steps of the paper's ablation.
-
-    Raises:
-        ValueError: an unknown name, or a pattern that no name fits.
-    """
-    names: list[str] = []
-    for word in (word.strip() for word in text.split(",")):
-        if word == "all":
-            steps = set(list_upsamplers(DESIGN_STEPS))
-            found = [name for name in list_upsamplers() if name not in steps]
-        elif any(mark in word for mark in "*?["):
-            found = list_upsamplers(word)
-            if not found:
-                raise ValueError(f"`upsamplers` (={word!r}) must fit a name of the registry")
-        else:
-            try:
-                found = [get_entry(word).name]
-            except ValueError as error:
-                raise ValueError(f"in `upsamplers`: {error}") from error
-        names += [name for name in found if name not in names]
-    return names
-
-
 def compare(
     data: str,
     tasks: Mapping[str, Settings],
     upsamplers: Sequence[str],
     seeds: int,
     output: Path,
-    workers: int,
+    engine: Engine,
     console: Console,
 ) -> list[str]:
     """Train and evaluate what is not yet in `output`/results.jsonl, and append it there.
@@ -98,7 +55,7 @@ def compare(
         upsamplers: registered names.
         seeds: seeds 0 .. seeds - 1.
         output: folder for the result file and, in `runs/`, checkpoints and logs.
-        workers: processes.
+        engine: where the runs are done, from `choose_engine`.
         console: for progress; on a terminal as bars, otherwise a line a finished run.
 
     Returns:
@@ -108,9 +65,8 @@ def compare(
         ValueError, TypeError, FileNotFoundError, ModuleNotFoundError: a user's mistake, before
             anything is trained.
     """
-    for name, value in (("seeds", seeds), ("workers", workers)):
-        if value < 1:
-            raise ValueError(f"`{name}` (={value}) must be at least 1")
+    if seeds < 1:
+        raise ValueError(f"`seeds` (={seeds}) must be at least 1")
     for name, given in (("tasks", tasks), ("upsamplers", upsamplers)):
         if not given:
             raise ValueError(f"`{name}` must name at least one")
@@ -124,8 +80,9 @@ def compare(
         if not todo:
             return []
         jobs = {plan.run: _job(plan, data, tasks[plan.task], output) for plan in todo}
-        prepare(data, {plan.task: tasks[plan.task] for plan in todo}, console)
-        return _run(todo, jobs, min(workers, len(todo)), results, console)
+        with engine.open():  # before the data, which can take longer
+            prepare(data, {plan.task: tasks[plan.task] for plan in todo}, console)
+            return _run(todo, jobs, engine, results, console)
 
 
 def _plans(
@@ -158,7 +115,7 @@ def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> in
 
 
 def _run(
-    todo: list[Plan], jobs: dict[str, Job], workers: int, results: ResultFile, console: Console
+    todo: list[Plan], jobs: dict[str, Job], engine: Engine, results: ResultFile, console: Console
 ) -> list[str]:
     failures: list[str] = []
     plans = {plan.run: plan for plan in todo}
@@ -171,7 +128,7 @@ def _run(
                 bars[run] = progress.add_task(plans[run].label, total=total)
             progress.update(bars[run], completed=done)
 
-        for outcome in run_jobs(jobs, workers, on_step):
+        for outcome in engine.run_jobs(jobs, on_step):
             plan = plans[outcome.run]
             if outcome.record is None:
                 failures.append(f"{plan.label}: {outcome.error}")
@@ -185,7 +142,12 @@ def _run(
 
 
 def _job(plan: Plan, data: str, settings: Settings, output: Path) -> Job:
+    name, source = split_data(data)
+    if source:
+        data = f"{name}:{Path(source).absolute()}"
     folder = output / "runs" / f"{plan.task}-{plan.upsampler}-seed{plan.seed}-{plan.run}"
+    # A worker's working directory may be another one.
+    folder = folder.absolute()
     return partial(_train, plan.task, plan.upsampler, plan.seed, data, settings, folder)
 
 
@@ -196,15 +158,16 @@ def _train(
     data: str,
     settings: Settings,
     folder: Path,
-    progress: Callable[[int, int], None],
+    progress: Tell,
 ) -> dict[str, Any]:
     return run_task(task, upsampler, seed, data, settings, folder, callbacks=[Progress(progress)])
 
 
 def _line(plan: Plan, outcome: Outcome) -> str:
-    """How a run ended: its two main metrics, or why it failed."""
+    """How a run ended: its two main metrics, or why it failed, and what got lost on the way."""
     if outcome.record is None:
         return f"{plan.label}: failed: {outcome.error}"
     record, seconds = outcome.record, outcome.record["seconds"]
     main = headline(record["measures"], record["metrics"])
-    return f"{plan.label}: {main}, {seconds['train'] + seconds['evaluate']:.0f} s"
+    line = f"{plan.label}: {main}, {seconds['train'] + seconds['evaluate']:.0f} s"
+    return line + (f", begun {outcome.lost_workers + 1} times" if outcome.lost_workers else "")

@@ -35,7 +35,7 @@ def merge_panoptic(
 
     Returns:
         (H, W, 2) int64: category, from 0, or `IGNORE` for void; and instance, from 1, 0 for stuff
-        and void: the form of `dysample.workbench.data.panoptic.quality_map`.
+        and void.
     """
     category = torch.full_like(semantic, IGNORE)
     instance = torch.zeros_like(category)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from datetime import datetime, timezone
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,16 @@ def run_id(
         upsampler: registered name.
         upsampler_options: given to `create_upsampler`.
         seed: of the run.
-        settings: the options by name.
+        settings: the options by name; a file of weights counts by what it holds, not by its name.
         training: those of training that change what is computed, where they are not the default.
 
     Raises:
         TypeError: an upsampler option that JSON cannot hold.
     """
+    if settings.get("weights") is not None:
+        file = Path(settings["weights"]).expanduser()
+        if file.is_file():
+            settings = {**settings, "weights": _digest(file, file.stat().st_mtime_ns)}
     identity = {
         "task": task,
         "data": data,
@@ -47,6 +52,12 @@ def run_id(
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@lru_cache
+def _digest(path: Path, changed: int) -> str:
+    """Of a file's bytes, read once for all the runs of a comparison unless it is `changed`."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def surroundings() -> dict[str, Any]:

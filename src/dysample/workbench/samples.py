@@ -58,7 +58,8 @@ def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
         return []
     task.eval()
     samples = []
-    for frame in choose_frames(images.labels, len(task.about["classes"])):
+    labels = images.labels
+    for frame in choose_frames(labels, len(task.about["classes"])):
         caught: list[dict[str, Any]] = []
         hook = find_upsamplers(task.model)[-1].register_forward_hook(
             lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
@@ -72,7 +73,7 @@ def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
             {
                 "index": frame,
                 "image": _picture(images.images[frame].permute(1, 2, 0), "JPEG"),
-                "label": _picture(images.labels[frame], "PNG"),
+                "label": _picture(labels[frame], "PNG"),
                 "prediction": _picture(prediction[0], "PNG"),
                 "sampling": caught[0],
             }

@@ -87,6 +87,11 @@ def test_training_leaves_out_images_without_objects(tmp_path: Path, tiny: Callab
     assert (about["classes"], about["things"]) == (["pedestrian"], ["pedestrian"])
 
 
+def test_detection_holds_no_masks(tmp_path: Path, tiny: Callable) -> None:
+    _, train, val, _ = load("detection", "coco_instance", tmp_path, tiny)
+    assert not any("masks" in target for target in [*train.targets, *val.targets])
+
+
 def test_no_image_with_an_object(tmp_path: Path, tiny: Callable) -> None:
     with pytest.raises(ValueError, match="pennfudan train must hold objects, but no image has one"):
         load("detection", "pennfudan", tmp_path, tiny, train_frames=1)

@@ -1,13 +1,10 @@
-import math
 from pathlib import Path
 
 import pytest
-import torch
-from torchmetrics.detection import PanopticQuality
 
 import layouts
 from dysample.workbench.data.catalog import open_data
-from dysample.workbench.data.panoptic import instances, quality_map, semantic_labels
+from dysample.workbench.data.panoptic import instances, semantic_labels
 from dysample.workbench.data.targets import PanopticTarget
 
 CAR, CAT, SKY = 0, 1, 2
@@ -43,27 +40,3 @@ def test_segments_that_a_crop_removed_are_no_objects(target: PanopticTarget) -> 
     assert objects["boxes"].tolist() == [[0, 4, 4, 5]]
     target["segments"] = target["segments"][:4]
     assert instances(target, things=[CAR, CAT])["boxes"].shape == (0, 4)
-
-
-def _quality(prediction: torch.Tensor, target: PanopticTarget) -> float:
-    metric = PanopticQuality({CAR, CAT}, {SKY}, allow_unknown_preds_category=True)
-    metric.update(prediction[None], quality_map(target)[None])
-    return float(metric.compute())
-
-
-def test_quality(target: PanopticTarget) -> None:
-    same = quality_map(target)
-    assert _quality(same, target) == 1
-    # Void and crowd: whatever is predicted there is neither right nor wrong.
-    hidden = same.clone()
-    hidden[:2] = torch.tensor([CAR, 7])
-    hidden[4:, 4:] = torch.tensor([CAT, 8])
-    assert _quality(hidden, target) == 1
-    # The cat is taken for a car: one of three classes, sky, is found.
-    wrong = same.clone()
-    wrong[4:, :4, 0] = CAR
-    assert math.isclose(_quality(wrong, target), 1 / 3, rel_tol=1e-6)
-    # A quarter of the cat is seen as sky: IoU 6/8, and 16/18 of the sky.
-    partly = same.clone()
-    partly[4, :2] = same[2, 0]
-    assert math.isclose(_quality(partly, target), (6 / 8 + 16 / 18) / 2, rel_tol=1e-6)

@@ -110,3 +110,23 @@ def test_scenes_are_rendered_in_a_number() -> None:
     settings = replace(settings_for("depth", "scenes"), val_frames=None)
     with pytest.raises(ValueError, match=r"`val_frames` \(=None\) must be a number"):
         describe_scenes(settings)
+
+
+def test_instance_masks_of_fences_are_outlines(scene_set: SceneSet) -> None:
+    outlined = SceneSet("instance", scene_set.frames, list)
+    fence, filled = 1 + THINGS.index("fence"), 0
+    for i in range(len(scene_set)):
+        (_, exact), (_, outlines) = scene_set.sample(i), outlined.sample(i)
+        for label, mask, outline in zip(exact["labels"], exact["masks"], outlines["masks"]):
+            if label != fence:
+                assert torch.equal(outline, mask)
+                continue
+            assert ((outline == 1) >= (mask == 1)).all()
+            for line, bars in zip([*outline, *outline.T], [*mask, *mask.T]):
+                inside = line.nonzero().flatten()
+                if len(inside):
+                    bar = bars.nonzero().flatten()
+                    assert bar[0] <= inside[0] <= inside[-1] <= bar[-1]
+            filled += int(outline.sum() > 1.2 * mask.sum())
+        assert torch.equal(exact["boxes"], outlines["boxes"])
+    assert filled > 0

@@ -61,3 +61,25 @@ def test_masks_are_matched_as_masks() -> None:
     assert found["box_ap"] == pytest.approx(1)
     assert 0.1 < found["mask_ap"] < 0.9
     assert found["class_mask_ap"]["pole"] < found["class_mask_ap"]["box"]
+
+
+@pytest.mark.parametrize("kind", [DetectionTask, InstanceTask])
+def test_what_is_found_in_a_crowd_costs_nothing(kind: type) -> None:
+    """A box, and a crowd of boxes in which two are found; elsewhere they would cost."""
+
+    def objects(*boxes: list[int]) -> dict[str, Tensor]:
+        masks = torch.zeros(len(boxes), 64, 64, dtype=torch.uint8)
+        for mask, (left, top, right, bottom) in zip(masks, boxes):
+            mask[top:bottom, left:right] = 1
+        labels = torch.ones(len(boxes), dtype=torch.int64)
+        return {"boxes": torch.tensor(boxes).float(), "labels": labels, "masks": masks}
+
+    def precision(*others: list[int]) -> float:
+        truth = objects([2, 2, 12, 12], [20, 20, 60, 60])
+        truth |= {"iscrowd": torch.tensor([0, 1]), "area": torch.tensor([100.0, 1600.0])}
+        task = kind(Oracle([objects(*others, [2, 2, 12, 12])]), ABOUT, SETTINGS, 0, "run")
+        task.update(([torch.zeros(3, 64, 64)], [truth]))
+        return float(task.compute()[next(iter(task.measures))])
+
+    assert precision([22, 22, 40, 40], [42, 42, 58, 58]) == pytest.approx(1)
+    assert precision([2, 22, 12, 40], [2, 42, 12, 58]) < 0.5

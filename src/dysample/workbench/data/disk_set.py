@@ -32,7 +32,7 @@ class DiskSet:
 
     Attributes:
         images: (N, 3, H, W) uint8, RGB.
-        left_out: number of images without an object, from which a detector learns nothing.
+        left_out: number of training images without an object, which detectors are not shown.
 
     Raises:
         ValueError, FileNotFoundError: a file that cannot be used, or no image with an object.
@@ -56,6 +56,8 @@ class DiskSet:
         self.targets: list[Any] = []
         for i in range(count):
             image, target = transformed[i]
+            if task == "detection":
+                target.pop("masks", None)  # not to be kept in memory
             kept = len(self.targets)
             images[kept] = (image * 255).round()
             if not self.training or task not in _OBJECTS or self._objects(image, target):

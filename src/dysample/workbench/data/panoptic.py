@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.ops import masks_to_boxes
 from torchvision.tv_tensors import BoundingBoxes, Mask
 
-from dysample.workbench.data.targets import IGNORE, VOID, InstanceTarget, PanopticTarget
+from dysample.workbench.data.targets import IGNORE, InstanceTarget, PanopticTarget
 
 
 def semantic_labels(target: PanopticTarget) -> Tensor:
@@ -45,16 +45,3 @@ def instances(target: PanopticTarget, things: Sequence[int]) -> InstanceTarget:
         area=masks.sum((1, 2)).float(),
         image_id=target["image_id"],
     )
-
-
-def quality_map(target: PanopticTarget) -> Tensor:
-    """(H, W, 2) int64, class and instance, for torchmetrics' PanopticQuality.
-
-    No segment, and crowds, have class `IGNORE`, which the metric takes for void if it is neither
-    among its things nor its stuff: a prediction there counts neither for nor against. The COCO
-    evaluation forgives predictions on a crowd of their own class only.
-    """
-    segments = target["segments"]
-    categories = torch.where(target["iscrowd"].bool(), IGNORE, target["categories"])
-    categories = torch.cat([categories, categories.new_tensor([IGNORE])])[segments]
-    return torch.stack([categories, segments - VOID], dim=-1)

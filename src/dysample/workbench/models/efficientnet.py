@@ -55,7 +55,7 @@ class EfficientNetLite0(nn.Module):
 class EfficientNetEncoder(nn.Module):
     """Images (B, 3, H, W) in -1..1 to maps of `channels` at strides 2, 4, 8 and 16, finest first.
 
-    The first 11 of 16 blocks, 0.98 M parameters: what follows lies at stride 32.
+    The first 11 of 16 blocks, 0.70 M parameters: what follows lies at stride 32.
 
     Args:
         weights: file of the whole network's weights; None for the package's.

@@ -101,11 +101,12 @@ def _transformer_weights(name: str, weights: str) -> dict[str, Tensor]:
 
     repository = REPOSITORIES[name]
     with _download(repository):
-        for file in ("model.safetensors", "pytorch_model.bin"):
-            path = cached_file(repository, file, _raise_exceptions_for_missing_entries=False)
-            if path is not None:
-                return read_weights(path)
-    raise ValueError(f"`weights` (={PRETRAINED!r}): {repository} holds no weights")
+        try:
+            path = cached_file(repository, "model.safetensors")
+        except OSError:  # older uploads have the other format alone
+            path = cached_file(repository, "pytorch_model.bin")
+    assert path is not None
+    return read_weights(path)
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.detection import PanopticQuality
 
-from dysample.workbench.data.panoptic import quality_map, semantic_labels
+from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.panoptic import merge_panoptic
+from dysample.workbench.panoptic_quality import PanopticQuality
 from dysample.workbench.settings import PyramidSettings
 from dysample.workbench.tasks.base import Measure
 from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
@@ -46,14 +46,7 @@ class PanopticTask(ObjectTask):
     ) -> None:
         super().__init__(model, about, settings, seed, run)
         classes, self.stuff = len(about["classes"]), len(about["classes"]) - len(about["things"])
-        self.quality = PanopticQuality(
-            things=set(range(self.stuff, classes)),
-            stuffs=set(range(self.stuff)),
-            allow_unknown_preds_category=True,  # void
-            return_sq_and_rq=True,
-            return_per_class=True,
-            sync_on_compute=False,  # `compute` does it, and reads the counts too
-        )
+        self.quality = PanopticQuality(classes)
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
         """Those of Mask R-CNN and of the semantic branch."""
@@ -85,19 +78,12 @@ class PanopticTask(ObjectTask):
     def update(self, batch: ObjectBatch) -> None:
         """Match segments."""
         images, targets = batch
-        truth = torch.stack([quality_map(target["panoptic"]) for target in targets])
-        self.quality.update(self.predict(images), truth)
+        for prediction, target in zip(self.predict(images), targets):
+            self.quality.update(prediction, target["panoptic"])
 
     def compute(self) -> dict[str, Any]:
         """Means over the classes that occur in labels or predictions, and PQ by class."""
-        quality = self.quality
-        # Rows by category: things before stuff, as torchmetrics sorts them.
-        order = quality.cat_id_to_continuous_id
-        rows = [order[category] for category in range(len(order))]
-        with quality.sync_context():
-            numbers = quality.compute()[rows]
-            seen = quality.true_positives + quality.false_positives + quality.false_negatives > 0
-        numbers = numbers.where(seen[rows, None], torch.nan)
+        numbers = self.quality.compute()
         groups = {"": numbers, "_things": numbers[self.stuff :], "_stuff": numbers[: self.stuff]}
         return {
             **{

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import engine_jobs
-from dysample.workbench.engine import run_jobs
+from dysample.workbench.engines.local import LocalEngine
 
 
 def ignore(run: str, done: int, total: int) -> None:
@@ -15,7 +15,8 @@ def test_jobs_run_in_other_processes_with_one_thread() -> None:
     steps = []
     jobs = {"a": engine_jobs.report_threads, "b": engine_jobs.fail}
     outcomes = {
-        outcome.run: outcome for outcome in run_jobs(jobs, 1, lambda *step: steps.append(step))
+        outcome.run: outcome
+        for outcome in LocalEngine(1).run_jobs(jobs, lambda *step: steps.append(step))
     }
     assert outcomes["a"].record["threads"] == 1
     assert outcomes["a"].record["process"] != 0
@@ -27,12 +28,12 @@ def test_jobs_run_in_other_processes_with_one_thread() -> None:
 def test_every_step_arrives_before_its_outcome() -> None:
     steps = []
     jobs = {str(i): engine_jobs.hurry for i in range(300)}
-    for outcome in run_jobs(jobs, 1, lambda *step: steps.append(step)):
+    for outcome in LocalEngine(1).run_jobs(jobs, lambda *step: steps.append(step)):
         assert (outcome.run, 5, 5) in steps
 
 
 def test_a_killed_worker_is_reported() -> None:
-    (outcome,) = run_jobs({"a": engine_jobs.die}, 1, ignore)
+    (outcome,) = LocalEngine(1).run_jobs({"a": engine_jobs.die}, ignore)
     assert outcome.record is None
     assert "killed" in outcome.error
 
@@ -41,11 +42,11 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
     file = tmp_path / "tick"
     code = (
         "import sys; from functools import partial; from pathlib import Path;"
-        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r});"
-        "import engine_jobs; from dysample.workbench.engine import run_jobs\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r});"
+        "import engine_jobs; from dysample.workbench.engines.local import LocalEngine\n"
         "if __name__ == '__main__':\n"
         f"    job = partial(engine_jobs.tick_forever, Path({str(file)!r}))\n"
-        "    list(run_jobs({'a': job}, 1, lambda *step: None))\n"
+        "    list(LocalEngine(1).run_jobs({'a': job}, lambda *step: None))\n"
     )
     script = tmp_path / "parent.py"
     script.write_text(code)

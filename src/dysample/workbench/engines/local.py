@@ -1,0 +1,88 @@
+"""Runs side by side in local processes."""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.queues import SimpleQueue
+from typing import Any
+
+from dysample.workbench.engines.base import (
+    Engine,
+    Job,
+    OnStep,
+    Outcome,
+    Step,
+    cores,
+    failure,
+    telling,
+)
+
+_steps: "SimpleQueue[Step]"  # the worker's end
+
+
+class LocalEngine(Engine):
+    """Does jobs in new processes of this machine.
+
+    Args:
+        workers: processes; None for one a core.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or cores()
+
+    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Iterator[Outcome]:
+        """See `Engine.run_jobs`."""
+        context = get_context("spawn")
+        # Not a Queue, whose thread sends when it gets to it: a step could arrive after its outcome.
+        steps: SimpleQueue[Step] = context.SimpleQueue()
+        workers = min(self._workers, len(jobs))
+        pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(steps,))
+        try:
+            futures = {pool.submit(_work, run, job): run for run, job in jobs.items()}
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                for step in _arrived(steps):
+                    on_step(*step)
+                for future in done:
+                    yield _outcome(futures[future], future)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _arrived(steps: "SimpleQueue[Step]") -> Iterable[Step]:
+    while not steps.empty():
+        yield steps.get()
+
+
+def _outcome(run: str, future: "Future[dict[str, Any]]") -> Outcome:
+    try:
+        return Outcome(run, record=future.result())
+    except BrokenProcessPool:
+        return Outcome(run, error="its process was killed (out of memory?)", lost_workers=1)
+    except Exception as error:
+        return Outcome(run, error=failure(error))
+
+
+def _start_worker(steps: "SimpleQueue[Step]") -> None:
+    global _steps
+    _steps = steps
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _die_with_parent() -> None:
+    """A comparison killed outright must leave nobody behind who still writes checkpoints."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(run: str, job: Job) -> dict[str, Any]:
+    return job(telling(run, _steps.put))

@@ -1,0 +1,82 @@
+"""Panoptic quality as COCO computes it.
+
+Kirillov, He, Girshick, Rother, Dollar: Panoptic Segmentation, CVPR 2019. Not torchmetrics': there
+an object over which a prediction is mostly void does not count as missed, and void in a prediction
+makes its neighbours' IoU larger.
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from dysample.workbench.data.targets import IGNORE, PanopticTarget
+
+MATCH = 0.5
+"""Segments of one class match above this IoU; none can then match twice."""
+
+FORGIVEN = 0.5
+"""A segment is not counted as wrong if more than this share of it lies where nothing is labelled,
+or on a crowd of its class."""
+
+
+class PanopticQuality(Metric):
+    """PQ, SQ and RQ of each class.
+
+    Args:
+        classes: how many.
+    """
+
+    iou: Tensor
+    matched: Tensor
+    wrong: Tensor
+    missed: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.add_state("iou", torch.zeros(classes, dtype=torch.float64), dist_reduce_fx="sum")
+        for name in ("matched", "wrong", "missed"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, target: PanopticTarget) -> None:
+        """Match the segments of one image.
+
+        Args:
+            prediction: (H, W, 2) int64, category, or `IGNORE` for void, and instance of each pixel,
+                as `merge_panoptic` gives it.
+            target: the truth.
+        """
+        found, place = torch.unique(prediction.flatten(0, 1), dim=0, return_inverse=True)
+        truth = torch.cat([target["categories"], found.new_tensor([IGNORE])])
+        # Pixels of no segment, -1, are the last column.
+        column = target["segments"].as_subclass(Tensor).flatten() % len(truth)
+        pixels = (place * len(truth) + column).bincount(minlength=len(found) * len(truth))
+        pixels = pixels.view(len(found), len(truth)).double()
+        kept = found[:, 0] != IGNORE
+        category, pixels_found = found[kept, 0], pixels[kept].sum(1)
+        shared, unlabelled = pixels[kept, :-1], pixels[kept, -1]
+        size, truth = pixels[:, :-1].sum(0), truth[:-1]
+
+        union = (pixels_found - unlabelled)[:, None] + size - shared
+        same, crowd = category[:, None] == truth, target["iscrowd"].bool()
+        iou = (shared / union).where(same & ~crowd, 0)
+        match = iou > MATCH
+        forgiven = unlabelled + shared.where(same & crowd, 0).sum(1)
+        wrong = ~match.any(1) & (forgiven <= FORGIVEN * pixels_found)
+        missed = ~match.any(0) & ~crowd & (size > 0)
+        self.iou.index_add_(0, truth, iou.where(match, 0).sum(0))
+        for total, one in (
+            (self.matched, truth[match.any(0)]),
+            (self.wrong, category[wrong]),
+            (self.missed, truth[missed]),
+        ):
+            total += one.bincount(minlength=self.classes)
+
+    def compute(self) -> Tensor:
+        """(classes, 3) float64: PQ, SQ and RQ; NaN for classes in neither truth nor prediction."""
+        matched = self.matched.double()
+        quality = self.iou / matched.clamp(min=1)
+        # 0 / 0, of a class that does not occur, is NaN.
+        recognition = matched / (matched + 0.5 * self.wrong + 0.5 * self.missed)
+        numbers = torch.stack([quality * recognition, quality, recognition], 1)
+        return numbers.where(recognition.isfinite()[:, None], torch.nan)

@@ -1,0 +1,19 @@
+from pathlib import Path
+from typing import Any
+
+from dysample.workbench.record import run_id
+
+
+def _id(weights: Any = None, **settings: Any) -> str:
+    given = {"steps": 3, "weights": weights, **settings}
+    return run_id("depth", {"name": "scenes"}, "nearest", {}, 0, given)
+
+
+def test_what_counts_of_a_weights_file_is_what_it_holds(tmp_path: Path) -> None:
+    one, other, third = (tmp_path / name for name in ("a.pth", "b.pth", "c.pth"))
+    one.write_bytes(b"weights")
+    other.write_bytes(b"weights")
+    third.write_bytes(b"other weights")
+    assert _id(str(one)) == _id(str(other))
+    assert _id(str(one)) != _id(str(third))
+    assert len({_id(), _id("pretrained"), _id(str(one)), _id(steps=4)}) == 4
