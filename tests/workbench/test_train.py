@@ -152,19 +152,19 @@ def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> No
     """A process is killed while it trains, saves and evaluates, several times."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [
-        "train", "semantic_scenes", *TINY, "--settings.steps=60", "--settings.batch_size=2",
-        "--training.validate_every=3", "--training.checkpoint_every=1",
+        "train", "semantic_scenes", *TINY, "--settings.steps=24", "--settings.batch_size=2",
+        "--training.validate_every=4", "--training.checkpoint_every=1",
     ]  # fmt: skip
     assert dysample(*command, "--output", whole).code == 0
-    for pause in (0.3, 0.7):
+    for saves in (1, 4):
         process = subprocess.Popen(
             [sys.executable, "-m", "dysample", *command, "--resume", "--output", str(killed)],
             stdout=subprocess.DEVNULL,
         )
-        before = _written(killed)
-        while _written(killed) == before and process.poll() is None:
-            time.sleep(0.02)
-        time.sleep(pause)
+        for _ in range(saves):
+            before = _written(killed)
+            while _written(killed) == before and process.poll() is None:
+                time.sleep(0.005)
         assert process.poll() is None, "it ended before it could be killed"
         process.send_signal(signal.SIGKILL)
         process.wait()
