@@ -14,7 +14,7 @@ KINDS = ("detection", "instance", "panoptic")
 SIZE = 50  # no multiple of anything: maps of 25, 13, 7 and 4 pixels
 
 SETTINGS = settings_for("panoptic", "scenes", size=SIZE, width=16, train_frames=3, val_frames=1)
-ABOUT = describe_scenes(SETTINGS)
+ABOUT = describe_scenes(SETTINGS, "panoptic")
 
 
 def _build(kind: Any, upsampler: str, seed: int = 0) -> Any:
@@ -72,7 +72,7 @@ def test_panoptic_detections_are_those_of_mask_rcnn(batch: Any) -> None:
     with torch.no_grad():
         found, expected = panoptic.eval()(images), plain.eval()(images)
     for one, other in zip(found, expected):
-        assert one.pop("semantic").shape == (4, SIZE, SIZE)
+        assert one.pop("semantic").shape == (5, SIZE, SIZE)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[k], other[k]) for k in other)
 

@@ -21,7 +21,7 @@ class Constant(nn.Module):
 
 
 def _task(metres: float) -> DepthTask:
-    return DepthTask(Constant(metres), describe_scenes(SETTINGS), SETTINGS, 0, "run")
+    return DepthTask(Constant(metres), describe_scenes(SETTINGS, "depth"), SETTINGS, 0, "run")
 
 
 def test_loss_is_the_mean_over_known_pixels() -> None:

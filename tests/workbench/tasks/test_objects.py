@@ -10,7 +10,7 @@ from dysample.workbench.tasks.detection import DetectionTask
 from dysample.workbench.tasks.instance import InstanceTask
 
 SETTINGS = settings_for("instance", "scenes", size=64, train_frames=4, val_frames=1)
-ABOUT = describe_scenes(SETTINGS)
+ABOUT = describe_scenes(SETTINGS, "instance")
 
 
 class Oracle(nn.Module):

@@ -12,7 +12,7 @@ from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.panoptic import PanopticTask, branch_labels
 
 SETTINGS = settings_for("panoptic", "scenes", size=64, train_frames=4, val_frames=1)
-ABOUT = describe_scenes(SETTINGS)
+ABOUT = describe_scenes(SETTINGS, "panoptic")
 
 
 class Oracle(nn.Module):
@@ -29,9 +29,9 @@ class Oracle(nn.Module):
     def _one(self, target: dict[str, Any]) -> dict[str, Tensor]:
         labels = target["labels"].clone()
         if self.wrong is not None:
-            labels[labels == self.wrong] = self.wrong % 5 + 1
-        semantic = branch_labels(semantic_labels(target["panoptic"]), 3)
-        scores = nn.functional.one_hot(semantic.clamp(max=3), 4).permute(2, 0, 1).float()
+            labels[labels == self.wrong] = self.wrong % 4 + 1
+        semantic = branch_labels(semantic_labels(target["panoptic"]), 4)
+        scores = nn.functional.one_hot(semantic.clamp(max=4), 5).permute(2, 0, 1).float()
         return {
             "masks": target["masks"][:, None].float(),
             "labels": labels,
@@ -48,7 +48,7 @@ def batch() -> Any:
     for target in targets:
         segments = target["panoptic"]["segments"]
         for k, c in enumerate(target["panoptic"]["categories"].tolist()):
-            if c < 3 and (segments == k).sum() < 64 * 64 / 75:
+            if c < 4 and (segments == k).sum() < 64 * 64 / 75:
                 segments[segments == k] = VOID
     return images, targets
 
@@ -69,7 +69,7 @@ def test_things_of_a_wrong_class_cost_the_things_alone(batch: Any) -> None:
     assert float(found["pq_stuff"]) == pytest.approx(1)
     assert float(found["class_pq"]["box"]) == 0  # label 1
     assert 0 < float(found["class_pq"]["ball"]) < 1  # label 2, which is found too often
-    assert float(found["class_pq"]["fence"]) == pytest.approx(1)
+    assert float(found["class_pq"]["pole"]) == pytest.approx(1)
     by_class = [float(value) for value in found["class_pq"].values()]
     present = [value for value in by_class if not math.isnan(value)]
     assert float(found["pq"]) == pytest.approx(sum(present) / len(present))

@@ -1,6 +1,7 @@
 """The embedded scenes as samples for every task, in the forms of `sample`.
 
-Label 1 stands for the first of `THINGS`; classes of pixels and segments are positions in `CLASSES`.
+Label 1 stands for the first of `THINGS`; classes of pixels and segments are positions in
+`describe_scenes`'s classes, stuff first.
 """
 
 from collections.abc import Callable
@@ -24,8 +25,6 @@ SCENES_SEED = 0
 SMALLEST_OBJECT = 20
 """Visible pixels below which an object counts as hidden: no thing, and in no panoptic segment."""
 
-_STUFF = len(scenes.CLASSES) - len(scenes.THINGS)
-_THINGS = range(_STUFF, len(scenes.CLASSES))
 _FENCE = 1 + scenes.THINGS.index("fence")
 
 
@@ -42,6 +41,9 @@ class SceneSet:
         self, task: Kind, frames: scenes.Scenes, collate: Callable[[list[Sample]], Any]
     ) -> None:
         self.task = task
+        self.names, self.things = _division(task)
+        # From positions in CLASSES to those in the task's order.
+        self.places = np.array([self.names.index(name) for name in scenes.CLASSES], np.uint8)
         self.frames = frames
         self.collate = collate
 
@@ -56,8 +58,8 @@ class SceneSet:
 
     @property
     def labels(self) -> Tensor:
-        """(N, H, W) uint8, positions in `CLASSES`."""
-        return torch.from_numpy(self.frames.semantic)
+        """(N, H, W) uint8, classes."""
+        return torch.from_numpy(self.places[self.frames.semantic])
 
     def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
         """The collated samples `index` (B,) int64, mirrored where `flip` (B,) bool."""
@@ -69,13 +71,14 @@ class SceneSet:
         step = -1 if flip else 1
         frames = self.frames
         colours = torch.from_numpy(frames.image[i, :, ::step].copy()).permute(2, 0, 1) / 255
-        semantic, instance = frames.semantic[i, :, ::step], frames.instance[i, :, ::step]
+        semantic = self.places[frames.semantic[i, :, ::step]]
         if self.task == "semantic":
-            return colours, {"semantic": torch.from_numpy(semantic.copy()).long()}
+            return colours, {"semantic": torch.from_numpy(semantic).long()}
         if self.task == "depth":
             return colours, {"depth": torch.from_numpy(frames.depth[i, :, ::step].copy())}
-        panoptic = _panoptic(semantic, instance, i)
-        objects = instances(panoptic, _THINGS)
+        stuff = len(self.names) - len(self.things)
+        panoptic = _panoptic(semantic, frames.instance[i, :, ::step], stuff, i)
+        objects = instances(panoptic, range(stuff, len(self.names)))
         target: dict[str, Any] = {
             "boxes": objects["boxes"].as_subclass(Tensor),
             "labels": objects["labels"],
@@ -90,11 +93,12 @@ class SceneSet:
         return colours, target
 
 
-def describe_scenes(settings: Settings) -> dict[str, Any]:
+def describe_scenes(settings: Settings, task: Kind) -> dict[str, Any]:
     """What a record says about the scenes.
 
     Args:
         settings: of the run; size and frame counts matter here.
+        task: that the samples are for.
 
     Raises:
         ValueError: a frame count is missing, or images too large for a record.
@@ -104,14 +108,15 @@ def describe_scenes(settings: Settings) -> dict[str, Any]:
     for option in ("train_frames", "val_frames"):
         if getattr(settings, option) is None:
             raise ValueError(f"`{option}` (=None) must be a number: scenes are rendered on demand")
+    names, things = _division(task)
     return {
         "name": "scenes",
         "train": settings.train_frames,
         "val": settings.val_frames,
         "height": settings.size,
         "width": settings.size,
-        "classes": list(scenes.CLASSES),
-        "things": list(scenes.THINGS),
+        "classes": names,
+        "things": things,
         "scenes_seed": SCENES_SEED,
         "renderer": scenes.VERSION,
     }
@@ -154,20 +159,35 @@ def _spanned(masks: Tensor) -> Tensor:
     return along_rows & along_columns
 
 
-def _panoptic(semantic: Bytes, instance: Bytes, i: int) -> PanopticTarget:
-    """Segments of frame i, stuff first, from its classes and instances (H, W) uint8."""
+def _division(task: Kind) -> tuple[list[str], list[str]]:
+    """All classes, stuff first, and the things among them.
+
+    Fences are stuff in a panoptic map, as in COCO's: the bars, which have to be there, are finer
+    than the masks of things.
+    """
+    things = [name for name in scenes.THINGS if task != "panoptic" or name != "fence"]
+    return [name for name in scenes.CLASSES if name not in things] + things, things
+
+
+def _panoptic(semantic: Bytes, instance: Bytes, stuff: int, i: int) -> PanopticTarget:
+    """Segments of frame i, stuff first, from its classes and instances (H, W) uint8.
+
+    The first `stuff` classes are stuff; instances of theirs are none here.
+    """
     pixels = np.bincount(instance.ravel())
-    shown = [k for k in range(1, len(pixels)) if pixels[k] >= SMALLEST_OBJECT]
-    stuff = [c for c in range(_STUFF) if (semantic == c).any()]
+    large = [k for k in range(1, len(pixels)) if pixels[k] >= SMALLEST_OBJECT]
+    kinds = {k: int(semantic[instance == k].max()) for k in large}
+    shown = [k for k in large if kinds[k] >= stuff]
+    uncounted = [c for c in range(stuff) if (semantic == c).any()]
     segments = np.full(semantic.shape, VOID, np.int64)
-    masks = [semantic == c for c in stuff] + [instance == k for k in shown]
+    masks = [semantic == c for c in uncounted] + [instance == k for k in shown]
     for number, mask in enumerate(masks):
         segments[mask] = number
-    categories = torch.tensor(stuff + [int(semantic[instance == k].max()) for k in shown])
+    categories = torch.tensor(uncounted + [kinds[k] for k in shown])
     return PanopticTarget(
         segments=Mask(torch.from_numpy(segments)),
         categories=categories,
-        isthing=categories >= _STUFF,
+        isthing=categories >= stuff,
         iscrowd=torch.zeros_like(categories),
         image_id=i,
     )

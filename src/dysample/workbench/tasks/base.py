@@ -95,7 +95,7 @@ class Task(LightningModule, ABC):
             FileNotFoundError: a folder or list is missing.
         """
         if split_data(data)[0] == "scenes":
-            return describe_scenes(settings)
+            return describe_scenes(settings, cls.kind)
         return describe_disk(data, settings, cls.kind)
 
     @classmethod
