@@ -139,19 +139,33 @@ class _KernelGenerator(nn.Module):
         if B == 0:  # a convolution needs a group
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
-        # Every channel of an image passes the same two filters: each is a group of its own.
-        reduced = F.conv2d(
-            guide.reshape(1, B * C, Y, X),
-            filters.unsqueeze(1).expand(-1, C, -1, -1, -1).reshape(-1, 1, _WINDOW, _WINDOW),
-            stride=2,
-            padding=2,
-            groups=B * C,
-        )
+        reduced = _each_by_its_own(guide, filters)
         of_u, of_v = reduced.reshape(B, C, 2, Y // 2, X // 2).unbind(2)
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
         return torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True) / math.sqrt(self.channels)
+
+
+def _each_by_its_own(guide: Tensor, filters: Tensor) -> Tensor:
+    """Every channel of an image passes the two filters of that image: 2 C maps of half the size."""
+    B, C, Y, X = guide.shape
+    if isinstance(B, torch.SymInt):  # exporters write groups down as a constant
+        padded = F.pad(guide, (2, 2, 2, 2))
+        pair = guide.new_zeros(())
+        for dy in range(_WINDOW):
+            for dx in range(_WINDOW):
+                near = padded[..., dy : dy + Y : 2, dx : dx + X : 2].repeat_interleave(2, dim=1)
+                tap = filters[..., dy, dx]
+                pair = pair + near * tap.repeat(1, C).reshape(B, 2 * C, 1, 1)
+        return pair
+    return F.conv2d(
+        guide.reshape(1, B * C, Y, X),
+        filters.unsqueeze(1).expand(-1, C, -1, -1, -1).reshape(-1, 1, _WINDOW, _WINDOW),
+        stride=2,
+        padding=2,
+        groups=B * C,
+    )
 
 
 class _GroupNorm(nn.GroupNorm):

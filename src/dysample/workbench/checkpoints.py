@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from dysample.workbench.files import whole_file
+from dysample.files import whole_file
 
 
 class WholeFileIO(TorchCheckpointIO):
