@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import runpy
 import sys
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_a_model_of_the_workbench(tmp_path: Path) -> None:
         assert torch.equal(back(image), model(image))
     with pytest.raises(TypeError, match=r"^segformer: missing a required argument"):
         hub.create_model("segformer")
-    with pytest.raises(ValueError, match=r"^`name` \(='unet'\) must be one of maskformer, rcnn"):
+    with pytest.raises(ValueError, match=r"^`model` \(='unet'\) must be one of maskformer, rcnn"):
         hub.create_model("unet")
 
 
@@ -225,12 +226,15 @@ def test_the_hub_is_asked_for_two_files_alone(tmp_path: Path, monkeypatch) -> No
 
 
 def test_torch_hub_of_a_checkout(tmp_path: Path, monkeypatch) -> None:
-    checkout = str(Path(__file__).parents[1])
+    checkout = Path(__file__).parents[1]
     monkeypatch.setattr("sys.path", list(sys.path))
-    assert set(NAMES) < set(torch.hub.list(checkout, source="local"))
-    up = torch.hub.load(checkout, "dysample_plus", 8, source="local")
+    up = torch.hub.load(str(checkout), "dysample_plus", 8, source="local")
     assert str(up) == str(dysample.create_upsampler("dysample_plus", 8))
-    assert "dynamic scope" in torch.hub.help(checkout, "dysample_plus", source="local")
     hub.save_pretrained(up, tmp_path)
-    back = torch.hub.load(checkout, "from_pretrained", tmp_path, source="local")
+    back = torch.hub.load(str(checkout), "from_pretrained", tmp_path, source="local")
     assert str(back) == str(up)
+    # What torch.hub.list shows, and torch.hub.help prints.
+    entries = runpy.run_path(str(checkout / "hubconf.py"))
+    shown = {name for name, value in entries.items() if callable(value) and name[0] != "_"}
+    assert shown == {*NAMES, "from_pretrained"}
+    assert "dynamic scope" in entries["dysample_plus"].__doc__

@@ -36,21 +36,21 @@ MODELS = {
 _RECIPE = "hub_recipe"  # attribute of a model that `create_model` built
 
 
-def create_model(name: str, **arguments: Any) -> nn.Module:
+def create_model(model: str, /, **arguments: Any) -> nn.Module:
     """Build a model of the workbench that `save_pretrained` can write down.
 
     Args:
-        name: one of `MODELS`.
+        model: one of `MODELS`.
         arguments: of the function that builds it, such as `upsampler` and `classes`.
 
     Raises:
         TypeError, ValueError: an unknown name, or arguments that its function does not take.
     """
-    build = _builder(name)
-    recipe = _bound(build, (), arguments, name)
-    model = build(**recipe)
-    setattr(model, _RECIPE, {"model": name, **recipe})
-    return model
+    build = _builder(model)
+    recipe = _bound(build, (), arguments, model)
+    built = build(**recipe)
+    setattr(built, _RECIPE, {"model": model, **recipe})
+    return built
 
 
 def save_pretrained(model: nn.Module, folder: str | Path) -> None:
@@ -156,10 +156,10 @@ def _as_json(config: dict[str, Any]) -> bytes:
     return json.dumps(config, indent=2).encode() + b"\n"
 
 
-def _builder(name: str) -> Callable[..., nn.Module]:
-    if name not in MODELS:
-        raise ValueError(f"`name` (={name!r}) must be one of {', '.join(MODELS)}")
-    module, function = MODELS[name].split(":")
+def _builder(model: str) -> Callable[..., nn.Module]:
+    if model not in MODELS:
+        raise ValueError(f"`model` (={model!r}) must be one of {', '.join(MODELS)}")
+    module, function = MODELS[model].split(":")
     build: Callable[..., nn.Module] = getattr(
         importlib.import_module(f"dysample.workbench.models.{module}"), function
     )
@@ -170,7 +170,8 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
     """Classes of upsamplers by name: ours, and those that were registered."""
     kinds = [getattr(dysample.nn, name) for name in dysample.nn.__all__]
     kinds += [get_entry(name).factory for name in list_upsamplers()]
-    return {kind.__name__: kind for kind in kinds if isinstance(kind, type)}
+    built = [kind for kind in kinds if isinstance(kind, type) and not inspect.isabstract(kind)]
+    return {kind.__name__: kind for kind in built}
 
 
 def _build(config: dict[str, Any], path: Path) -> nn.Module:

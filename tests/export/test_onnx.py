@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,12 @@ def test_mistakes_are_named(error: type[Exception], match: str, options, tmp_pat
     with pytest.raises(error, match=match) as raised:
         export_onnx(lively("dysample").float(), **arguments)
     assert "\n" not in str(raised.value)
+
+
+def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModuleNotFoundError, match=r"^no module onnxruntime: pip install 'dysam"):
+        export_onnx(lively("dysample").float(), features().float(), tmp_path / "up.onnx")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -77,6 +78,7 @@ def export_onnx(
 
     Raises:
         TypeError, ValueError: naming the argument, the rule and the value.
+        ModuleNotFoundError: the extra `export` is not installed.
         ExportError: the model cannot be exported, or a runtime's outputs differ from its own. There
             is no new file then.
     """
@@ -90,6 +92,7 @@ def export_onnx(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must lie in a folder that exists: {path.parent}")
     _check_bytes(model)
+    _check_libraries("onnx", "onnxscript", *(() if verify is False else ("onnxruntime",)))
     with _in_eval_mode(model):
         graph, names = _graph(model, traceable(args, axes), axes, opset, sampler)
         comparisons: tuple[Comparison, ...] = ()
@@ -153,6 +156,15 @@ def _input_names(model: nn.Module, args: tuple[Any, ...]) -> list[str] | None:
     if len(names) < len(args) or not all(isinstance(x, Tensor) for x in args):
         return None
     return names[: len(args)]
+
+
+def _check_libraries(*names: str) -> None:
+    """Raise for what would be missed after minutes of tracing."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(
+                f"no module {name}: pip install 'dysample[export]'", name=name
+            )
 
 
 def _check_bytes(model: nn.Module) -> None:
