@@ -7,6 +7,9 @@ the same numbers: `grid_sample`, or gathers alone for runtimes without it, or wi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -49,9 +52,8 @@ def reassemble(
     weight = spread.reshape(B * G, taps, *size)
     if softmax:
         weight = weight.softmax(1)
-    total = torch.zeros((), dtype=dtype, device=x.device)
-    for tap, near in enumerate(_neighbours(x.to(dtype), kernel, G, size)):
-        total = total + near * weight[:, tap : tap + 1]
+    near = _neighbours(x.to(dtype), kernel, G, size)
+    total = reduce(torch.add, (n * weight[:, tap : tap + 1] for tap, n in enumerate(near)))
     return like_input(total.reshape(B, C, *size), x)
 
 
@@ -81,17 +83,18 @@ def point_attention(
     value = x.to(dtype).reshape(N, C // groups, H, W)
     logits = [(high * sampler(low, *point, border=False)).sum(1) for point in points]
     weight = torch.stack(logits, dim=1).softmax(1)
-    total = torch.zeros((), dtype=dtype, device=x.device)
-    for p, point in enumerate(points):
-        total = total + sampler(value, *point, border=False) * weight[:, p : p + 1]
+    samples = (sampler(value, *point, border=False) for point in points)
+    total = reduce(torch.add, (s * weight[:, p : p + 1] for p, s in enumerate(samples)))
     return like_input(total.reshape(B, C, Y, X), x)
 
 
-def _neighbours(x: Tensor, kernel: int, groups: int, size: tuple[int, int]) -> list[Tensor]:
+def _neighbours(x: Tensor, kernel: int, groups: int, size: tuple[int, int]) -> Iterator[Tensor]:
     """For each tap the neighbours (B * G, C / G, H', W') of all output pixels, 0 outside."""
     B, C, H, W = x.shape
     r = (kernel - 1) // 2
     padded = F.pad(x.reshape(B * groups, C // groups, H, W), (r, r, r, r))
     rows, columns = nearest_index(size[0], H, x.device), nearest_index(size[1], W, x.device)
-    lines = [padded.index_select(-2, rows + dy) for dy in range(kernel)]
-    return [line.index_select(-1, columns + dx) for line in lines for dx in range(kernel)]
+    for dy in range(kernel):
+        line = padded.index_select(-2, rows + dy)
+        for dx in range(kernel):
+            yield line.index_select(-1, columns + dx)

@@ -7,6 +7,7 @@ centres; otherwise the map is 0 outside.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Protocol
 
 import torch
@@ -39,11 +40,15 @@ def gather(x: Tensor, p_x: Tensor, p_y: Tensor, *, border: bool) -> Tensor:
     N, C, H, W = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(N * H * W, C)
     first = (torch.arange(N, device=x.device) * (H * W)).view(N, 1, 1)
-    total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for h, weight_y in _corners(p_y, H, border):
-        for w, weight_x in _corners(p_x, W, border):
-            near = pixels.index_select(0, (first + h * W + w).reshape(-1))
-            total = total + near * (weight_y * weight_x).reshape(-1, 1)
+    rows, columns = _corners(p_y, H, border), _corners(p_x, W, border)
+    total = reduce(
+        torch.add,
+        (
+            pixels.index_select(0, (first + h * W + w).reshape(-1)) * (of_y * of_x).reshape(-1, 1)
+            for h, of_y in rows
+            for w, of_x in columns
+        ),
+    )
     return total.reshape(N, *p_x.shape[1:], C).permute(0, 3, 1, 2)
 
 
