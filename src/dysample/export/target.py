@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dysample.hub import from_pretrained
 from dysample.registry import create_upsampler, get_entry
 
-_SHAPE = (2, 64, 16, 24)  # of an upsampler's input where none is given
+_SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # of an upsampler's input where none is given
 
 
 def find_model(
@@ -39,7 +39,7 @@ def find_model(
         guided = get_entry(name).guided
         if not shapes:
             B, C, H, W = _SHAPE
-            shapes = [_SHAPE, (B, C, 2 * H, 2 * W)][: 1 + guided]
+            shapes = [_SHAPE, (B, C, 2 * H, 2 * W)] if guided else [_SHAPE]
         options = {"guide_channels": shapes[1][1]} if guided and len(shapes) > 1 else {}
         model = create_upsampler(name, shapes[0][1], **options)
     dtype = torch.float16 if half else torch.float32

@@ -124,8 +124,8 @@ class _KernelGenerator(nn.Module):
         self.bnu = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
         self.bnv = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
         self.bconv_UP = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 4 * taps, 1))
-        self.bconv_U = nn.Sequential(_Pool(_WINDOW), nn.Conv2d(channels, 1, 1))
-        self.bconv_V = nn.Sequential(_Pool(_WINDOW), nn.Conv2d(channels, 1, 1))
+        self.bconv_U = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
+        self.bconv_V = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
 
     def forward(self, guide: Tensor) -> Tensor:
         dtype = compute_dtype(guide)
@@ -175,15 +175,15 @@ def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
     return of_u, of_v
 
 
-class _Pool(nn.AdaptiveAvgPool2d):
+class _Windows(nn.AdaptiveAvgPool2d):
     """Right for a map of symbolic size too: torch's, traced, fits sizes like the first alone."""
 
     def forward(self, input: Tensor) -> Tensor:
         height, width = input.shape[-2:]
         if not (isinstance(height, torch.SymInt) or isinstance(width, torch.SymInt)):
             return super().forward(input)
-        rows = window_averages(height, self.output_size, input)
-        columns = window_averages(width, self.output_size, input)
+        rows = window_averages(height, _WINDOW, input)
+        columns = window_averages(width, _WINDOW, input)
         return rows @ input @ columns.t()
 
 

@@ -44,9 +44,10 @@ class Upsampler(nn.Module, ABC):
 
     def __new__(cls, *args: Any, **options: Any) -> Upsampler:
         """Keep the arguments, whatever the constructor makes of them."""
-        create = super().__new__
+        create: Any = super().__new__
         # A class that also inherits from elsewhere, such as the hub's mixin, may ask for them too.
-        self = create(cls) if create is object.__new__ else create(cls, *args, **options)
+        plain = create is object.__new__
+        self: Upsampler = create(cls) if plain else create(cls, *args, **options)
         self.arguments = (args, options)
         return self
 
