@@ -88,3 +88,30 @@ def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "`data` (='camwid:.') must start with one of ade20k, camvid," in error
+
+
+def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, monkeypatch, capsys) -> None:
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "up.onnx"
+    arguments = ("--input", "1x3x4x6", "--output", str(path))
+    assert run(monkeypatch, "export", "bilinear", *arguments) == 0
+    out = capsys.readouterr().out
+    assert "onnxruntime" in out
+    assert "1x3x8x10" in out
+    assert out.endswith(f"wrote {path}: opset 18, grid_sample\n")
+    assert path.stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["bilineer"], "`name` (='bilineer') must be a known upsampler: did you mean bilinear?"),
+        (["bilinear", "--dynamic", "time"], "must hold only batch, height, width"),
+        (["bilinear", "--opset", "12"], "`opset` (=12) must be at least 18"),
+    ],
+)
+def test_export_names_a_mistake(arguments: list[str], error: str, monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "export", *arguments) == 2
+    text = capsys.readouterr().err
+    assert error in text
+    assert text.count("\n") == 1

@@ -11,6 +11,7 @@ torch.Size([1, 64, 25, 33])
 
 from dysample import functional, nn
 from dysample.explain import Explanation, explain
+from dysample.export import export_onnx
 from dysample.nn import (
     A2U,
     CARAFE,
@@ -52,6 +53,7 @@ __all__ = [
     "backend",
     "create_upsampler",
     "explain",
+    "export_onnx",
     "functional",
     "list_upsamplers",
     "nn",

@@ -11,7 +11,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from dysample import ops
-from dysample.backends import eager
 from dysample.checks import (
     check_choice,
     check_divides,
@@ -165,7 +164,7 @@ def point_attention(
         raise ValueError(
             f"`offset` channels (={planes}) must be 2 * groups * points, groups = {groups}"
         )
-    return eager.point_attention(x, query, key, offset, groups)
+    return ops.point_attention(x, query, key, offset, groups)
 
 
 def dysample(

@@ -23,7 +23,21 @@ def upscale(scale_factor: float) -> int:
 
 def scaled_size(height: int, width: int, scale_factor: float) -> tuple[int, int]:
     """Output size with no target given: floor(H * scale_factor), as in `torch.nn.Upsample`."""
+    if scale_factor == int(scale_factor):  # exporters know no floor of a whole number
+        return height * int(scale_factor), width * int(scale_factor)
     return math.floor(height * scale_factor), math.floor(width * scale_factor)
+
+
+def holds(condition: bool | torch.SymBool) -> bool:
+    """Whether a comparison of sizes is true; of symbolic sizes, whether it is true of all of them.
+
+    What an exporter traces is meant for any size: nothing in it may hang on the example's.
+    """
+    if isinstance(condition, torch.SymBool):
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return statically_known_true(condition)
+    return condition
 
 
 def nearest_index(out_length: int, in_length: int, device: torch.device) -> Tensor:
@@ -52,9 +66,9 @@ def regular_position(
 def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
     """Read the last two axes of a field at the nearest of its pixels, for any target size."""
     height, width = field.shape[-2:]
-    if height != size[0]:
+    if not holds(height == size[0]):
         field = field.index_select(-2, nearest_index(size[0], height, field.device))
-    if width != size[1]:
+    if not holds(width == size[1]):
         field = field.index_select(-1, nearest_index(size[1], width, field.device))
     return field
 
@@ -69,7 +83,10 @@ def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
 
 def pad_to_even(field: Tensor) -> Tensor:
     """Repeat the last row and the last column of (B, C, H, W) where that makes the axis even."""
-    odd_height, odd_width = field.shape[-2] % 2, field.shape[-1] % 2
-    if odd_height or odd_width:
-        field = F.pad(field, (0, odd_width, 0, odd_height), mode="replicate")
+    for axis in (-2, -1):
+        length = field.shape[axis]
+        even = length + length % 2
+        if not holds(even == length):
+            index = torch.arange(even, device=field.device).clamp(max=length - 1)
+            field = field.index_select(axis, index)
     return field

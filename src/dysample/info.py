@@ -16,6 +16,8 @@ OPTIONAL = {
     "cli": ("click", "rich"),
     "workbench": ("lightning", "torchmetrics", "numpy", "pillow"),
     "report": ("matplotlib", "numpy", "pillow"),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
+    "hub": ("huggingface_hub", "safetensors"),
 }
 """Packages that the parts of the package behind extras need."""
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample import A2U, functional
+from dysample.nn.a2u import convolved, shifted, window_averages
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -162,3 +163,13 @@ def test_macs_of_the_published_models(sizes, giga: float) -> None:
 def test_constructor_refuses(match: str, options) -> None:
     with pytest.raises(ValueError, match=match):
         A2U(8, **options)
+
+
+@pytest.mark.parametrize("size", [(12, 18), (10, 14), (6, 8), (4, 2)], ids=str)
+def test_what_exporters_trace_is_the_same(size: tuple[int, int]) -> None:
+    guide, filters = torch.randn(2, 3, *size).double(), torch.randn(2, 2, 6, 6).double()
+    for found, expected in zip(shifted(guide, filters), convolved(guide, filters)):
+        torch.testing.assert_close(found, expected)
+    rows, columns = (window_averages(length, 6, guide) for length in size)
+    pooled = F.adaptive_avg_pool2d(guide, 6)
+    torch.testing.assert_close(rows @ guide @ columns.t(), pooled)

@@ -112,7 +112,8 @@ def test_an_unknown_backend_is_refused(name) -> None:
     outside = dispatch._forced
     with (
         pytest.raises(
-            (TypeError, ValueError), match=r"^`name` .*must be one of 'auto', 'cpu', 'eager'$"
+            (TypeError, ValueError),
+            match=r"^`name` .*must be one of 'auto', 'cpu', 'eager', 'grid_sample', 'gather'$",
         ) as error,
         dysample.backend(name),
     ):
@@ -139,7 +140,7 @@ def test_the_variable_sets_the_backend(monkeypatch, value: str, expected: str) -
 
 
 def test_a_bad_value_of_the_variable_is_refused_by_name(monkeypatch) -> None:
-    message = r"^`DYSAMPLE_BACKEND` \(='cuda'\) must be one of 'auto', 'cpu', 'eager'$"
+    message = r"^`DYSAMPLE_BACKEND` \(='cuda'\) must be one of 'auto', 'cpu', 'eager', 'grid"
     with pytest.raises(ValueError, match=message):
         fresh_dispatch(monkeypatch, "cuda")
 

@@ -7,6 +7,7 @@ from dysample.cli.compare import compare
 from dysample.cli.cost import cost
 from dysample.cli.data import data
 from dysample.cli.evaluate import evaluate
+from dysample.cli.export import export
 from dysample.cli.info import info
 from dysample.cli.report import report
 from dysample.cli.train import train
@@ -21,5 +22,5 @@ def verbs(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for verb in (compare, train, evaluate, info, report, data, cost, bench):
+for verb in (compare, train, evaluate, export, info, report, data, cost, bench):
     verbs.add_command(verb)

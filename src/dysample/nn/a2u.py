@@ -124,8 +124,8 @@ class _KernelGenerator(nn.Module):
         self.bnu = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
         self.bnv = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
         self.bconv_UP = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 4 * taps, 1))
-        self.bconv_U = nn.Sequential(nn.AdaptiveAvgPool2d(_WINDOW), nn.Conv2d(channels, 1, 1))
-        self.bconv_V = nn.Sequential(nn.AdaptiveAvgPool2d(_WINDOW), nn.Conv2d(channels, 1, 1))
+        self.bconv_U = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
+        self.bconv_V = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
 
     def forward(self, guide: Tensor) -> Tensor:
         dtype = compute_dtype(guide)
@@ -135,23 +135,66 @@ class _KernelGenerator(nn.Module):
 
     def affinity(self, guide: Tensor) -> Tensor:
         """m, (B, 1, H' / 2, W' / 2)."""
-        B, C, Y, X = guide.shape
+        B = guide.shape[0]
         if B == 0:  # a convolution needs a group
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
-        # Every channel of an image passes the same two filters: each is a group of its own.
-        reduced = F.conv2d(
-            guide.reshape(1, B * C, Y, X),
-            filters.unsqueeze(1).expand(-1, C, -1, -1, -1).reshape(-1, 1, _WINDOW, _WINDOW),
-            stride=2,
-            padding=2,
-            groups=B * C,
-        )
-        of_u, of_v = reduced.reshape(B, C, 2, Y // 2, X // 2).unbind(2)
+        # Exporters write groups down as a constant, and there are as many as images and channels.
+        reduce = shifted if isinstance(B, torch.SymInt) else convolved
+        of_u, of_v = reduce(guide, filters)
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
         return torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True) / math.sqrt(self.channels)
+
+
+def convolved(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
+    """Every channel of an image by that image's two filters (B, 2, 6, 6): two maps of half size."""
+    B, C, Y, X = guide.shape
+    reduced = F.conv2d(
+        guide.reshape(1, B * C, Y, X),
+        filters.unsqueeze(1).expand(-1, C, -1, -1, -1).reshape(-1, 1, _WINDOW, _WINDOW),
+        stride=2,
+        padding=2,
+        groups=B * C,
+    )
+    of_u, of_v = reduced.reshape(B, C, 2, Y // 2, X // 2).unbind(2)
+    return of_u, of_v
+
+
+def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
+    """The same as sums of shifted products."""
+    Y, X = guide.shape[-2:]
+    padded = F.pad(guide, (2, 2, 2, 2))
+    of_u, of_v = guide.new_zeros(()), guide.new_zeros(())
+    for dy in range(_WINDOW):
+        for dx in range(_WINDOW):
+            near = padded[..., dy : dy + Y : 2, dx : dx + X : 2]
+            of_u = of_u + near * filters[:, :1, dy : dy + 1, dx : dx + 1]
+            of_v = of_v + near * filters[:, 1:, dy : dy + 1, dx : dx + 1]
+    return of_u, of_v
+
+
+class _Windows(nn.AdaptiveAvgPool2d):
+    """Right for a map of symbolic size too: torch's, traced, fits sizes like the first alone."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = input.shape[-2:]
+        if not (isinstance(height, torch.SymInt) or isinstance(width, torch.SymInt)):
+            return super().forward(input)
+        rows = window_averages(height, _WINDOW, input)
+        columns = window_averages(width, _WINDOW, input)
+        return rows @ input @ columns.t()
+
+
+def window_averages(length: int, windows: int, like: Tensor) -> Tensor:
+    """A matrix (windows, length) that averages adaptive pooling's windows of a line of pixels."""
+    pixel = torch.arange(length, device=like.device)
+    window = torch.arange(windows, device=like.device).unsqueeze(-1)
+    first = torch.div(window * length, windows, rounding_mode="floor")
+    end = torch.div((window + 1) * length + windows - 1, windows, rounding_mode="floor")
+    inside = ((pixel >= first) & (pixel < end)).to(compute_dtype(like))
+    return (inside / inside.sum(-1, keepdim=True)).to(like.dtype)
 
 
 class _GroupNorm(nn.GroupNorm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -38,6 +38,18 @@ class Upsampler(nn.Module, ABC):
 
     guided: ClassVar[bool] = False
     """Whether the content of `guide` is used; its size always counts."""
+
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    """What the module was built with; `dysample.hub` writes it beside the weights."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Upsampler:
+        """Keep the arguments, whatever the constructor makes of them."""
+        create: Any = super().__new__
+        # A class that also inherits from elsewhere, such as the hub's mixin, may ask for them too.
+        plain = create is object.__new__
+        self: Upsampler = create(cls) if plain else create(cls, *args, **options)
+        self.arguments = (args, options)
+        return self
 
     def __init__(
         self,

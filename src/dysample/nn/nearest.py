@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from dysample.geometry import read_nearest
+from dysample.geometry import holds, read_nearest
 from dysample.nn.base import Upsampler
 
 
@@ -33,7 +33,7 @@ class Nearest(Upsampler):
         """See `Upsampler.forward`."""
         x = self.project(x)
         height, width = x.shape[-2:]
-        if size[0] % height == 0 and size[1] % width == 0:
+        if holds(size[0] % height == 0) and holds(size[1] % width == 0):
             return F.interpolate(x, size, mode="nearest")  # the same pixels, and faster
         return read_nearest(x, size)
 

@@ -3,6 +3,7 @@
 from dysample.ops.affinity import affinity
 from dysample.ops.dispatch import Choice, backend, recorded
 from dysample.ops.offset_field import offset_field
+from dysample.ops.point_attention import point_attention
 from dysample.ops.point_sample import point_sample
 from dysample.ops.reassemble import reassemble
 
@@ -11,6 +12,7 @@ __all__ = [
     "affinity",
     "backend",
     "offset_field",
+    "point_attention",
     "point_sample",
     "reassemble",
     "recorded",

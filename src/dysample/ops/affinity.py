@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from dysample.backends import eager
+from dysample.backends import eager, graph
 from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import compute_dtype, format_of
-from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.dispatch import graph_sampler, runs_on_cpu
 from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
 
 
@@ -28,6 +28,8 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     if runs_on_cpu("affinity", query, key):
         out: Tensor = _forward(query, key, kernel, groups)
         return out
+    if graph_sampler() is not None:
+        return graph.affinity(query, key, kernel, groups)
     return eager.affinity(query, key, kernel, groups)
 
 

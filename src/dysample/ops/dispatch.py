@@ -11,10 +11,13 @@ import torch
 from torch import Tensor
 
 from dysample.backends.cpu import library
+from dysample.backends.samplers import SAMPLERS, Sampler
 from dysample.checks import check_choice
 
-BACKENDS = ("auto", "cpu", "eager")
-"""`cpu`: the fused kernels; `eager`: plain torch; `auto`: the first of them that can run a call."""
+BACKENDS = ("auto", "cpu", "eager", *SAMPLERS)
+"""`cpu`: the fused kernels; `eager`: plain torch; `auto`: the first of them that can run a call;
+`grid_sample`, `gather`: graphs for exporters, which differ in how they sample.
+"""
 
 VARIABLE = "DYSAMPLE_BACKEND"
 """Environment variable that holds the backend of a process."""
@@ -28,7 +31,7 @@ class Choice:
 
     Attributes:
         primitive: its name.
-        backend: "cpu" or "eager".
+        backend: "cpu", "eager", or the sampler of a graph for exporters.
         why_not: why the CPU kernels did not run it, None where they did.
     """
 
@@ -52,9 +55,11 @@ def backend(name: str) -> Iterator[None]:
 
     Args:
         name: "eager" (plain torch), "cpu" (the fused kernels; calls that they cannot run raise
-            the reason) or "auto" (the kernels where they can run, the default). The environment
-            variable DYSAMPLE_BACKEND sets the same for a process. Threads share it: enter it once
-            around them, not in each.
+            the reason), "auto" (the kernels where they can run, the default), or one for
+            exporters: "grid_sample" or "gather" make graphs that are right at sizes other than the
+            traced one, with torch's sampler or with gathers alone. The environment variable
+            DYSAMPLE_BACKEND sets the same for a process. Threads share it: enter it once around
+            them, not in each.
     """
     global _forced
     before = _forced
@@ -96,12 +101,26 @@ def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
     Raises:
         RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
     """
-    reason = "the backend is set to 'eager'" if _forced == "eager" else why_not(*tensors)
+    aside = _forced not in ("auto", "cpu")
+    reason = f"the backend is set to {_forced!r}" if aside else why_not(*tensors)
     if reason is not None and _forced == "cpu":
         raise RuntimeError(f"{primitive}: backend 'cpu' cannot run this call: {reason}")
     if _records is not None:
-        _records.append(Choice(primitive, "cpu" if reason is None else "eager", reason))
+        chosen = "cpu" if reason is None else _plain()
+        _records.append(Choice(primitive, chosen, reason))
     return reason is None
+
+
+def graph_sampler() -> Sampler | None:
+    """The sampler of graphs for exporters, where one is asked for; None where plain torch runs."""
+    return SAMPLERS.get(_plain())
+
+
+def _plain() -> str:
+    """What runs the calls that the CPU kernels do not."""
+    if _forced in SAMPLERS:
+        return _forced
+    return "grid_sample" if torch.onnx.is_in_onnx_export() else "eager"
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from dysample.backends import eager
+from dysample.backends import eager, graph
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import empty_like_input, format_of
-from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.dispatch import graph_sampler, runs_on_cpu
 from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
 
 
@@ -31,6 +31,9 @@ def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], st
     if runs_on_cpu("point_sample", x, field):
         out: Tensor = _forward(x, field, scale, *size, start == "nearest")
         return out
+    sampler = graph_sampler()
+    if sampler is not None:
+        return graph.point_sample(x, field, scale, size, start, sampler)
     return eager.point_sample(x, field, scale, size, start)
 
 

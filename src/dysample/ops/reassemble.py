@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from dysample.backends import eager
+from dysample.backends import eager, graph
 from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import empty_like_input, format_of
-from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.dispatch import graph_sampler, runs_on_cpu
 from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
 
 
@@ -34,6 +34,8 @@ def reassemble(
     if runs_on_cpu("reassemble", x, field):
         out: Tensor = _forward(x, field, kernel, scale, *size, softmax)
         return out
+    if graph_sampler() is not None:
+        return graph.reassemble(x, field, kernel, scale, size, softmax)
     return eager.reassemble(x, field, kernel, scale, size, softmax)
 
 

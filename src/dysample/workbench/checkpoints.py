@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
-from dysample.workbench.files import whole_file
+from dysample.files import whole_file
 from dysample.workbench.tasks.base import Task
 
 LAST = "last.ckpt"

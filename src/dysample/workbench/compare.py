@@ -13,7 +13,7 @@ from rich.progress import TaskID
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.costs import count_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
-from dysample.workbench.files import alone_in
+from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline
 from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id

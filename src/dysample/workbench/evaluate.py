@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
+from dysample.files import whole_file
 from dysample.workbench.checkpoints import BEST, LAST, read_checkpoint
 from dysample.workbench.config import Config, load_config
 from dysample.workbench.data.batches import EvaluationBatches
 from dysample.workbench.data.disk_set import open_split
 from dysample.workbench.data.sample import class_order
 from dysample.workbench.data.streamed_set import StreamedSet
-from dysample.workbench.files import whole_file
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.progress import Bars
 from dysample.workbench.record import run_id

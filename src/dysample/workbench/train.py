@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dysample.files import sweep, whole_file
 from dysample.workbench.checkpoints import LAST
 from dysample.workbench.config import Config
-from dysample.workbench.files import alone_in, sweep, whole_file
+from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.prepare import check_files, prepare
 from dysample.workbench.progress import Bars

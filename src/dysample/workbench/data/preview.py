@@ -14,9 +14,9 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dysample.files import whole_file
 from dysample.workbench.data.dataset import DataSet
 from dysample.workbench.data.targets import IGNORE, VOID
-from dysample.workbench.files import whole_file
 
 COLUMNS = 4
 """Samples of a split, evenly spread over it."""

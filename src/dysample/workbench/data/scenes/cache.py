@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from filelock import FileLock
 
-from dysample.workbench.files import whole_file
+from dysample.files import whole_file
 
 from . import checks
 from .arrays import Bytes, Floats

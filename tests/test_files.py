@@ -1,18 +1,6 @@
 from pathlib import Path
 
-import pytest
-
-from dysample.workbench.files import alone_in, sweep, whole_file
-
-
-def test_a_folder_is_one_command_s(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    with alone_in(folder):
-        other = alone_in(folder)
-        with pytest.raises(ValueError, match=r"new\) is in use by another run of dysample"):
-            other.__enter__()
-    with alone_in(folder):
-        assert folder.is_dir()
+from dysample.files import sweep, whole_file
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""`dysample export`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from dysample.cli.options import FILE, option
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="BxCxHxW",
+    help="Shape of an input, once for each.  [default, of upsamplers: 2x64x16x24, its guide twice"
+    " as large]",
+)
+@option("--output", "File to write.", FILE, Path("model.onnx"))
+@option("--opset", "Version of ONNX's operators, from 18 on.", int, 18)
+@option("--sampler", "'grid_sample', 'gather', or 'auto'.", str, "auto")
+@option("--dynamic", "Axes that may change, or 'none'.", str, "batch,height,width")
+@click.option("--half", is_flag=True, help="Export in float16.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the graph with the model.")
+def export(
+    model: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    opset: int,
+    sampler: str,
+    dynamic: str,
+    half: bool,
+    no_verify: bool,
+) -> None:
+    """Write MODEL as an ONNX file, if it gives the same numbers in onnxruntime.
+
+    MODEL is the name of an upsampler, a folder of dysample.hub.save_pretrained, or
+    package.module:factory, a function without arguments.
+
+    The graph runs beside the model at two other sizes first, in onnxruntime and where it is
+    installed in OpenVINO; where outputs differ no file is written.
+    """
+    from rich.table import Table
+
+    from dysample.export import ExportError, export_onnx
+    from dysample.export.target import find_model
+
+    module, args = find_model(model, inputs, half)
+    axes = () if dynamic == "none" else tuple(dynamic.split(","))
+    try:
+        done = export_onnx(
+            module,
+            args,
+            output,
+            opset=opset,
+            sampler=sampler,
+            dynamic=axes,
+            verify=not no_verify,
+        )
+    except ExportError as error:
+        raise click.ClickException(str(error)) from error
+    table = Table("runtime", "inputs", "error", box=None, pad_edge=False)
+    for run in done.comparisons:
+        shapes = " ".join("x".join(map(str, shape)) for shape in run.sizes)
+        table.add_row(run.runtime, shapes, f"{run.error:.1e}")
+    if done.comparisons:
+        Console(highlight=False).print(table)
+    click.echo(f"wrote {done.path}: opset {done.opset}, {done.sampler}")

@@ -1,0 +1,239 @@
+"""Upsamplers and models in a folder or on the Hugging Face hub: weights and how to build them.
+
+A folder holds `config.json`, the arguments of the constructor, and `model.safetensors`, the
+weights: what `huggingface_hub.PyTorchModelHubMixin` writes, so that a class with that mixin reads
+it. Nothing in them can run code, and what is not whole is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import dysample.nn
+from dysample.files import whole_file
+from dysample.nn import Upsampler
+from dysample.registry import get_entry, list_upsamplers
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+MODELS = {
+    "maskformer": "maskformer:build_maskformer",
+    "rcnn": "rcnn:build_rcnn",
+    "segformer": "segformer:build_segformer",
+    "swin_depth": "swin:build_swin_depth",
+}
+"""Models of the workbench by name, and what builds them in `dysample.workbench.models`."""
+
+_RECIPE = "hub_recipe"  # attribute of a model that `create_model` built
+
+
+def create_model(model: str, /, **arguments: Any) -> nn.Module:
+    """Build a model of the workbench that `save_pretrained` can write down.
+
+    Args:
+        model: one of `MODELS`.
+        arguments: of the function that builds it, such as `upsampler` and `classes`.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or arguments that its function does not take.
+    """
+    build = _builder(model)
+    recipe = _bound(build, (), arguments, model)
+    built = build(**recipe)
+    setattr(built, _RECIPE, {"model": model, **recipe})
+    return built
+
+
+def save_pretrained(model: nn.Module, folder: str | Path) -> None:
+    """Write an upsampler, or a model of `create_model`, into a folder, which is made if need be.
+
+    Raises:
+        TypeError: a model of another kind, or an argument that JSON cannot hold.
+    """
+    from safetensors.torch import save
+
+    config = _config_of(model)
+    # Copies, as safetensors takes no two names for one memory.
+    state = {key: v.detach().cpu().contiguous().clone() for key, v in model.state_dict().items()}
+    weights = save(state)
+    config["sha256"] = hashlib.sha256(weights).hexdigest()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in ((WEIGHTS, weights), (CONFIG, _as_json(config))):
+        with whole_file(folder / name) as file:
+            file.write(content)
+
+
+def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Module:
+    """Build a model as it was saved, in eval mode.
+
+    Args:
+        source: a folder of `save_pretrained`, or `owner/name` on the hub.
+        revision: branch, tag or commit, on the hub.
+
+    Raises:
+        FileNotFoundError: a folder without one of the two files. Pickles are never loaded.
+        ValueError: a file that is not whole, was changed, or does not fit the other one.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _download(str(source), revision)
+    config = _read_config(folder / CONFIG)
+    state = _read_weights(folder / WEIGHTS, config.pop("sha256", None))
+    model = _build(config, folder / CONFIG)
+    try:
+        model.load_state_dict(state, assign=True)  # with the dtype they were saved in
+    except RuntimeError as error:
+        raise ValueError(
+            f"`{folder / WEIGHTS}` must hold the weights of {CONFIG}:"
+            f" {' '.join(str(error).split())[:300]}"
+        ) from error
+    return model.eval()
+
+
+def push_to_hub(model: nn.Module, repo: str, *, private: bool = False) -> str:
+    """Save a model and upload it; the hub's own login is used.
+
+    Args:
+        model: see `save_pretrained`.
+        repo: `owner/name`, made if need be.
+        private: whether a new one is hidden from others.
+
+    Returns:
+        The address of the commit.
+    """
+    from huggingface_hub import HfApi
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_pretrained(model, folder)
+        (Path(folder) / "README.md").write_text(_card(repo), encoding="utf-8")
+        api = HfApi(library_name="dysample", library_version=dysample.__version__)
+        api.create_repo(repo, private=private, exist_ok=True)
+        return str(api.upload_folder(repo_id=repo, folder_path=folder).commit_url)
+
+
+def _config_of(model: nn.Module) -> dict[str, Any]:
+    if isinstance(model, Upsampler):
+        args, options = model.arguments
+        kind = type(model)
+        return {"model": kind.__name__, **_bound(kind, args, options, kind.__name__)}
+    recipe: dict[str, Any] | None = getattr(model, _RECIPE, None)
+    if recipe is None:
+        raise TypeError(
+            f"`model` (a {type(model).__name__}) must be an upsampler, or built by"
+            " dysample.hub.create_model: how to build it is saved with it"
+        )
+    return dict(recipe)
+
+
+def _bound(
+    build: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any], name: str
+) -> dict[str, Any]:
+    """All arguments of a call by name, defaults included."""
+    try:
+        call = inspect.signature(build).bind(*args, **options)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error
+    call.apply_defaults()
+    return dict(call.arguments)
+
+
+def _as_json(config: dict[str, Any]) -> bytes:
+    for name, value in config.items():
+        try:
+            json.dumps(value)
+        except TypeError as error:
+            raise TypeError(f"`{name}` (={value!r}) must be a value that JSON holds") from error
+    return json.dumps(config, indent=2).encode() + b"\n"
+
+
+def _builder(model: str) -> Callable[..., nn.Module]:
+    if model not in MODELS:
+        raise ValueError(f"`model` (={model!r}) must be one of {', '.join(MODELS)}")
+    module, function = MODELS[model].split(":")
+    build: Callable[..., nn.Module] = getattr(
+        importlib.import_module(f"dysample.workbench.models.{module}"), function
+    )
+    return build
+
+
+def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
+    """Classes of upsamplers by name: ours, and those that were registered."""
+    kinds = [getattr(dysample.nn, name) for name in dysample.nn.__all__]
+    kinds += [get_entry(name).factory for name in list_upsamplers()]
+    built = [kind for kind in kinds if isinstance(kind, type) and not inspect.isabstract(kind)]
+    return {kind.__name__: kind for kind in built}
+
+
+def _build(config: dict[str, Any], path: Path) -> nn.Module:
+    name = config.pop("model", None)
+    if name in MODELS:
+        return create_model(name, **config)
+    kinds = _upsamplers()
+    if name not in kinds:
+        known = ", ".join([*sorted(kinds), *MODELS])
+        raise ValueError(f"`{path}` names the model {name!r}, which must be one of {known}")
+    try:
+        return kinds[name](**config)
+    except TypeError as error:
+        raise ValueError(f"`{path}` must hold arguments of {name}: {error}") from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"`{path}` must exist")
+    try:
+        config = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"`{path}` must hold JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"`{path}` must hold a JSON object, not {type(config).__name__}")
+    return config
+
+
+def _read_weights(path: Path, digest: Any) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    if not path.is_file():
+        raise FileNotFoundError(f"`{path}` must exist: pickled weights are not loaded")
+    content = path.read_bytes()
+    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"`{path}` must have the SHA-256 of {CONFIG}: it is truncated or changed")
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise ValueError(f"`{path}` must hold safetensors: {error}") from error
+
+
+def _download(repo: str, revision: str | None) -> Path:
+    if repo.count("/") != 1 or repo.startswith((".", "/", "~")):
+        raise FileNotFoundError(
+            f"`source` (={repo!r}) must be a folder that exists, or `owner/name` on the hub"
+        )
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+
+
+def _card(repo: str) -> str:
+    return f"""---
+library_name: dysample
+tags: [upsampling, dense-prediction]
+---
+
+```python
+from dysample import hub
+
+model = hub.from_pretrained("{repo}")
+```
+"""

@@ -1,0 +1,214 @@
+"""ONNX files: written if they give the model's numbers at other sizes, or not at all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import dysample
+from dysample.backends import samplers
+from dysample.export import Export, ExportError, export_onnx
+from upsamplers import NAMES, C, features, guide_for, lively
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+SAMPLING = [name for name in NAMES if name.startswith("dysample") or name == "sapa_d"]
+
+
+def exported(name: str, path: Path, dtype: torch.dtype = torch.float32, **options) -> Export:
+    up, x = lively(name).to(dtype), features().to(dtype)
+    guide = guide_for(up, x)
+    return export_onnx(up, (x,) if guide is None else (x, guide), path, **options)
+
+
+def nodes_of(path: Path) -> list:
+    return list(onnx.load(path).graph.node)
+
+
+def test_dysample_by_grid_sample(tmp_path: Path) -> None:
+    path = tmp_path / "up.onnx"
+    done = exported("dysample", path)
+    assert (done.path, done.opset, done.sampler) == (path, 18, "grid_sample")
+    sizes = [run.sizes for run in done.comparisons if run.runtime.startswith("onnxruntime")]
+    assert sizes == [((1, C, 6, 9),), ((3, C, 8, 8),)]
+    (sampling,) = [node for node in nodes_of(path) if node.op_type == "GridSample"]
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in sampling.attribute}
+    assert attributes["padding_mode"] == b"zeros"  # clamped positions need no border
+    model = onnx.load(path)
+    assert [value.name for value in model.graph.input] == ["x"]
+    assert [value.name for value in model.graph.output] == ["output"]
+    assert [item.version for item in model.opset_import if item.domain == ""] == [18]
+
+
+def test_dysample_by_gathers_from_opset_20_on(tmp_path: Path) -> None:
+    path = tmp_path / "up.onnx"
+    assert exported("dysample_s_plus", path, opset=20).sampler == "gather"
+    kinds = {node.op_type for node in nodes_of(path)}
+    assert "Gather" in kinds
+    assert "GridSample" not in kinds
+
+
+def test_a_graph_that_differs_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
+    def shifted(x: Tensor, p_x: Tensor, p_y: Tensor, *, border: bool) -> Tensor:
+        return samplers.grid_sample(x, p_x + 0.5, p_y, border=border)
+
+    monkeypatch.setitem(samplers.SAMPLERS, "grid_sample", shifted)
+    path = tmp_path / "up.onnx"
+    path.write_bytes(b"what was there")
+    with pytest.raises(ExportError, match=r"^onnxruntime .* `output` differs from .* more than"):
+        exported("dysample", path)
+    assert [file.name for file in tmp_path.iterdir()] == ["up.onnx"]
+    assert path.read_bytes() == b"what was there"
+    assert exported("dysample", path, verify=False).comparisons == ()
+
+
+def test_sizes_of_ones_own(tmp_path: Path) -> None:
+    up, x = lively("dysample").float(), features().float()
+    done = export_onnx(up, x, tmp_path / "up.onnx", dynamic=("batch",), verify=[x[:1]])
+    assert {run.sizes for run in done.comparisons} == {((1, C, 5, 7),)}
+
+
+def test_a_model_is_left_as_it_was(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5))
+    model[2].eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    export_onnx(model, torch.randn(2, 3, 4, 4), tmp_path / "model.onnx")
+    assert [module.training for module in model] == [True, True, False]
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+class _Fixed(nn.Module):
+    """Right at 4 rows alone, and says so."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2] != 4:
+            raise RuntimeError("four rows only")
+        return x + 1
+
+
+def test_a_model_that_fixes_its_size(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"^_Fixed cannot be exported with `dynamic` \(=\('batch"):
+        export_onnx(_Fixed(), torch.randn(2, 3, 4, 4), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "options"),
+    [
+        (ValueError, r"^`opset` \(=17\) must be at least 18", {"opset": 17}),
+        (ValueError, r"^`sampler` \(='texture'\) must be one of 'auto'", {"sampler": "texture"}),
+        (ValueError, r"^`dynamic` .* must hold only batch, height, width", {"dynamic": ("time",)}),
+        (TypeError, r"^`dynamic` \(='batch'\) must be a collection", {"dynamic": "batch"}),
+        (
+            ValueError,
+            r"^`args` height \(=1\) must be at least 2",
+            {"args": torch.zeros(2, C, 1, 7)},
+        ),
+        (TypeError, r"^`args` must be a tensor or a tuple, not list", {"args": []}),
+        (FileNotFoundError, r"^`path` must lie in a folder", {"path": Path("no/such/up.onnx")}),
+    ],
+)
+def test_mistakes_are_named(error: type[Exception], match: str, options, tmp_path: Path) -> None:
+    arguments = {"args": features().float(), "path": tmp_path / "up.onnx", **options}
+    with pytest.raises(error, match=match) as raised:
+        export_onnx(lively("dysample").float(), **arguments)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModuleNotFoundError, match=r"^no module onnxruntime: pip install 'dysam"):
+        export_onnx(lively("dysample").float(), features().float(), tmp_path / "up.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_upsampler(name: str, tmp_path: Path) -> None:
+    assert exported(name, tmp_path / "up.onnx").comparisons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLING)
+def test_every_sampling_upsampler_by_gathers(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "up.onnx"
+    assert exported(name, path, sampler="gather").comparisons
+    assert "GridSample" not in {node.op_type for node in nodes_of(path)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bilinear", "carafe", "fade", "sapa_b", "dysample_plus"])
+def test_float16(name: str, tmp_path: Path) -> None:
+    assert exported(name, tmp_path / "up.onnx", torch.float16).comparisons
+
+
+@pytest.mark.slow
+def test_a_guide_of_any_size(tmp_path: Path) -> None:
+    # 9 rows are neither twice 5 nor bound to them: the graph must not learn a ratio.
+    up, x = lively("carafe").float(), features().float()
+    guide = torch.randn(2, 3, 9, 13)
+    other = (torch.randn(1, C, 4, 6), torch.randn(1, 3, 8, 12))
+    further = (torch.randn(1, C, 4, 6), torch.randn(1, 3, 11, 7))
+    export_onnx(up, (x, guide), tmp_path / "up.onnx", verify=[other, further])
+
+
+class _Stack(nn.Module):
+    """Every upsampler, one after the other, with the image as the guide of those that read one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, C, 3, padding=1)
+        self.ups = nn.ModuleList(lively(name).float() for name in NAMES)
+
+    def forward(self, image: Tensor) -> Tensor:
+        fine = self.stem(image).tanh()
+        out = fine
+        for up in self.ups:
+            out = up(F.avg_pool2d(out, 2).tanh(), fine if up.guided else None, size=fine.shape[-2:])
+        return out
+
+
+@pytest.mark.slow
+def test_a_plain_stack_of_every_upsampler(tmp_path: Path) -> None:
+    done = export_onnx(_Stack().eval(), torch.randn(2, 3, 16, 24), tmp_path / "stack.onnx")
+    assert done.comparisons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["grid_sample", "gather"])
+def test_segformer(sampler: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from dysample.workbench.models.segformer import build_segformer
+
+    model = build_segformer("b0", "dysample", {}, 5, 0)
+    image = torch.randn(2, 3, 64, 96)
+    assert export_onnx(model, image, tmp_path / "b0.onnx", sampler=sampler).comparisons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("upsampler", ["dysample", "carafe"])
+def test_feature_pyramid_of_faster_rcnn(upsampler: str, tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    from dysample.workbench.models.rcnn import build_rcnn
+
+    backbone = build_rcnn("detection", 50, upsampler, {}, 3, 0).backbone
+    path = tmp_path / "pyramid.onnx"
+    assert export_onnx(backbone, torch.randn(2, 3, 64, 96), path).comparisons
+    names = [value.name for value in onnx.load(path).graph.output]
+    assert names == ["0", "1", "2", "3", "pool"]
+
+
+def test_a_call_of_torch_alone_gets_the_graph(tmp_path: Path) -> None:
+    # torch.onnx.export knows nothing of us: kernels would be foreign operators in its file.
+    up, x = lively("dysample").float(), features().float()
+    path = tmp_path / "up.onnx"
+    with dysample.ops.recorded() as choices:
+        torch.onnx.export(up, (x,), path, dynamo=True, verbose=False)
+    assert {choice.backend for choice in choices} == {"grid_sample"}
+    assert {node.domain for node in nodes_of(path)} == {""}
