@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from dysample import __version__
@@ -80,3 +82,26 @@ def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "`data` (='camwid:.') must start with one of ade20k, camvid," in error
+
+
+def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
+    (tmp_path / "two_steps.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    up = nn.Upsample(scale_factor=2)\n"
+        "    steps = [nn.Conv2d(3, 6, 1), up, nn.Conv2d(6, 2, 1), nn.Upsample(scale_factor=2)]\n"
+        "    return nn.Sequential(*steps)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *sys.path])
+    size = ("--height", "8", "--width", "12")
+    assert run(monkeypatch, "sites", "two_steps:build", *size) == 0
+    found = capsys.readouterr().out.splitlines()[2:]
+    assert " ".join(found[0].split()) == (
+        "1 torch.Upsample 6 8x12 16x24 nearest 1 upsamples features"
+    )
+    assert "left alone: logits or masks" in found[1]
+    assert run(monkeypatch, "sites", "two_steps:build", *size, "--upsampler", "dysample") == 0
+    assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
+    assert run(monkeypatch, "sites", "two_steps") == 2
+    assert "must be package.module:factory or a file" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from dysample.nn import (
 )
 from dysample.ops import backend
 from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
+from dysample.surgery import find_sites, register_mm, replace_upsamplers
 
 __version__ = "0.1.0"
 
@@ -52,8 +53,11 @@ __all__ = [
     "backend",
     "create_upsampler",
     "explain",
+    "find_sites",
     "functional",
     "list_upsamplers",
     "nn",
+    "register_mm",
     "register_upsampler",
+    "replace_upsamplers",
 ]

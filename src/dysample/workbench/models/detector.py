@@ -15,10 +15,10 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
+from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.encoder import CHANNELS, STRIDES, Encoder
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
-from dysample.workbench.models.pyramid import exchange_top_down
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PyramidSettings
 
@@ -40,7 +40,8 @@ class PyramidEncoder(nn.Module):
         super().__init__()
         self.out_channels = width  # the name under which torchvision looks for it
         self.encoder = Encoder()
-        self.pyramid = exchange_top_down(FeaturePyramidNetwork(list(CHANNELS), width), upsamplers)
+        self.pyramid = FeaturePyramidNetwork(list(CHANNELS), width)
+        install(self.pyramid, dict(enumerate(upsamplers)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The maps, finest first."""

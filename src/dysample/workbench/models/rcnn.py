@@ -9,9 +9,9 @@ from typing import Any, Literal
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
+from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
-from dysample.workbench.models.pyramid import exchange_top_down
 from dysample.workbench.seeds import seeded
 
 WIDTH = 256
@@ -59,7 +59,7 @@ def build_rcnn(
         backbone = resnet_fpn_backbone(
             backbone_name=f"resnet{depth}", weights=None, trainable_layers=trainable_stages
         )
-        exchange_top_down(backbone.fpn, upsamplers)
+        install(backbone.fpn, dict(enumerate(upsamplers)))
         if kind == "panoptic":
             # The pyramid's extra level, pooled from the coarsest, tells the branch nothing new.
             branch = SemanticBranch(WIDTH, stuff + 1, levels=4, width=BRANCH_WIDTH)
