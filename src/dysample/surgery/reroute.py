@@ -14,7 +14,7 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from types import FunctionType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,7 +78,7 @@ class _Reroute(TorchFunctionMode):
 
 
 def _upsample(
-    up: nn.Module,
+    up: Any,
     number: str,
     host: type,
     x: Tensor,
@@ -118,7 +118,7 @@ def _rerouted(host: type[nn.Module]) -> type[nn.Module]:
         "__qualname__": host.__qualname__,
         "_rerouted": True,
     }
-    return type(host.__name__, (host,), members)
+    return cast(type[nn.Module], type(host.__name__, (host,), members))
 
 
 def _rebuild(host: type[nn.Module]) -> nn.Module:
@@ -141,12 +141,12 @@ def reroute(
         upsamplers: by owner, and by number of the call, from 0 in each run of the forward.
         callers: modules known to call `F.interpolate`, beyond those whose code shows it.
     """
-    callers = set(callers)
+    known = set(callers)
     for owner, by_number in upsamplers.items():
         setattr(owner, UPSAMPLERS, nn.ModuleDict({str(k): up for k, up in by_number.items()}))
         for module in owner.modules():
             # Calls of the modules below would be counted as the owner's: each has its own count.
-            if module is owner or module in callers or _may_interpolate(module):
+            if module is owner or module in known or _may_interpolate(module):
                 _take_over(module)
 
 
