@@ -91,6 +91,8 @@ def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
         "    up = nn.Upsample(scale_factor=2)\n"
         "    steps = [nn.Conv2d(3, 6, 1), up, nn.Conv2d(6, 2, 1), nn.Upsample(scale_factor=2)]\n"
         "    return nn.Sequential(*steps)\n"
+        "def Conv1():\n"
+        "    return nn.Conv2d(1, 1, 1)\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["", *sys.path])
@@ -105,3 +107,7 @@ def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
     assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
     assert run(monkeypatch, "sites", "two_steps") == 2
     assert "must be package.module:factory or a file" in capsys.readouterr().err
+    assert run(monkeypatch, "sites", "two_steps:Conv1", *size) == 2
+    error = capsys.readouterr().err
+    assert "two_steps:Conv1 does not run on 8x12: " in error
+    assert error.count("\n") == 1

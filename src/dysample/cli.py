@@ -286,11 +286,15 @@ def sites(model: str, height: int, width: int, upsampler: str | None, trust: boo
 
     loaded = load_model(model, trust=trust)
     image = example_for(loaded, height, width)
-    if upsampler is None:
-        click.echo(site_table(find_sites(loaded, image)))
-    else:
-        _, plan = replace_upsamplers(loaded, upsampler, example_inputs=image, dry_run=True)
-        click.echo(str(plan))
+    try:
+        if upsampler is None:
+            table = site_table(find_sites(loaded, image))
+        else:
+            _, plan = replace_upsamplers(loaded, upsampler, example_inputs=image, dry_run=True)
+            table = str(plan)
+    except RuntimeError as error:
+        raise click.UsageError(f"{model} does not run on {height}x{width}: {error}") from error
+    click.echo(table)
 
 
 def _given(context: click.Context, parameter: str) -> bool:

@@ -130,6 +130,17 @@ def test_guided_upsamplers_go_where_a_recipe_knows_the_guide(name: str) -> None:
     assert len(seen) == host.guided
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["LRASPP", "Unet", "SegFormer", "GLPN"])
+def test_compile(name: str, fresh_dynamo: None) -> None:
+    host = HOSTS[name]
+    new = copy.deepcopy(operated(name)[1])
+    expected = run(new, host.example())
+    found = run(torch.compile(new, backend="eager"), host.example())
+    for a, b in zip(found, expected):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+
+
 def support_table() -> str:
     head = "| model | library | steps | what they were | DySample starts as it was | with guide |"
     lines = [head, "|---|---|---:|---|---|---:|"]
