@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from dysample import __version__
@@ -105,7 +107,7 @@ def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["bilineer"], "`name` (='bilineer') must be a known upsampler: did you mean bilinear?"),
+        (["bilineer"], "`name` (='bilineer') must be a known upsampler: did you mean bilinear"),
         (["bilinear", "--dynamic", "time"], "must hold only batch, height, width"),
         (["bilinear", "--opset", "12"], "`opset` (=12) must be at least 18"),
     ],
@@ -115,3 +117,32 @@ def test_export_names_a_mistake(arguments: list[str], error: str, monkeypatch, c
     text = capsys.readouterr().err
     assert error in text
     assert text.count("\n") == 1
+
+
+def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
+    (tmp_path / "two_steps.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    up = nn.Upsample(scale_factor=2)\n"
+        "    steps = [nn.Conv2d(3, 6, 1), up, nn.Conv2d(6, 2, 1), nn.Upsample(scale_factor=2)]\n"
+        "    return nn.Sequential(*steps)\n"
+        "def Conv1():\n"
+        "    return nn.Conv2d(1, 1, 1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *sys.path])
+    size = ("--height", "8", "--width", "12")
+    assert run(monkeypatch, "sites", "two_steps:build", *size) == 0
+    found = capsys.readouterr().out.splitlines()[2:]
+    assert " ".join(found[0].split()) == (
+        "1 torch.Upsample 6 8x12 16x24 nearest 1 upsamples features"
+    )
+    assert "left alone: logits or masks" in found[1]
+    assert run(monkeypatch, "sites", "two_steps:build", *size, "--upsampler", "dysample") == 0
+    assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
+    assert run(monkeypatch, "sites", "two_steps") == 2
+    assert "must be package.module:factory or a file" in capsys.readouterr().err
+    assert run(monkeypatch, "sites", "two_steps:Conv1", *size) == 2
+    error = capsys.readouterr().err
+    assert "two_steps:Conv1 does not run on 8x12: " in error
+    assert error.count("\n") == 1

@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-MODULES = ["dysample", "dysample.registry"]
+MODULES = [
+    "dysample",
+    "dysample.registry",
+    "dysample.surgery.replace",
+    "dysample.surgery.sites",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

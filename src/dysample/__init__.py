@@ -30,6 +30,7 @@ from dysample.nn import (
 )
 from dysample.ops import backend
 from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
+from dysample.surgery import find_sites, register_mm, replace_upsamplers
 
 __version__ = "0.1.0"
 
@@ -54,8 +55,11 @@ __all__ = [
     "create_upsampler",
     "explain",
     "export_onnx",
+    "find_sites",
     "functional",
     "list_upsamplers",
     "nn",
+    "register_mm",
     "register_upsampler",
+    "replace_upsamplers",
 ]

@@ -2,10 +2,9 @@ import pytest
 import torch
 from transformers import MaskFormerForInstanceSegmentation
 
-from dysample.registry import create_upsampler
 from dysample.workbench.costs import count_parameters
 from dysample.workbench.models.build import find_upsamplers
-from dysample.workbench.models.maskformer import build_maskformer, exchange_steps
+from dysample.workbench.models.maskformer import build_maskformer
 
 
 def test_published_parameters_of_the_small_one() -> None:
@@ -36,7 +35,7 @@ def test_one_step_and_stock_weights() -> None:
     missing, unexpected = model.load_state_dict(stock.state_dict(), strict=False)
     assert not unexpected
     assert missing
-    assert all(".upsampler." in key for key in missing)
+    assert all(".upsamplers." in key for key in missing)
 
 
 def test_with_nearest_it_is_the_stock_model() -> None:
@@ -47,9 +46,3 @@ def test_with_nearest_it_is_the_stock_model() -> None:
     with torch.no_grad():
         found, expected = model(image), stock(image)
     assert torch.equal(found.masks_queries_logits, expected.masks_queries_logits)
-
-
-def test_number_of_upsamplers() -> None:
-    model = build_maskformer("tiny", "nearest", {}, 7, 0)
-    with pytest.raises(ValueError, match=r"`upsamplers` \(=1\) must be 3 modules"):
-        exchange_steps(model, [create_upsampler("nearest", 256)])

@@ -15,11 +15,11 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
+from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_encoder, create_upsamplers
 from dysample.workbench.models.efficientnet import EfficientNetEncoder
 from dysample.workbench.models.encoder import STRIDES, Encoder
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
-from dysample.workbench.models.pyramid import exchange_top_down
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PyramidSettings
 
@@ -44,8 +44,8 @@ class PyramidEncoder(nn.Module):
         super().__init__()
         self.out_channels = width  # the name under which torchvision looks for it
         self.encoder = encoder
-        pyramid = FeaturePyramidNetwork(list(encoder.channels), width)
-        self.pyramid = exchange_top_down(pyramid, upsamplers)
+        self.pyramid = FeaturePyramidNetwork(list(encoder.channels), width)
+        install(self.pyramid, dict(enumerate(upsamplers)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The maps, finest first."""

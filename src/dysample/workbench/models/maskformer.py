@@ -4,15 +4,14 @@ Cheng, Schwing, Kirillov: Per-Pixel Classification is Not All You Need for Seman
 NeurIPS 2021; wired for upsamplers as in Lu et al.: SAPA, NeurIPS 2022.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
-from transformers.models.maskformer.modeling_maskformer import MaskFormerFPNLayer
 
+from dysample.surgery.recipes import install
 from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.colours import imagenet_colours
@@ -21,23 +20,6 @@ from dysample.workbench.seeds import seeded
 
 STEPS = 3
 """Top-down steps of the pixel decoder."""
-
-
-class UpsamplingFPNLayer(MaskFormerFPNLayer):
-    """A layer of the pixel decoder whose nearest step is an upsampler; see `exchange_steps`.
-
-    The lateral map is the guide of guided upsamplers and gives the size.
-    """
-
-    upsampler: nn.Module
-
-    def forward(self, down: Tensor, left: Tensor) -> Tensor:
-        """Maps (B, C, H, W) and (B, C_left, H', W') to (B, C, H', W')."""
-        left = self.proj(left)
-        up = self.upsampler
-        climbed = up(down, left if up.guided else None, size=left.shape[-2:])
-        merged: Tensor = self.block(climbed + left)
-        return merged
 
 
 class MaskFormerSegmenter(nn.Module):
@@ -74,28 +56,6 @@ class MaskFormerSegmenter(nn.Module):
         return {"mask_classification": found.loss}
 
 
-def exchange_steps(
-    model: MaskFormerForInstanceSegmentation, upsamplers: Sequence[nn.Module]
-) -> None:
-    """Replace the nearest steps of a model's pixel decoder, in place.
-
-    The layers keep their names and values: stock weights load with only the upsamplers' missing.
-
-    Args:
-        model: with random weights or trained ones.
-        upsamplers: three modules ``up(x, guide=None, *, size=None)``, coarse to fine.
-
-    Raises:
-        ValueError: another number of upsamplers.
-    """
-    if len(upsamplers) != STEPS:
-        raise ValueError(f"`upsamplers` (={len(upsamplers)}) must be {STEPS} modules")
-    layers = model.model.pixel_level_module.decoder.fpn.layers
-    for layer, upsampler in zip(layers, upsamplers):
-        layer.__class__ = UpsamplingFPNLayer
-        layer.upsampler = upsampler
-
-
 def build_maskformer(
     swin: str, upsampler: str, options: dict[str, Any], classes: int, seed: int
 ) -> MaskFormerForInstanceSegmentation:
@@ -124,5 +84,7 @@ def build_maskformer(
     with seeded(seed, "model"):
         model = MaskFormerForInstanceSegmentation(config)
         nn.init.normal_(model.model.transformer_module.queries_embedder.weight)
-    exchange_steps(model, upsamplers)
+    layers = model.model.pixel_level_module.decoder.fpn.layers
+    for layer, up in zip(layers, upsamplers):
+        install(layer, {0: up})
     return model

@@ -11,9 +11,9 @@ from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
+from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
-from dysample.workbench.models.pyramid import exchange_top_down
 from dysample.workbench.seeds import seeded
 
 WIDTH = 256
@@ -67,7 +67,7 @@ def build_rcnn(
             norm_layer=FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d,
             trainable_layers=trainable_stages,
         )
-        exchange_top_down(backbone.fpn, upsamplers)
+        install(backbone.fpn, dict(enumerate(upsamplers)))
         if kind == "panoptic":
             # The pyramid's extra level, pooled from the coarsest, tells the branch nothing new.
             branch = SemanticBranch(WIDTH, stuff + 1, levels=4, width=BRANCH_WIDTH)

@@ -10,7 +10,8 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from dysample.nn import Upsampler
 from dysample.registry import create_upsampler
-from dysample.workbench.models.pyramid import UpsamplingPyramid, exchange_top_down
+from dysample.surgery.recipes import install
+from dysample.surgery.recipes.pyramid import UpsamplingPyramid
 
 CHANNELS = [4, 6, 8, 10]
 SIZES = [(23, 31), (12, 16), (6, 8), (3, 4)]  # odd: 2x would miss the finest
@@ -46,7 +47,7 @@ def test_with_nearest_it_is_the_stock_pyramid(extra: Any) -> None:
     maps = _maps([(24, 32), (12, 16), (6, 8), (3, 4)])
     expected = pyramid(maps)
     state = pyramid.state_dict()
-    exchange_top_down(pyramid, [create_upsampler("nearest", 8) for _ in range(3)])
+    install(pyramid, {call: create_upsampler("nearest", 8) for call in range(3)})
     assert isinstance(pyramid, UpsamplingPyramid)
     assert pyramid.state_dict().keys() == state.keys()
     found = pyramid(maps)
@@ -56,7 +57,8 @@ def test_with_nearest_it_is_the_stock_pyramid(extra: Any) -> None:
 
 def test_the_finer_lateral_is_the_guide() -> None:
     ups = [Recorder() for _ in range(3)]
-    pyramid = exchange_top_down(FeaturePyramidNetwork(CHANNELS, 8), ups)
+    pyramid = FeaturePyramidNetwork(CHANNELS, 8)
+    install(pyramid, dict(enumerate(ups)))
     maps = _maps()
     found = pyramid(maps)
     assert [tuple(x.shape[-2:]) for x in found.values()] == SIZES
@@ -67,14 +69,14 @@ def test_the_finer_lateral_is_the_guide() -> None:
 
 
 def test_number_of_upsamplers() -> None:
-    with pytest.raises(ValueError, match=r"`upsamplers` \(=1\) must be 3 modules"):
-        exchange_top_down(FeaturePyramidNetwork(CHANNELS, 8), [Recorder()])
+    with pytest.raises(ValueError, match=r"`upsamplers` \(=\[1\]\) must be .* \[0, 1, 2\]"):
+        install(FeaturePyramidNetwork(CHANNELS, 8), {1: Recorder()})
 
 
 def test_stock_weights_load_with_only_the_upsamplers_missing() -> None:
     stock = fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
     weights = {k: v.clone() for k, v in stock.state_dict().items()}
-    exchange_top_down(stock.backbone.fpn, [create_upsampler("dysample", 256) for _ in range(3)])
+    install(stock.backbone.fpn, {call: create_upsampler("dysample", 256) for call in range(3)})
     missing, unexpected = stock.load_state_dict(weights, strict=False)
     assert not unexpected
     assert missing

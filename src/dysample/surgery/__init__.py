@@ -1,0 +1,8 @@
+"""Surgery: find the upsampling steps of somebody else's model, and replace them."""
+
+from dysample.surgery.mm import register_mm
+from dysample.surgery.replace import replace_upsamplers
+from dysample.surgery.report import Decision, Report
+from dysample.surgery.sites import Site, find_sites
+
+__all__ = ["Decision", "Report", "Site", "find_sites", "register_mm", "replace_upsamplers"]

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dysample import Bilinear
+from dysample.surgery import Site, find_sites
+from dysample.surgery.report import site_table
+
+
+class Everything(nn.Module):
+    """One resize of each kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.table = nn.Parameter(torch.zeros(1, 8, 4, 4))
+        self.pool = nn.AdaptiveAvgPool2d(2)
+        self.norm = nn.BatchNorm2d(8)
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.deconv = nn.ConvTranspose2d(8, 8, 2, stride=2)
+        self.ours = Bilinear(8)
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = F.interpolate(images, scale_factor=2)  # 0: an image
+        x = self.stem(x)
+        x = x + F.interpolate(self.table, size=x.shape[-2:], mode="bicubic")  # 1: a table
+        x = x + F.interpolate(self.norm(self.pool(x)), size=x.shape[-2:])  # 2: pooled
+        x = x + F.interpolate(x.mean((2, 3), keepdim=True), size=x.shape[-2:])  # 3: one pixel
+        x = F.interpolate(x, scale_factor=0.5)  # 4: smaller
+        x = F.interpolate(x, size=x.shape[-2:])  # 5: the same
+        x = self.norm(self.up(x)).relu()
+        x = self.ours(self.deconv(x))
+        x = F.interpolate(x, size=x.shape[-1] + 5)  # 6: features
+        return F.interpolate(self.head(x), size=images.shape[-2:]) > 0  # 7: logits
+
+
+WHY = {
+    ":0": "an image: no learned layer before it",
+    ":1": "a learned table, not features",
+    ":2": "pooled to a fixed grid: its scale follows the image's size",
+    ":3": "one pixel: nothing to sample",
+    ":4": "makes the map smaller",
+    ":5": "keeps the size",
+    "up": None,
+    "deconv": "learned already",
+    "ours:0": "part of an upsampler",
+    ":6": None,
+    ":7": "makes the map smaller",
+}
+
+
+def by_name(model: nn.Module, example: object) -> dict[str, Site]:
+    return {site.name: site for site in find_sites(model, example)}
+
+
+def test_each_resize_is_told_apart() -> None:
+    sites = by_name(Everything(), torch.rand(1, 3, 10, 10))
+    assert {name: site.why_not_features for name, site in sites.items()} == WHY
+
+
+def test_what_a_site_says() -> None:
+    sites = by_name(Everything(), torch.rand(2, 3, 10, 12))
+    up = sites["up"]
+    assert (up.owner, up.call, up.kind, up.host) == ("up", None, "module", "torch.Upsample")
+    assert (up.channels, up.from_size, up.to_size) == (8, (10, 12), (20, 24))
+    assert (up.mode, up.regular, up.scale_factor, up.runs) == ("bilinear", True, 2, 1)
+    last = sites[":6"]
+    assert (last.owner, last.call, last.kind) == ("", 6, "call")
+    assert last.to_size == (101, 101)
+    assert last.scale_factor == 1  # 80 -> 101 and 96 -> 101: the nearest whole number
+
+
+def test_logits_are_resized_after_the_last_layer() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.layer(x.movedim(1, -1)).movedim(-1, 1)
+            return self.norm(F.interpolate(x, scale_factor=2)).sigmoid()
+
+    (site,) = find_sites(Head(), torch.rand(1, 3, 4, 4))
+    assert site.why_not_features == "logits or masks: no learned layer after it"
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = Everything().train()
+    model.norm.eval()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    find_sites(model, torch.rand(1, 3, 10, 10))
+    assert model.training
+    assert not model.norm.training
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    for module in model.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+def test_corners_and_rounded_sizes_are_not_regular() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1),
+        nn.Upsample(scale_factor=1.5, mode="bilinear"),
+        nn.Conv2d(4, 4, 1),
+        nn.UpsamplingBilinear2d(scale_factor=2),
+        nn.Conv2d(4, 4, 1),
+        nn.Upsample(size=(40, 44)),
+        nn.Conv2d(4, 4, 1),
+    )
+    sites = by_name(model, torch.rand(1, 3, 5, 6))
+    assert [(s.mode, s.regular, s.kind) for s in sites.values()] == [
+        ("bilinear", False, "module"),  # 7.5 rows became 7
+        ("bilinear, corners", False, "module"),
+        ("nearest", True, "call"),  # of the module itself: its size stays when it is replaced
+    ]
+    assert list(sites) == ["1", "3", "5:0"]
+
+
+class Twice(nn.Module):
+    """One module for two steps, on other channels, and a block that runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Upsample(scale_factor=2)
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 6, 1)
+        self.block = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(6, 6, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.second(self.up(self.first(x)))
+        x = self.block(self.block(self.up(x)))
+        return x
+
+
+def test_a_module_for_several_steps_counts_as_calls_of_its_owner() -> None:
+    sites = by_name(Twice(), torch.rand(1, 3, 2, 2))
+    assert {name: (site.channels, site.runs) for name, site in sites.items()} == {
+        ":0": (4, 1),
+        ":1": (6, 1),
+        "block.0": (6, 2),
+    }
+
+
+class Hidden(torch.autograd.Function):
+    """An operation that no function mode sees."""
+
+    @staticmethod
+    def forward(context: object, x: Tensor) -> Tensor:
+        return x.clone()
+
+
+class Hiding(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return Hidden.apply(x)
+
+
+def test_features_are_followed_through_hidden_operations() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), Hiding(), nn.Upsample(scale_factor=2), Hiding())
+    (site,) = find_sites(nn.Sequential(model, nn.Conv2d(4, 4, 1)), torch.rand(1, 3, 2, 2))
+    assert site.why_not_features is None
+
+
+@pytest.mark.parametrize("example", [(torch.rand(1, 3, 2, 2),), {"input": torch.rand(1, 3, 2, 2)}])
+def test_positional_and_keyword_inputs(example: object) -> None:
+    assert len(find_sites(nn.Sequential(nn.Upsample(scale_factor=2)), example)) == 1
+
+
+def test_not_a_model() -> None:
+    with pytest.raises(TypeError, match=r"`model` \(=int\) must be a torch.nn.Module"):
+        find_sites(3, torch.rand(1, 3, 2, 2))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_and_scripted_models() -> None:
+    with pytest.raises(ValueError, match="must not be compiled"):
+        find_sites(torch.compile(nn.Upsample(scale_factor=2)), torch.rand(1, 3, 2, 2))
+    with pytest.raises(ValueError, match="must not be scripted"):
+        find_sites(torch.jit.script(nn.Upsample(scale_factor=2)), torch.rand(1, 3, 2, 2))
+
+
+def test_table() -> None:
+    lines = site_table(find_sites(Everything(), torch.rand(1, 3, 10, 10))).splitlines()
+    assert lines[0].split() == ["site", "in", "channels", "from", "to", "mode", "runs", "verdict"]
+    assert len(lines) == 2 + len(WHY)
+    assert "upsamples features" in next(line for line in lines if line.startswith("up "))
+    assert site_table([]) == "no step of this model resizes a map"
