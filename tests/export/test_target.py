@@ -37,9 +37,11 @@ def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     model, args = find_model("my_models:make", ["1x3x4x4"], half=False)
     assert model(*args).shape == (1, 4, 4, 4)
-    with pytest.raises(TypeError, match=r"^`MODEL` \(='my_models:number'\) must make a module"):
+    with pytest.raises(TypeError, match=r"^`model` \(=my_models:number\) must make a module"):
         find_model("my_models:number", ["1x3x4x4"], half=False)
-    with pytest.raises(ValueError, match=r"^`MODEL` \(='my_models:none'\) must be package"):
+    with pytest.raises(
+        ValueError, match=r"^`model` \(=my_models:none\): my_models has no callable none"
+    ):
         find_model("my_models:none", ["1x3x4x4"], half=False)
 
 
@@ -49,7 +51,7 @@ def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch) -> None:
         ("carafee", [], r"^`name` \(='carafee'\) must be a known upsampler: did you mean carafe"),
         ("carafe", ["1x3x4"], r"^`--input` \(='1x3x4'\) must be a shape such as"),
         ("carafe", ["1x3x4x0"], r"^`--input` \(='1x3x4x0'\) must be a shape such as"),
-        ("no.module:make", ["1x3x4x4"], r"^`MODEL` \(='no.module:make'\) must be package.module:f"),
+        ("no.module:make", ["1x3x4x4"], r"^`model` \(=no.module:make\): no module no"),
         ("torch.nn:Identity", [], r"^`--input` must be given: the shapes that torch.nn:Identity"),
     ],
 )

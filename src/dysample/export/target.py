@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 
 from dysample.hub import from_pretrained
 from dysample.registry import create_upsampler, get_entry
+from dysample.surgery.loading import find_factory
 
 _SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # of an upsampler's input where none is given
 
@@ -54,15 +53,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _made(name: str) -> nn.Module:
     """What package.module:factory returns."""
-    module, _, factory = name.partition(":")
-    sys.path.insert(0, "")  # a console script does not look in the working folder
-    try:
-        make = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"`MODEL` (={name!r}) must be package.module:factory: {error}") from error
-    finally:
-        sys.path.remove("")
-    model = make()
+    model = find_factory(name)()
     if not isinstance(model, nn.Module):
-        raise TypeError(f"`MODEL` (={name!r}) must make a module, not {type(model).__name__}")
+        raise TypeError(f"`model` (={name}) must make a module, not {type(model).__name__}")
     return model

@@ -38,7 +38,7 @@ def load_model(address: str, *, trust: bool = False) -> nn.Module:
         if isinstance(model, dict):
             raise TypeError(f"`model` (={address}) must hold a model, not weights alone")
     else:
-        model = _built(_factory(address), address)
+        model = _built(find_factory(address), address)
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` (={address}) must be a torch.nn.Module, not {type(model)}")
     return model
@@ -51,7 +51,12 @@ def example_for(model: nn.Module, height: int, width: int) -> Any:
     return [image[0]] if "list[" in str(first.annotation).lower() else image
 
 
-def _factory(address: str) -> Callable[..., Any]:
+def find_factory(address: str) -> Callable[..., Any]:
+    """What ``package.module:factory`` names; modules in the working directory are found too.
+
+    Raises:
+        ValueError: there is no such module, or nothing to call of that name in it.
+    """
     module_name, colon, name = address.partition(":")
     if not colon:
         raise ValueError(f"`model` (={address}) must be package.module:factory or a file")
