@@ -42,8 +42,9 @@ class SceneSet:
     ) -> None:
         self.task = task
         self.names, self.things = _division(task)
-        # From positions in CLASSES to those in the task's order.
-        self.places = np.array([self.names.index(name) for name in scenes.CLASSES], np.uint8)
+        # From positions in CLASSES to those in the task's order; other labels stay what they are.
+        self.places = np.arange(256, dtype=np.uint8)
+        self.places[: len(self.names)] = [self.names.index(name) for name in scenes.CLASSES]
         self.frames = frames
         self.collate = collate
 
