@@ -1,8 +1,7 @@
-"""Models that are not ours, small and with random weights, to operate on."""
+"""Models that are not ours, to operate on, and what surgery finds in them."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import host_models as models
 from dysample.surgery import Site
 
 SIZE = (64, 96)
@@ -51,7 +51,7 @@ class Host:
         return [image[0]] if self.name == "Faster R-CNN, FPN" else image
 
     def same_mode(self, site: Site) -> bool:
-        return site.name in self.steps and site.mode == self.mode and site.regular
+        return site.name in self.steps and site.mode == self.mode
 
 
 def run(model: nn.Module, example: Any) -> list[Tensor]:
@@ -72,215 +72,6 @@ def flat(value: Any) -> Any:
             yield from flat(item)
 
 
-def faster_rcnn() -> nn.Module:
-    from torchvision.models.detection import FasterRCNN
-    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet18", weights=None, norm_layer=nn.BatchNorm2d
-    )
-    return FasterRCNN(backbone, 5, min_size=64, max_size=96, box_score_thresh=0.0)
-
-
-def deeplab() -> nn.Module:
-    from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
-
-    return deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8)
-
-
-def lraspp() -> nn.Module:
-    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
-
-    return lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8)
-
-
-def smp(name: str, **options: Any) -> nn.Module:
-    library = importlib.import_module("segmentation_models_pytorch")
-    return getattr(library, name)("resnet18", encoder_weights=None, classes=8, **options)
-
-
-class UNet(nn.Module):
-    """A decoder as many write it, on features of timm."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        import timm
-
-        self.encoder = timm.create_model("resnet18", pretrained=False, features_only=True)
-        channels = self.encoder.feature_info.channels()
-        self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)  # for all steps
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(coarse + fine, fine, 3, padding=1), nn.ReLU())
-            for coarse, fine in zip(channels[:0:-1], channels[-2::-1])
-        )
-        self.head = nn.Conv2d(channels[0], 8, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        *finer, x = self.encoder(images)
-        for block, skip in zip(self.blocks, reversed(finer)):
-            x = block(torch.cat([self.up(x), skip], dim=1))
-        return self.up(self.head(x))
-
-
-def row(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.SiLU())
-
-
-class Yolo(nn.Module):
-    """Rows of modules, each with the numbers of those that it reads, as the YOLO family has it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows = nn.ModuleList(
-            [
-                row(3, 8, 2),
-                row(8, 16, 2),
-                row(16, 32, 2),
-                nn.Upsample(None, 2, "nearest"),
-                row(48, 16),
-                nn.Upsample(None, 2, "nearest"),
-                row(24, 8),
-                nn.Conv2d(8, 12, 1),
-            ]
-        )
-        self.reads = [[-1], [-1], [-1], [-1], [-1, 1], [-1], [-1, 0], [-1]]
-
-    def forward(self, x: Tensor) -> Tensor:
-        outputs = [x]
-        for layer, reads in zip(self.rows, self.reads):
-            given = [outputs[-1] if i < 0 else outputs[i + 1] for i in reads]
-            outputs.append(layer(torch.cat(given, dim=1)))
-        return outputs[-1]
-
-
-def segformer() -> nn.Module:
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        hidden_sizes=[8, 16, 24, 32],
-        depths=[1] * 4,
-        num_attention_heads=[1, 1, 2, 2],
-        decoder_hidden_size=32,
-        num_labels=8,
-    )
-    return SegformerForSemanticSegmentation(config)
-
-
-def _convnext() -> Any:
-    from transformers import ConvNextConfig
-
-    stages = ["stage1", "stage2", "stage3", "stage4"]
-    return ConvNextConfig(hidden_sizes=[8, 16, 24, 32], depths=[1] * 4, out_features=stages)
-
-
-def upernet() -> nn.Module:
-    from transformers import UperNetConfig, UperNetForSemanticSegmentation
-
-    config = UperNetConfig(
-        backbone_config=_convnext(),
-        hidden_size=32,
-        auxiliary_in_channels=24,
-        auxiliary_channels=16,
-        num_labels=8,
-    )
-    return UperNetForSemanticSegmentation(config)
-
-
-def dpt() -> nn.Module:
-    from transformers import DPTConfig, DPTForDepthEstimation
-
-    config = DPTConfig(
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        intermediate_size=64,
-        image_size=64,
-        patch_size=16,
-        backbone_out_indices=[0, 1, 2, 3],
-        neck_hidden_sizes=[8, 16, 24, 32],
-        fusion_hidden_size=16,
-    )
-    return DPTForDepthEstimation(config)
-
-
-def depth_anything() -> nn.Module:
-    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
-
-    backbone = Dinov2Config(
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        image_size=64,
-        patch_size=16,
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-        reshape_hidden_states=False,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone,
-        patch_size=16,
-        reassemble_hidden_size=32,
-        neck_hidden_sizes=[8, 16, 24, 32],
-        fusion_hidden_size=16,
-        head_hidden_size=8,
-    )
-    return DepthAnythingForDepthEstimation(config)
-
-
-def _swin() -> Any:
-    from transformers import SwinConfig
-
-    stages = ["stage1", "stage2", "stage3", "stage4"]
-    return SwinConfig(embed_dim=8, depths=[1] * 4, num_heads=[1, 1, 2, 2], out_features=stages)
-
-
-def maskformer() -> nn.Module:
-    from transformers import DetrConfig, MaskFormerConfig, MaskFormerForInstanceSegmentation
-
-    decoder = DetrConfig(
-        d_model=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=32, num_queries=5
-    )
-    config = MaskFormerConfig(
-        backbone_config=_swin(),
-        decoder_config=decoder,
-        fpn_feature_size=32,
-        mask_feature_size=32,
-        num_labels=8,
-    )
-    return MaskFormerForInstanceSegmentation(config)
-
-
-def mask2former() -> nn.Module:
-    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation
-
-    config = Mask2FormerConfig(
-        backbone_config=_swin(),
-        feature_size=32,
-        mask_feature_size=32,
-        hidden_dim=32,
-        encoder_feedforward_dim=32,
-        encoder_layers=1,
-        decoder_layers=2,
-        num_attention_heads=2,
-        dim_feedforward=32,
-        num_queries=5,
-        num_labels=8,
-    )
-    return Mask2FormerForUniversalSegmentation(config)
-
-
-def glpn() -> nn.Module:
-    from transformers import GLPNConfig, GLPNForDepthEstimation
-
-    config = GLPNConfig(
-        hidden_sizes=[8, 16, 24, 32],
-        depths=[1] * 4,
-        num_attention_heads=[1, 1, 2, 2],
-        decoder_hidden_size=16,
-    )
-    return GLPNForDepthEstimation(config)
-
-
 def _numbered(path: str, *numbers: int) -> tuple[str, ...]:
     return tuple(path.format(number) for number in numbers)
 
@@ -293,25 +84,25 @@ HOSTS = {
         Host(
             "Faster R-CNN, FPN",
             "torchvision",
-            faster_rcnn,
+            models.faster_rcnn,
             _numbered("backbone.fpn:{}", 0, 1, 2),
             mode="nearest",
             options=NEAREST,
             guided=3,
         ),
-        Host("DeepLabV3", "torchvision", deeplab, (), where=":0"),
-        Host("LRASPP", "torchvision", lraspp, ("classifier:0",)),
+        Host("DeepLabV3", "torchvision", models.deeplab, (), where=":0"),
+        Host("LRASPP", "torchvision", models.lraspp, ("classifier:0",)),
         Host(
             "Unet",
             "segmentation_models_pytorch",
-            partial(smp, "Unet", **BILINEAR),
+            partial(models.smp, "Unet", **BILINEAR),
             _numbered("decoder.blocks.{}:0", 0, 1, 2, 3, 4),
             guided=4,
         ),
         Host(
             "FPN",
             "segmentation_models_pytorch",
-            partial(smp, "FPN", **BILINEAR),
+            partial(models.smp, "FPN", **BILINEAR),
             (
                 *_numbered("decoder.p{}:0", 4, 3, 2),
                 *_numbered("decoder.seg_blocks.0.block.{}:0", 0, 1, 2),
@@ -323,7 +114,7 @@ HOSTS = {
         Host(
             "UPerNet",
             "segmentation_models_pytorch",
-            partial(smp, "UPerNet"),
+            partial(models.smp, "UPerNet"),
             (
                 *_numbered("decoder.fpn_lateral_blocks.{}:0", 0, 1, 2),
                 *_numbered("decoder:{}", 0, 1, 2),
@@ -333,55 +124,64 @@ HOSTS = {
         Host(
             "DeepLabV3+",
             "segmentation_models_pytorch",
-            partial(smp, "DeepLabV3Plus"),
+            partial(models.smp, "DeepLabV3Plus"),
             ("decoder.up",),
             mode="bilinear, corners",
         ),
-        Host("U-Net on timm features", "timm", UNet, _numbered(":{}", 0, 1, 2, 3)),
+        Host("U-Net on timm features", "timm", models.UNet, _numbered(":{}", 0, 1, 2, 3)),
         Host(
-            "SegFormer", "transformers", segformer, _numbered("decode_head:{}", 1, 2, 3), guided=3
+            "SegFormer",
+            "transformers",
+            models.segformer,
+            _numbered("decode_head:{}", 1, 2, 3),
+            guided=3,
         ),
         Host(
             "UPerNet, transformers",
             "transformers",
-            upernet,
+            models.upernet,
             _numbered("decode_head:{}", *range(6)),
             guided=6,
         ),
         Host(
             "DPT",
             "transformers",
-            dpt,
+            models.dpt,
             (*_numbered("neck.fusion_stage.layers.{}:0", 0, 1, 2, 3), "head.head.1"),
             mode="bilinear, corners",
         ),
         Host(
             "Depth Anything",
             "transformers",
-            depth_anything,
+            models.depth_anything,
             (*_numbered("neck.fusion_stage.layers.{}:0", 0, 1, 2, 3), "head:0"),
             mode="bilinear, corners",
         ),
         Host(
             "MaskFormer",
             "transformers",
-            maskformer,
+            models.maskformer,
             _numbered("model.pixel_level_module.decoder.fpn.layers.{}:0", 0, 1, 2),
             mode="nearest",
             options=NEAREST,
             guided=3,
         ),
-        Host("Mask2Former", "transformers", mask2former, ("model.pixel_level_module.decoder:0",)),
+        Host(
+            "Mask2Former",
+            "transformers",
+            models.mask2former,
+            ("model.pixel_level_module.decoder:0",),
+        ),
         Host(
             "GLPN",
             "transformers",
-            glpn,
+            models.glpn,
             (*_numbered("decoder.stages.{}.upsample", 0, 1, 2, 3), "decoder.final_upsample"),
         ),
         Host(
             "YOLO rows",
             "torch",
-            Yolo,
+            models.Yolo,
             ("rows.3", "rows.5"),
             mode="nearest",
             options=NEAREST,
