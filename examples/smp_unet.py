@@ -9,8 +9,9 @@ import dysample
 model = smp.Unet("resnet18", encoder_weights=None, classes=8)
 images = torch.rand(2, 3, 64, 96)
 
-# FADE reads the skip connection; the last block has none, and keeps its step.
-model, report = dysample.replace_upsamplers(model, "fade", example_inputs=images)
+# FADE reads the skip connection; the last block has none, and keeps its step. FADE's gate would
+# blend the skip with the result, and needs as many channels in both.
+model, report = dysample.replace_upsamplers(model, "fade", example_inputs=images, gating=False)
 print(report)
 assert len(report.replaced) == 4
 assert len(report.refused) == 1

@@ -1,12 +1,12 @@
 """DySample in the feature pyramid of torchvision's Faster R-CNN."""
 
 import torch
-from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn
+from torchvision.models.detection import fasterrcnn_resnet50_fpn
 
 import dysample
 
 # Yours: weights="DEFAULT".
-model = fasterrcnn_mobilenet_v3_large_fpn(
+model = fasterrcnn_resnet50_fpn(
     weights=None, weights_backbone=None, num_classes=3, min_size=128, max_size=192
 )
 images = [torch.rand(3, 128, 160)]

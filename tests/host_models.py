@@ -19,16 +19,26 @@ def faster_rcnn() -> nn.Module:
     return FasterRCNN(backbone, 5, min_size=64, max_size=96, box_score_thresh=0.0)
 
 
+def settled(model: nn.Module) -> nn.Module:
+    """Normalised by statistics of its own features, which fade away in deep random networks."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the average of what was seen
+    with torch.no_grad():
+        model.train()(torch.rand(2, 3, 64, 96))
+    return model
+
+
 def deeplab() -> nn.Module:
     from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
-    return deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8)
+    return settled(deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8))
 
 
 def lraspp() -> nn.Module:
     from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
-    return lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8)
+    return settled(lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=8))
 
 
 def smp(name: str, **options: Any) -> nn.Module:

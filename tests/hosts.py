@@ -47,7 +47,9 @@ class Host:
         return self.build().eval()
 
     def example(self) -> Any:
-        image = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+        # DPT without a backbone of its own takes square images alone.
+        size = (64, 64) if self.name == "DPT" else SIZE
+        image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
         return [image[0]] if self.name == "Faster R-CNN, FPN" else image
 
     def same_mode(self, site: Site) -> bool:

@@ -3,6 +3,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from dysample.geometry import (
     nearest_index,
     read_nearest,
     regular_position,
+    scaled_length,
     scaled_size,
     upscale,
 )
@@ -63,3 +65,10 @@ def test_read_nearest_equals_indexing() -> None:
     rows, columns = nearest_index(7, 4, CPU), nearest_index(5, 6, CPU)
     assert torch.equal(read_nearest(field, (7, 5)), field[:, :, rows][:, :, :, columns])
     assert read_nearest(field, (4, 6)) is field
+
+
+@pytest.mark.parametrize("scale_factor", [0.3, 0.7, 1.1, 1.3, 4 / 3, 1.5, 1.75, 2, 2.9, 3.0])
+def test_lengths_are_rounded_as_torch_rounds(scale_factor: float) -> None:
+    for length in range(4, 300, 7):
+        found = F.interpolate(torch.zeros(1, 1, length), scale_factor=scale_factor)
+        assert scaled_length(length, scale_factor) == found.shape[-1]

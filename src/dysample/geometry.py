@@ -23,9 +23,14 @@ def upscale(scale_factor: float) -> int:
 
 def scaled_size(height: int, width: int, scale_factor: float) -> tuple[int, int]:
     """Output size with no target given: floor(H * scale_factor), as in `torch.nn.Upsample`."""
-    if scale_factor == int(scale_factor):  # exporters know no floor of a whole number
-        return height * int(scale_factor), width * int(scale_factor)
-    return math.floor(height * scale_factor), math.floor(width * scale_factor)
+    return scaled_length(height, scale_factor), scaled_length(width, scale_factor)
+
+
+def scaled_length(length: int, scale_factor: float) -> int:
+    """floor(length * scale_factor), rounded as torch rounds it."""
+    above, below = float(scale_factor).as_integer_ratio()
+    # Where the product is exact whole numbers give the same; exporters know no floor of floats.
+    return length * above // below if below <= 1024 else math.floor(length * scale_factor)
 
 
 def holds(condition: bool | torch.SymBool) -> bool:

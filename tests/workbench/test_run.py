@@ -180,10 +180,11 @@ def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> N
 
 def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> None:
     _, val = SemanticTask.load("scenes", tiny(val_frames=4))
-    val.labels[1], val.labels[2] = 0, 255
-    val.labels[0, ::2] = 1
-    assert choose_frames(val.labels, 8, 2) == [0, 3]
-    assert choose_frames(val.labels, 8, 9) == [0, 1, 2, 3]
+    labels = val.labels
+    labels[1], labels[2] = 0, 255
+    labels[0, ::2] = 1
+    assert choose_frames(labels, 8, 2) == [0, 3]
+    assert choose_frames(labels, 8, 9) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import yaml
 
 from dysample.workbench.config import parse_config
 from dysample.workbench.run import run_task
+
+# As many as here: sums of more threads are rounded in another order.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 TINY = [
     "--settings.size=32",
@@ -67,6 +71,7 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
         capture_output=True,
         text=True,
         check=False,
+        env=ONE_THREAD,
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
@@ -160,6 +165,7 @@ def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> No
         process = subprocess.Popen(
             [sys.executable, "-m", "dysample", *command, "--resume", "--output", str(killed)],
             stdout=subprocess.DEVNULL,
+            env=ONE_THREAD,
         )
         for _ in range(saves):
             before = _written(killed)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import threading
 from collections.abc import Iterable, Mapping
 from types import FunctionType, TracebackType
@@ -20,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from dysample.geometry import scaled_length
 from dysample.surgery.watch import as_factors, is_scaling
 
 UPSAMPLERS = "upsamplers"
@@ -94,7 +94,7 @@ def _upsample(
             f" channels (={x.shape[1]}): the example on which it was replaced took another path"
         )
     if size is None:
-        size = tuple(math.floor(n * f) for n, f in zip(x.shape[2:], as_factors(scale_factor, 2)))
+        size = tuple(map(scaled_length, x.shape[2:], as_factors(scale_factor, 2)))
     result: Tensor = up(x, size=size if isinstance(size, int) else tuple(size))
     return result
 
