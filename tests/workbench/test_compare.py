@@ -71,7 +71,9 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path, dysample: 
     command = [sys.executable, "-m", "dysample", *map(str, arguments)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 300  # on a busy machine imports take a minute
-    while not (output / "results.jsonl").exists() and time.monotonic() < deadline:
+    results = output / "results.jsonl"
+    while not (results.exists() and b"\n" in results.read_bytes()):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.communicate()
