@@ -155,7 +155,9 @@ def test_a_guide_of_any_size(tmp_path: Path) -> None:
     guide = torch.randn(2, 3, 9, 13)
     other = (torch.randn(1, C, 4, 6), torch.randn(1, 3, 8, 12))
     further = (torch.randn(1, C, 4, 6), torch.randn(1, 3, 11, 7))
-    export_onnx(up, (x, guide), tmp_path / "up.onnx", verify=[other, further])
+    done = export_onnx(up, (x, guide), tmp_path / "up.onnx", verify=[other, further])
+    sizes = {run.sizes for run in done.comparisons}
+    assert sizes == {tuple(tuple(t.shape) for t in args) for args in (other, further)}
 
 
 class _Stack(nn.Module):

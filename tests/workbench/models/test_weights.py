@@ -93,5 +93,10 @@ def test_weights_of_something_else(change: dict, message: str) -> None:
 
 
 def test_names_that_may_be_unused_or_new() -> None:
-    fill(nn.Linear(2, 1), {"weight": STATE["weight"], "fc.a": STATE["bias"]}, "w", unused="fc\\.",
-         new="bias$")  # fmt: skip
+    layer = nn.Linear(2, 1)
+    bias = layer.bias.clone()
+    fill(
+        layer, {"weight": STATE["weight"], "fc.a": STATE["bias"]}, "w", unused="fc\\.", new="bias$"
+    )
+    assert torch.equal(layer.weight, STATE["weight"])
+    assert torch.equal(layer.bias, bias)
