@@ -57,12 +57,12 @@ def test_two_seeds_use_n_minus_one(rows):
     assert table["dysample"].metrics["miou"].deviation == pytest.approx(0.1 / math.sqrt(2))
 
 
-def test_order_is_nearest_bilinear_appearance_then_guided(entry, write):
-    names = ["fade", "dysample", "bilinear", "carafe", "nearest"]
+def test_order_is_the_registrys_then_appearance_then_guided(entry, write):
+    names = ["fade", "ours", "dysample", "bilinear", "carafe", "nearest"]
     entries = [entry(name, frames=0, guided=name == "fade") for name in names]
     (group,) = summarise(read_records(write(entries)))
     found = [row.name for row in group.rows]
-    assert found == ["nearest", "bilinear", "dysample", "carafe", "fade"]
+    assert found == ["nearest", "bilinear", "carafe", "dysample", "ours", "fade"]
 
 
 def test_other_heads_data_and_options_stay_apart(entry, write):

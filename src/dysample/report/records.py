@@ -57,8 +57,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """The training loss on the way: at each step the mean since the one before."""
+
+    step: tuple[int, ...]
+    loss: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Record:
-    """One finished run. MACs are per image, seconds are those of the training."""
+    """
+    One finished run. MACs are per image, seconds are those of the training.
+
+    `classes` holds metrics by class, by their key; `parts` the main metrics over equal parts of
+    the validation images, in their order. What a line of an older version lacks is empty.
+    """
 
     source: str  # "`FILE` line 7", for errors found later
     run: str
@@ -77,6 +90,12 @@ class Record:
     upsampler_macs: int
     seconds: float
     samples: tuple[Sample, ...]
+    classes: Mapping[str, Mapping[str, float | None]]
+    parts: Mapping[str, tuple[float | None, ...]]
+    curve: Curve | None
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    finished: str
 
 
 def read_records(path: Path) -> list[Record]:
@@ -141,6 +160,16 @@ def _record(entry: Any, source: str) -> Record:
         upsampler_macs=_field(entry, "macs.upsamplers", int),
         seconds=_number(entry, "seconds.train"),
         samples=tuple(_sample(sample) for sample in _field(entry, "samples", list)),
+        classes={
+            key: _numbers_by_name(entry, f"metrics.{key}")
+            for key, values in _field(entry, "metrics", dict).items()
+            if isinstance(values, dict)
+        },
+        parts={key: _numbers(entry, f"parts.{key}") for key in _optional(entry, "parts", dict, {})},
+        curve=_curve(entry) if "curve" in entry else None,
+        versions=_optional(entry, "versions", dict, {}),
+        machine=_optional(entry, "machine", dict, {}),
+        finished=_optional(entry, "finished", str, ""),
     )
 
 
@@ -179,6 +208,29 @@ def _sampling(entry: Any) -> Sampling:
     return Sampling(**sizes, positions=_field(entry, "positions", str))
 
 
+def _curve(entry: Any) -> Curve | None:
+    steps, losses = _numbers(entry, "curve.step"), _numbers(entry, "curve.loss")
+    if len(steps) != len(losses):
+        raise ValueError(f"`curve` has {len(steps)} steps and {len(losses)} losses")
+    points = [(int(step), loss) for step, loss in zip(steps, losses) if step and loss is not None]
+    return Curve(*zip(*points)) if points else None
+
+
+def _numbers(entry: Any, path: str) -> tuple[float | None, ...]:
+    """A list of numbers, null among them."""
+    return tuple(_number_or_none(value, path) for value in _field(entry, path, list))
+
+
+def _numbers_by_name(entry: Any, path: str) -> dict[str, float | None]:
+    # Not `_number`: a class's name may hold dots.
+    values = _field(entry, path, dict)
+    return {name: _number_or_none(value, path) for name, value in values.items()}
+
+
+def _optional(entry: Any, key: str, kind: type, default: Any) -> Any:
+    return _field(entry, key, kind) if key in entry else default
+
+
 def _field(entry: Any, path: str, kind: type) -> Any:
     """The value at a dotted path, of exactly this JSON type."""
     value = entry
@@ -193,7 +245,14 @@ def _field(entry: Any, path: str, kind: type) -> Any:
 
 
 def _number(entry: Any, path: str) -> float:
-    value = _field(entry, path, object)
+    return _finite(_field(entry, path, object), path)
+
+
+def _number_or_none(value: Any, path: str) -> float | None:
+    return None if value is None else _finite(value, path)
+
+
+def _finite(value: Any, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"`{path}` (={value}) must be a finite number")
     return float(value)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dysample.registry import list_upsamplers
 from dysample.report.records import MAIN, Measure, Record
 
 BASELINE = "bilinear"
@@ -109,17 +110,26 @@ def summarise(records: Sequence[Record]) -> list[Group]:
     """
     Groups in order of appearance; in each the unguided upsamplers first, then the guided ones.
 
-    Rows stand in one order in every group, table and figure: nearest, bilinear, then as they
-    first appear in the file. Not by metric: over few seeds that would look like a ranking.
+    Rows stand in one order in every group, table and figure: that of the registry, variants with
+    options behind their upsampler, then what is not registered here. Not by metric: over few seeds
+    that would look like a ranking. Nor as they finished: runs side by side finish in any order.
     """
-    names = list(dict.fromkeys(row_name(record) for record in records))
-    first = ["nearest", BASELINE]
-    order = {name: rank for rank, name in enumerate(dict.fromkeys(first + names))}
+    rank = {name: place for place, name in enumerate(list_upsamplers())}
+    ranked = sorted(records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.options)))
+    order = {name: place for place, name in enumerate(dict.fromkeys(map(row_name, ranked)))}
     groups: dict[str, list[Record]] = {}
     for record in records:
         key = _canonical([record.task, record.data, record.settings])
         groups.setdefault(key, []).append(record)
     return [_group(members, order) for members in groups.values()]
+
+
+def families(groups: Sequence[Group]) -> list[list[Group]]:
+    """Groups that differ in their head only, together; in order of appearance."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        found.setdefault(group.apart_from_head, []).append(group)
+    return list(found.values())
 
 
 def row_name(record: Record) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dysample.report.records import Record
-from dysample.report.summary import BASELINE, Group, Row, summarise
+from dysample.report.summary import BASELINE, Group, Row, families, summarise
 from dysample.report.wording import (
     KEEP,
     count,
@@ -32,10 +32,7 @@ WIDE = 100
 def print_table(records: Sequence[Record], console: Console) -> None:
     """A table with its sentences for every task, data set and setting in the records."""
     groups = summarise(records)
-    families: dict[str, list[Group]] = {}
-    for group in groups:
-        families.setdefault(group.apart_from_head, []).append(group)
-    for family in families.values():
+    for family in families(groups):
         for group in family:
             console.print(Text(group.title, style="bold"))
             console.print(Text(settings_text(group), style="dim"))
