@@ -1,4 +1,4 @@
-"""Write the pages on the upsamplers from docstrings, metadata, `texts.py` and `published.py`.
+"""Write the pages on the upsamplers from docstrings, metadata, `texts.py` and published scores.
 
 `make docs` runs it. The pictures are drawn by `pictures.py`.
 """
@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import published
 import torch
 from texts import CAPTION, GUIDE, PAGES, READS, Page
 
@@ -19,6 +18,7 @@ from dysample import create_upsampler, functional, list_upsamplers
 from dysample.costs import count_parameters
 from dysample.origins import Origin
 from dysample.registry import Entry, get_entry
+from dysample.report import published
 
 DOCS = Path(__file__).parent
 CHANNELS, SIDE, SCALE = 256, 120, 2
@@ -229,24 +229,26 @@ def which_page() -> str:
     }
     compare = "[compare.md](compare.md)"
     home = {name: page.name for page in PAGES for name in names_on(page)}
+    columns = (published.SEMANTIC, published.BOUNDARY, published.DETECTION)
+    nothing = published.Score("", "")
     rows = []
     for name in list_upsamplers():
-        scores = published.SCORES.get(name, published.Scores())
-        marks = [str(1 + list(published.NOTES).index(note)) for note in scores.notes.split()]
+        miou, biou, ap = (scores.by_name.get(name, nothing) for scores in columns)
+        mark = f" ({1 + list(published.NOTES).index(miou.note)})" if miou.note else ""
         rows.append(
             (
                 f"[`{name}`](upsamplers/{home[name]}.md)",
                 "yes" if get_entry(name).guided else "",
                 *_cost(name),
-                scores.miou + "".join(f" ({mark})" for mark in marks),
-                scores.biou,
-                _keys(scores.sources),
-                scores.ap,
-                _keys(scores.ap_source),
+                miou.printed + mark,
+                biou.printed,
+                _keys(miou.sources),
+                ap.printed,
+                _keys(ap.sources),
             )
         )
     head = ("name", "guide", "parameters", "GMACs", "mIoU", "bIoU", "source", "AP", "source")
-    used = {key for s in published.SCORES.values() for key in f"{s.sources} {s.ap_source}".split()}
+    used = {key for s in columns for score in s.by_name.values() for key in score.sources.split()}
     return (
         "\n\n".join(
             [

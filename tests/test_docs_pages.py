@@ -52,13 +52,3 @@ def test_every_picture_exists_and_is_small(generate: ModuleType) -> None:
         picture = DOCS / "images" / f"{page.name}.png"
         assert picture.exists(), f"run `make pictures` ({page.name})"
         assert picture.stat().st_size < 60_000
-
-
-def test_published_figures_name_known_upsamplers_sources_and_notes(generate: ModuleType) -> None:
-    published = generate.published
-    assert set(published.SCORES) | set(published.STEP_GAINS) <= set(list_upsamplers())
-    for scores in published.SCORES.values():
-        assert set(f"{scores.sources} {scores.ap_source}".split()) <= set(published.SOURCES)
-        assert set(scores.notes.split()) <= set(published.NOTES)
-        assert bool(scores.miou) == bool(scores.sources)
-        assert bool(scores.ap) == bool(scores.ap_source)

@@ -115,7 +115,9 @@ def summarise(records: Sequence[Record]) -> list[Group]:
     that would look like a ranking. Nor as they finished: runs side by side finish in any order.
     """
     rank = {name: place for place, name in enumerate(list_upsamplers())}
-    ranked = sorted(records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.options)))
+    ranked = sorted(
+        records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.options))
+    )
     order = {name: place for place, name in enumerate(dict.fromkeys(map(row_name, ranked)))}
     groups: dict[str, list[Record]] = {}
     for record in records:
