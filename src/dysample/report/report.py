@@ -1,4 +1,4 @@
-"""The whole report: the table on the terminal, the figures in a folder."""
+"""The whole report: the table on the terminal, the page and the figures in a folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dysample.report.differences import draw_differences
+from dysample.report.page.page import write_page
 from dysample.report.predictions import draw_predictions
 from dysample.report.records import read_records
 from dysample.report.sampling import draw_sampling
@@ -17,11 +18,12 @@ from dysample.report.table import print_table
 
 
 def write_report(results: Path, output: Path, console: Console) -> list[Path]:
-    """Print the table of a result file and write its figures into a folder.
+    """Print the table of a result file, and write the page and its figures into a folder.
 
     The first group of comparable runs gives predictions.png and sampling.png; any further ones
     (another head, another data set) get files named after what is different about them. Returns
-    the figures written; what the file holds nothing for is left out.
+    the files written, the page report.html as the last; what the result file holds nothing for is
+    left out.
     """
     records = read_records(results)
     if not records:
@@ -31,13 +33,19 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     print_table(records, console)
     output.mkdir(parents=True, exist_ok=True)
     groups = summarise(records)
-    figures = [draw_differences(groups, output / "differences.png")]
+    differences = draw_differences(groups, output / "differences.png")
+    written = [] if differences is None else [differences]
+    pictures = []
     for group, suffix in zip(groups, suffixes(groups)):
-        figures.append(draw_predictions(group, output / f"predictions{suffix}.png"))
-        figures.append(draw_sampling(group, output / f"sampling{suffix}.png"))
-    written = [figure for figure in figures if figure is not None]
-    for figure in written:
-        console.print(Text(f"wrote {figure}"), soft_wrap=True)
+        drawn = (
+            draw_predictions(group, output / f"predictions{suffix}.png"),
+            draw_sampling(group, output / f"sampling{suffix}.png"),
+        )
+        pictures.append([figure for figure in drawn if figure is not None])
+        written += pictures[-1]
+    written += write_page(groups, pictures, results, output)
+    for path in written:
+        console.print(Text(f"wrote {path}"), soft_wrap=True)
     return written
 
 

@@ -16,10 +16,10 @@ FEW_SEEDS = 5
 """Up to so many pairs, equal signs everywhere are common enough by chance to say so."""
 
 
-def number(value: float, sign: bool = False) -> str:
-    """Three decimals without a leading zero: .705, +.015."""
-    text = f"{value:+.3f}" if sign else f"{value:.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+def number(value: float, sign: bool = False, decimals: int = 3) -> str:
+    """Decimals without a leading zero: .705, +.015."""
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    return text.replace("0.", ".", 1) if abs(round(value, decimals)) < 1 else text
 
 
 def spread(values: OverSeeds, sign: bool = False) -> str:
@@ -68,7 +68,8 @@ def difference_sentences(group: Group) -> list[str]:
     sentences = []
     unpaired = [row.name for row in others if not row.pairs(lead)]
     if unpaired:
-        sentences.append(f"No seed in common with {BASELINE}, so no difference: {_list(unpaired)}.")
+        names = listed(unpaired)
+        sentences.append(f"No seed in common with {BASELINE}, so no difference: {names}.")
     if not paired:
         return sentences
     several = [row for row in paired if row.pairs(lead) > 1]
@@ -78,7 +79,7 @@ def difference_sentences(group: Group) -> list[str]:
     if single:
         sentences.append(
             "One pair of runs has no spread, so nothing can be said against the noise about "
-            f"{_list(single)}: more seeds (`--seeds`) are added to the same file."
+            f"{listed(single)}: more seeds (`--seeds`) are added to the same file."
         )
     return sentences
 
@@ -116,7 +117,7 @@ def others_sentence(group: Group) -> str:
     """What the numbers of a group's other measures are."""
     lower = [m.name for m in group.measures.values() if not m.higher_is_better]
     text = "Means over seeds."
-    return f"{text} Lower is better: {_list(lower)}." if lower else text
+    return f"{text} Lower is better: {listed(lower)}." if lower else text
 
 
 def head_sentence(family: Sequence[Group]) -> str | None:
@@ -129,7 +130,7 @@ def head_sentence(family: Sequence[Group]) -> str | None:
         sizes = [size for group in family if (size := _largest_difference(group))]
         return (
             f"What the head does: the largest {lead} difference to {BASELINE} among unguided "
-            f"upsamplers is {_list(sizes)}."
+            f"upsamplers is {listed(sizes)}."
             if sizes
             else None
         )
@@ -163,7 +164,7 @@ def _verdict(group: Group, rows: Sequence[Row], metric: str) -> str:
     measure = group.measures[metric]
     sides = [("above", above), ("below", below)]
     parts = [
-        f"{words} {BASELINE} {runs}: {_list(names)}"
+        f"{words} {BASELINE} {runs}: {listed(names)}"
         # The better side comes first.
         for words, names in (sides if measure.higher_is_better else reversed(sides))
         if names
@@ -171,7 +172,7 @@ def _verdict(group: Group, rows: Sequence[Row], metric: str) -> str:
     if undecided:
         parts.append(
             f"not told apart from {BASELINE} (signs differ between runs, or the mean is within "
-            f"its spread): {_list(undecided)}"
+            f"its spread): {listed(undecided)}"
         )
     name = measure.name if measure.higher_is_better else f"{measure.name} (lower is better)"
     return f"{name}: {'; '.join(parts)}."
@@ -197,5 +198,6 @@ def _runs(pairs: set[int]) -> str:
     return f"in every paired run ({min(pairs)} to {max(pairs)} of them)"
 
 
-def _list(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,163 @@
+"""The part of the page on one family of runs, in the order in which a newcomer asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dysample.report.page.ablations import Ablation, find_ablations
+from dysample.report.page.blocks import Block, Bullets, Code, Folded, Heading, Paragraph, Table
+from dysample.report.page.charts import ablation_chart, cost_charts, curve_charts, difference_charts
+from dysample.report.page.commands import commands
+from dysample.report.page.compared import Compared, Family
+from dysample.report.page.intervals import estimate
+from dysample.report.page.order import order_blocks
+from dysample.report.page.pictures import Embedder
+from dysample.report.page.statements import seeds_sentence, sentence_start, statements
+from dysample.report.page.tables import class_tables, cost_table, difference_table, other_measures
+from dysample.report.page.wording import difference, interval
+from dysample.report.published import main_scores
+from dysample.report.summary import BASELINE
+
+MANY_CLASSES = 20
+"""Above so many rows a table by class is shown on demand."""
+
+
+def family_blocks(family: Family, embedder: Embedder) -> Iterator[Block]:
+    """Everything on one family."""
+    yield Heading(family.title, 2, family.anchor)
+    yield Bullets(tuple(_sentences(family)))
+    yield from _differences(family)
+    yield from _costs(family)
+    yield from _ablations(family)
+    if (curves := curve_charts(family)) is not None:
+        yield _heading(family, "Learning curves")
+        yield Paragraph(
+            f"Training loss, the mean over seeds; grey: {BASELINE}. Loss is no measure of what the "
+            "model is good for, but shows whether training had come to rest."
+        )
+        yield curves
+    yield from _classes(family)
+    yield from _pictures(family, embedder)
+    yield _heading(family, "Settings and command")
+    yield _settings(family)
+    yield Code(commands(family))
+
+
+def _sentences(family: Family) -> Iterator[str]:
+    yield seeds_sentence(family)
+    for member in family.members:
+        for metric in member.group.main:
+            yield f"{sentence_start(member.head)}{' '.join(statements(member, metric))}"
+
+
+def _differences(family: Family) -> Iterator[Block]:
+    yield _heading(family, f"Differences to {BASELINE}")
+    if (charts := difference_charts(family)) is not None:
+        yield Paragraph(
+            "Dots: one seed each. Upright bars: their mean. Thick bars: bootstrap interval. Thin "
+            "lines: t interval; an arrow where it goes on beyond the plot."
+        )
+        yield charts
+    for metric in family.members[0].group.main:
+        yield difference_table(family, metric)
+    if (others := other_measures(family)) is not None:
+        yield others
+
+
+def _costs(family: Family) -> Iterator[Block]:
+    yield _heading(family, "Accuracy against cost")
+    yield Paragraph(
+        f"Large points: the mean of {BASELINE} (dashed) plus the paired difference; bars: its "
+        "bootstrap interval; small points: seeds. Diamonds: guided upsamplers. Published scores "
+        "are of other models and data, and have a chart of their own."
+    )
+    yield from cost_charts(family)
+    yield cost_table(family)
+    blocks = [block for member in family.members for block in order_blocks(member)]
+    if blocks:
+        yield _heading(family, "The literature's order and ours")
+        yield from blocks
+
+
+def _ablations(family: Family) -> Iterator[Block]:
+    first = True
+    for place, member in enumerate(family.members):
+        for number, ablation in enumerate(find_ablations(member)):
+            if first:
+                yield _heading(family, "Ablations")
+                first = False
+            name = f"{family.anchor}-ablation-{place}-{number}"
+            if any(row.name in member.to_baseline[member.group.main[0]] for row in ablation.rows):
+                yield ablation_chart(member, ablation, name)
+            yield _ablation_table(member, ablation)
+
+
+def _ablation_table(member: Compared, ablation: Ablation) -> Table:
+    rows = {row.name: row for row in (*member.rows, *member.variants)}
+    metric = member.group.main[0]
+    scores = main_scores(member.group.task)
+    published = ablation.published if scores is not None and scores.metric == "miou" else {}
+    lines = []
+    for label, row, name in zip(ablation.labels, ablation.rows, ablation.reference):
+        to_baseline = member.to_baseline[metric].get(row.name)
+        gain = estimate(row, rows[name], metric) if name in rows else None
+        cells = [label, str(len(row.records))]
+        for one in (to_baseline, gain):
+            cells += (
+                ["-", "-"]
+                if one is None
+                else [difference(one.mean), f"{interval(one.bootstrap)}; {interval(one.t)}"]
+            )
+        if published:
+            cells.append(published.get(row.name, "-"))
+        lines.append(tuple(cells))
+    heads = ["", "seeds", f"to {BASELINE}", "bootstrap; t"]
+    heads += [f"to {ablation.against}", "bootstrap; t"]
+    if published:
+        heads.append("published\ngain, points")
+    head = f", {member.head}" if member.head else ""
+    name = member.group.measures[metric].name
+    return Table(f"{ablation.title}: {name}{head}", tuple(heads), tuple(lines))
+
+
+def _classes(family: Family) -> Iterator[Block]:
+    tables = list(class_tables(family))
+    if tables:
+        yield _heading(family, "By class")
+    for table in tables:
+        yield table if len(table.rows) <= MANY_CLASSES else Folded(table.caption, (table,))
+
+
+def _pictures(family: Family, embedder: Embedder) -> Iterator[Block]:
+    blocks = [
+        block
+        for member in family.members
+        for block in embedder.blocks(member.pictures, member.group.title)
+    ]
+    if blocks:
+        yield _heading(family, "Pictures")
+        yield from blocks
+
+
+def _settings(family: Family) -> Table:
+    group = family.members[0].group
+    heads = " and ".join(str(member.group.head) for member in family.members)
+    described = {**group.data, **group.settings}
+    if group.head is not None:
+        described["head"] = heads
+    rows = [
+        (
+            key.replace("_", " "),
+            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+        )
+        for key, value in described.items()
+        if value is not None
+    ]
+    return Table("Data and settings, the same for all upsamplers", ("what", "value"), tuple(rows))
+
+
+def _heading(family: Family, text: str) -> Heading:
+    anchor = "-".join(
+        [family.anchor, *"".join(c if c.isalnum() else " " for c in text).lower().split()]
+    )
+    return Heading(text, 3, anchor)
