@@ -19,7 +19,9 @@ FIVE = ["nearest", "bilinear", "carafe", "dysample", "dysample_s_plus"]
 
 
 def report(path, folder):
-    return write_report(path, folder, Console(file=io.StringIO(), width=80))
+    """The figures; of the page there are tests in `page`."""
+    *figures, _, _, _ = write_report(path, folder, Console(file=io.StringIO(), width=80))
+    return figures
 
 
 def pixels(path):
@@ -42,11 +44,13 @@ def test_a_report_of_two_seeds(entry, write, tmp_path):
     path = write([entry(name, seed, frames=1) for seed in (0, 1) for name in FIVE])
     console = Console(file=io.StringIO(), width=80)
     written = write_report(path, tmp_path / "new" / "out", console)
-    names = ["differences.png", "predictions.png", "sampling.png"]
-    assert [figure.name for figure in written] == names
-    assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == names
-    assert all(f"wrote {figure}" in console.file.getvalue() for figure in written)
-    for figure in written:
+    figures = ["differences.png", "predictions.png", "sampling.png"]
+    names = [*figures, "report.csv", "report.md", "report.html"]
+    assert [file.name for file in written] == names
+    assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == sorted(names)
+    assert all(f"wrote {file}" in console.file.getvalue() for file in written)
+    assert console.file.getvalue().endswith("report.html\n")
+    for figure in written[:3]:
         assert pixels(figure).std() > 20
 
 

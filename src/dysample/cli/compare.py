@@ -45,7 +45,7 @@ from dysample.cli.options import option
 @option("--val-frames", "Validation images.", int)
 @option(
     "--output",
-    "Folder for results.jsonl, figures, checkpoints and logs.",
+    "Folder for results.jsonl, the page, figures, checkpoints and logs.",
     click.Path(path_type=Path, file_okay=False),
     Path("runs/compare"),
 )
@@ -74,7 +74,8 @@ def compare(
 
     Only the upsampling steps differ between runs of one seed. Each finished run is a line of
     OUTPUT/results.jsonl; runs already there are not done again, and a comparison that was
-    stopped goes on where it was. Then the table is printed and the figures are drawn.
+    stopped goes on where it was. Then the table is printed, and the page with all figures and
+    tables is written: OUTPUT/report.html.
     """
     from dysample.report.report import write_report
     from dysample.workbench.choose import choose_tasks, choose_upsamplers

@@ -44,11 +44,13 @@ class Table:
         caption: what the numbers are.
         columns: their heads; a line break in one is kept.
         rows: cells, or a text alone that heads the rows below it.
+        over: what stands over several columns, and over how many; empty for nothing.
     """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...] | str, ...]
+    over: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,10 @@ class Folded:
 
 
 Block = Plain | Folded
+
+MANY_ROWS = 20
+
+
+def folded(table: Table) -> Table | Folded:
+    """A long table on demand only."""
+    return table if len(table.rows) <= MANY_ROWS else Folded(table.caption, (table,))

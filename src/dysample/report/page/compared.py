@@ -138,7 +138,7 @@ def _settings_apart(family: Family, same: Sequence[Family]) -> str:
     described = [{**one.members[0].group.data, **one.members[0].group.settings} for one in same]
     own = described[same.index(family)]
     apart = [
-        f"{key} {value}"
+        f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
         for key, value in own.items()
         if any(other.get(key) != value for other in described)
     ]

@@ -22,6 +22,7 @@ from dysample.report.page.figure import (
     UNGUIDED,
     WIDTH,
     Canvas,
+    shortened,
 )
 from dysample.report.page.intervals import Range
 from dysample.report.page.labels import place_names
@@ -32,6 +33,8 @@ from dysample.report.wording import count
 HEIGHT = 330
 LEFT, TOP, FOOT = 52, 30, 44
 LABEL = TEXT - 1
+LONGEST = 30
+"""Characters of a name."""
 ZERO = 0.7
 """How far, in powers of ten, what costs nothing stands to the left of the cheapest other."""
 
@@ -92,8 +95,13 @@ def draw_costs(
     axes.set_axisbelow(True)
     axes.set_xlabel(axis, fontsize=LABEL)
     canvas.figure.text(0.012, 1 - 6 / HEIGHT, title, va="top", weight="bold")
-    names = [point.name for point in points]
-    place_names(axes, [(x, point.score) for x, point in zip(places, points)], names, LABEL)
+    place_names(
+        axes,
+        [(x, point.score) for x, point in zip(places, points)],
+        [shortened(point.name, LONGEST) for point in points],
+        LABEL,
+        [(x, *point.ends) for x, point in zip(places, points) if point.ends is not None],
+    )
     return canvas.chart(alt, caption)
 
 

@@ -20,12 +20,15 @@ from dysample.report.page.figure import (
     UNGUIDED,
     WIDTH,
     Canvas,
+    shortened,
 )
 from dysample.report.summary import BASELINE, Row
 
 COLUMNS = 3
 LEFT, TOP, FOOT = 40, 30, 26
 PANEL = 78
+LONGEST = 18
+"""Characters of a name that fit above a panel; longer ones are made smaller."""
 GAP_X, GAP_Y = 12, 24
 
 Line = tuple[Sequence[float], Sequence[float]]
@@ -65,8 +68,9 @@ def draw_curves(name: str, title: str, rows: Sequence[Row], alt: str) -> Chart |
         colour = GUIDED if guided[label] else UNGUIDED
         (drawn,) = axes.plot(steps, values, color=colour, lw=1.6)
         canvas.tip(drawn, f"{label}: loss {values[-1]:.3g} at the end")
-        size = (TEXT - 1) * min(1, 20 / len(label))
-        axes.text(0, 1.04, label, transform=axes.transAxes, fontsize=size, color=INK)
+        text = shortened(label, 2 * LONGEST)
+        size = (TEXT - 1) * min(1, LONGEST / len(text))
+        axes.text(0, 1.04, text, transform=axes.transAxes, fontsize=size, color=INK)
     canvas.figure.text(0.012, 1 - 6 / canvas.height, title, va="top", weight="bold")
     return canvas.chart(alt)
 

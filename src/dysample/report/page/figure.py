@@ -34,7 +34,7 @@ UNGUIDED, GUIDED = COLOURS["unguided"], COLOURS["guided"]
 LITERATURE, REFERENCE = COLOURS["literature"], COLOURS["reference"]
 PAPER = COLOURS["paper"]
 
-WIDTH = 460
+WIDTH = 430
 """Of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
 TEXT = 12
 """Font size in pixels of names and numbers."""
@@ -108,6 +108,11 @@ class Canvas:
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
         return Chart(_adapt(raw.getvalue(), self._tips, alt), alt, caption)
+
+
+def shortened(name: str, most: int) -> str:
+    """A name that leaves room for the rest of a chart; the tables have it in full."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _adapt(raw: bytes, tips: Mapping[str, Sequence[str]], alt: str) -> str:

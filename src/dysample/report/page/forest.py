@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from dysample.report.page.figure import (
     UNGUIDED,
     WIDTH,
     Canvas,
+    shortened,
 )
 from dysample.report.page.intervals import Estimate
 from dysample.report.page.wording import difference, interval
@@ -30,7 +32,7 @@ ROW = 24
 TOP = 30
 FOOT = 44
 LONGEST = 25
-"""Characters of a name that fit beside the plot at full size; longer ones are made smaller."""
+"""Characters of a name that fit beside the plot; longer ones go on in a second, smaller line."""
 REACH = 0.75
 """How far beyond dots and bootstrap, in widths of these, the axis follows the t intervals."""
 
@@ -66,10 +68,15 @@ def draw_forest(
     unguided = sum(not line.guided for line in lines)
     if 0 < unguided < len(lines):
         axes.axhline(unguided - 0.5, color=LINE, lw=1, ls=(0, (4, 3)))
-    axes.set_yticks(range(len(lines)), [line.name for line in lines])
+    names = [
+        textwrap.fill(shortened(line.name, 2 * LONGEST - 4), LONGEST, break_on_hyphens=False)
+        for line in lines
+    ]
+    axes.set_yticks(range(len(lines)), names)
     axes.tick_params(axis="y", length=0, labelsize=TEXT)
     for label, line in zip(axes.get_yticklabels(), lines):
-        label.set_fontsize(TEXT * min(1, LONGEST / len(line.name)))
+        label.set_fontsize(TEXT if len(line.name) <= LONGEST else TEXT - 2.5)
+        label.set_linespacing(1.0)
         label.set_color(GUIDED if line.guided else INK)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(

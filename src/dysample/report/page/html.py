@@ -80,7 +80,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from (f"<li>{escape(item)}</li>" for item in items)
             yield "</ul>"
         case Code(text):
-            yield f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
+            yield f"<pre><code>{escape(text)}</code></pre>"
         case Table():
             yield from _table(block)
         case Chart():
@@ -103,8 +103,12 @@ def _table(table: Table) -> Iterator[str]:
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
     yield f"<table><caption><span>{escape(table.caption)}</span></caption>"
     heads = (escape(head).replace("\n", "<br>") for head in table.columns)
+    yield "<thead>"
+    if table.over:
+        spans = "".join(_over(*one) for one in table.over)
+        yield f'<tr class="over">{spans}</tr>'
     cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    yield f"<thead><tr>{cells}</tr></thead>"
+    yield f"<tr>{cells}</tr></thead>"
     yield "<tbody>"
     for row in table.rows:
         if isinstance(row, str):
@@ -116,6 +120,11 @@ def _table(table: Table) -> Iterator[str]:
         cells = "".join(f"<td>{number}</td>" for number in numbers)
         yield f'<tr><th scope="row">{name}</th>{cells}</tr>'
     yield "</tbody></table></div>"
+
+
+def _over(text: str, count: int) -> str:
+    span = f'<th scope="colgroup" colspan="{count}">{escape(text)}</th>'
+    return span if text else "<td></td>" * count
 
 
 def _chart(chart: Chart) -> str:

@@ -81,7 +81,7 @@ def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
 
 def student(probability: float, freedom: float) -> float:
     """Quantile of Student's t; with t = sqrt(n) tan(a) its density is cos(a)^(n-1)."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 200_001)
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 50_001)
     density = np.cos(angle).clip(0) ** (freedom - 1)
     mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     return float(np.sqrt(freedom) * np.tan(np.interp(probability, mass / mass[-1], angle)))

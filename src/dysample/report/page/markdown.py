@@ -33,7 +33,10 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> str:
-    heads = [head.replace("\n", " ") for head in table.columns]
+    over = [text for text, count in table.over for _ in range(count)]
+    heads = [" ".join(head.split()) for head in table.columns]
+    if over:
+        heads = [f"{above} {head}".strip() for above, head in zip(over, heads)]
     lines = [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)], escape=False)]
     for row in table.rows:
         cells = (row, *[""] * (len(heads) - 1)) if isinstance(row, str) else row

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from dysample.report.page.blocks import Block, Paragraph, Table
+from dysample.report.page.blocks import Block, Paragraph, Table, folded
 from dysample.report.page.compared import Compared
 from dysample.report.page.intervals import Estimate, estimate
+from dysample.report.page.tables import ESTIMATE_HEADS
 from dysample.report.page.wording import difference, interval
 from dysample.report.published import Scores, main_scores
 
@@ -66,27 +67,28 @@ def order_blocks(compared: Compared) -> Iterator[Block]:
     )
     yield Paragraph(text)
     if against:
-        yield Table(
-            f"Pairs whose order here is the other way round, beyond both intervals{head}",
-            (
-                "better here",
-                "better in the\nliterature",
-                "by (as\nprinted)",
-                f"{scores.measure}: first\nabove second",
-                "bootstrap",
-                "t",
-            ),
-            tuple(
+        yield folded(
+            Table(
+                f"Pairs whose order here is the other way round, beyond both intervals{head}",
                 (
-                    pair.worse,
-                    pair.better,
-                    pair.gap,
-                    difference(-pair.ours.mean),
-                    interval(_turned(pair.ours.bootstrap)),
-                    interval(_turned(pair.ours.t)),
-                )
-                for pair in against
-            ),
+                    "better here",
+                    "better in the\nliterature",
+                    "by (as\nprinted)",
+                    f"{scores.measure}:\nby how much",
+                    *ESTIMATE_HEADS[1:],
+                ),
+                tuple(
+                    (
+                        pair.worse,
+                        pair.better,
+                        pair.gap,
+                        difference(-pair.ours.mean),
+                        interval(_turned(pair.ours.bootstrap)),
+                        interval(_turned(pair.ours.t)),
+                    )
+                    for pair in against
+                ),
+            )
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dysample.files import whole_file
-from dysample.report.page.blocks import Block, Bullets, Code, Heading, Paragraph, Table
+from dysample.report.page.blocks import Block, Bullets, Code, Heading, Paragraph, Table, folded
 from dysample.report.page.compared import TASKS, Family, compare
 from dysample.report.page.html import to_html
 from dysample.report.page.markdown import to_markdown
@@ -15,7 +15,7 @@ from dysample.report.page.sections import family_blocks
 from dysample.report.page.statements import reading, statements
 from dysample.report.page.tidy import to_csv
 from dysample.report.page.wording import span
-from dysample.report.published import NOISE, NOTES, SCORES, SOURCES
+from dysample.report.published import NOTES, SCORES, SOURCES
 from dysample.report.records import Record
 from dysample.report.summary import Group
 from dysample.report.wording import listed
@@ -131,10 +131,10 @@ def _sources(found: Sequence[Family]) -> Iterator[Block]:
         for scores in columns
         for name, score in scores.by_name.items()
     ]
-    yield Table("As printed", ("what", "upsampler", "score", "sources"), tuple(rows))
+    heads = ("what", "upsampler", "score", "sources")
+    yield folded(Table("Scores as printed", heads, tuple(rows)))
     scores = [score for one in columns for score in one.by_name.values()]
     used = {key for score in scores for key in score.sources.split()}
     notes = dict.fromkeys(score.note for score in scores if score.note)
-    yield Bullets(tuple(f"{key}: {SOURCES[key]}" for key in SOURCES if key in used))
-    if notes or "semantic" in tasks:
-        yield Bullets((*(NOTES[note] for note in notes), *([NOISE] if "semantic" in tasks else [])))
+    sources = [f"{key}: {SOURCES[key]}" for key in SOURCES if key in used]
+    yield Bullets((*sources, *(f"Note: {NOTES[note]}" for note in notes)))

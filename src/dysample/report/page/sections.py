@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dysample.report.page.ablations import Ablation, find_ablations
-from dysample.report.page.blocks import Block, Bullets, Code, Folded, Heading, Paragraph, Table
+from dysample.report.page.blocks import (
+    Beside,
+    Block,
+    Bullets,
+    Code,
+    Heading,
+    Paragraph,
+    Table,
+    folded,
+)
 from dysample.report.page.charts import ablation_chart, cost_charts, curve_charts, difference_charts
 from dysample.report.page.commands import commands
 from dysample.report.page.compared import Compared, Family
@@ -13,13 +22,16 @@ from dysample.report.page.intervals import estimate
 from dysample.report.page.order import order_blocks
 from dysample.report.page.pictures import Embedder
 from dysample.report.page.statements import seeds_sentence, sentence_start, statements
-from dysample.report.page.tables import class_tables, cost_table, difference_table, other_measures
-from dysample.report.page.wording import difference, interval
-from dysample.report.published import main_scores
+from dysample.report.page.tables import (
+    ESTIMATE_HEADS,
+    class_tables,
+    cost_table,
+    difference_table,
+    estimate_cells,
+    other_measures,
+)
+from dysample.report.published import NOISE, main_scores
 from dysample.report.summary import BASELINE
-
-MANY_CLASSES = 20
-"""Above so many rows a table by class is shown on demand."""
 
 
 def family_blocks(family: Family, embedder: Embedder) -> Iterator[Block]:
@@ -76,20 +88,25 @@ def _costs(family: Family) -> Iterator[Block]:
     blocks = [block for member in family.members for block in order_blocks(member)]
     if blocks:
         yield _heading(family, "The literature's order and ours")
+        if family.task == "semantic":
+            yield Paragraph(NOISE)
         yield from blocks
 
 
 def _ablations(family: Family) -> Iterator[Block]:
-    first = True
-    for place, member in enumerate(family.members):
-        for number, ablation in enumerate(find_ablations(member)):
-            if first:
-                yield _heading(family, "Ablations")
-                first = False
-            name = f"{family.anchor}-ablation-{place}-{number}"
-            if any(row.name in member.to_baseline[member.group.main[0]] for row in ablation.rows):
-                yield ablation_chart(member, ablation, name)
-            yield _ablation_table(member, ablation)
+    found = [(member, ablation) for member in family.members for ablation in find_ablations(member)]
+    if not found:
+        return
+    yield _heading(family, "Ablations")
+    charts = [
+        ablation_chart(member, ablation, f"{family.anchor}-ablation-{place}")
+        for place, (member, ablation) in enumerate(found)
+        if any(row.name in member.to_baseline[member.group.main[0]] for row in ablation.rows)
+    ]
+    if charts:
+        yield Beside(tuple(charts))
+    for member, ablation in found:
+        yield _ablation_table(member, ablation)
 
 
 def _ablation_table(member: Compared, ablation: Ablation) -> Table:
@@ -101,31 +118,25 @@ def _ablation_table(member: Compared, ablation: Ablation) -> Table:
     for label, row, name in zip(ablation.labels, ablation.rows, ablation.reference):
         to_baseline = member.to_baseline[metric].get(row.name)
         gain = estimate(row, rows[name], metric) if name in rows else None
-        cells = [label, str(len(row.records))]
-        for one in (to_baseline, gain):
-            cells += (
-                ["-", "-"]
-                if one is None
-                else [difference(one.mean), f"{interval(one.bootstrap)}; {interval(one.t)}"]
-            )
+        cells = [label, str(len(row.records)), *estimate_cells(to_baseline), *estimate_cells(gain)]
         if published:
             cells.append(published.get(row.name, "-"))
         lines.append(tuple(cells))
-    heads = ["", "seeds", f"to {BASELINE}", "bootstrap; t"]
-    heads += [f"to {ablation.against}", "bootstrap; t"]
+    heads = ["", "seeds", *ESTIMATE_HEADS, *ESTIMATE_HEADS]
+    over = [("", 2), (f"to {BASELINE}", 3), (f"to {ablation.against}", 3)]
     if published:
-        heads.append("published\ngain, points")
+        heads.append("gain,\npoints")
+        over.append(("published", 1))
     head = f", {member.head}" if member.head else ""
     name = member.group.measures[metric].name
-    return Table(f"{ablation.title}: {name}{head}", tuple(heads), tuple(lines))
+    return Table(f"{ablation.title}: {name}{head}", tuple(heads), tuple(lines), tuple(over))
 
 
 def _classes(family: Family) -> Iterator[Block]:
     tables = list(class_tables(family))
     if tables:
         yield _heading(family, "By class")
-    for table in tables:
-        yield table if len(table.rows) <= MANY_CLASSES else Folded(table.caption, (table,))
+    yield from map(folded, tables)
 
 
 def _pictures(family: Family, embedder: Embedder) -> Iterator[Block]:
@@ -141,15 +152,19 @@ def _pictures(family: Family, embedder: Embedder) -> Iterator[Block]:
 
 def _settings(family: Family) -> Table:
     group = family.members[0].group
-    heads = " and ".join(str(member.group.head) for member in family.members)
-    described = {**group.data, **group.settings}
+    data = dict(group.data)
+    described = {
+        "data set": data.pop("name"),
+        "training images": data.pop("train", None),
+        "validation images": data.pop("val", None),
+        "height x width": f"{data.pop('height')} x {data.pop('width')}",
+        **data,
+        **group.settings,
+    }
     if group.head is not None:
-        described["head"] = heads
+        described["head"] = [member.group.head for member in family.members]
     rows = [
-        (
-            key.replace("_", " "),
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-        )
+        (key.replace("_", " "), ", ".join(map(str, value if isinstance(value, list) else [value])))
         for key, value in described.items()
         if value is not None
     ]

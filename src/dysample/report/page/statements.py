@@ -25,16 +25,13 @@ def statements(compared: Compared, metric: str) -> list[str]:
     level = number(group.baseline.metrics[metric].mean or 0.0)
     measure = group.measures[metric]
     lower = "" if measure.higher_is_better else " (lower is better)"
-    start = f"{measure.name}{lower}, {BASELINE} at {level}"
     found = compared.to_baseline[metric]
-    sentences = []
-    for guided in (False, True):
+    sentences = [f"{measure.name}{lower} of {BASELINE} is {level}."]
+    for start, guided in ((f"Against {BASELINE}", False), ("Of the guided", True)):
         rows = [row for row in compared.rows if row.guided is guided and row.name in found]
         if rows:
-            kind = "Guided upsamplers, which also read finer features: " if guided else ""
             estimates = [found[row.name] for row in rows]
-            verdict = _verdict(rows, estimates, measure.higher_is_better)
-            sentences.append(f"{start}. {kind}{verdict}" if not guided else f"{kind}{verdict}")
+            sentences.append(f"{start}, {_verdict(rows, estimates, measure.higher_is_better)}.")
     unpaired = [row.name for row in compared.rows if row.name not in {BASELINE, *found}]
     if unpaired:
         names = listed(unpaired)
@@ -48,8 +45,11 @@ def seeds_sentence(family: Family) -> str:
     text = f"{span(counts, 'seed')} an upsampler."
     if min(counts) == 1:
         return f"{text} A single run has no spread over seeds, so it allows no statement."
+    if min(counts) == 2:
+        return f"{text} Two seeds are an illustration, not evidence."
     if min(counts) < FEW:
-        return f"{text} That is few: read differences near the edge of an interval as unknown."
+        few = "That is few" if max(counts) < FEW else f"Fewer than {FEW} are few"
+        return f"{text} {few}: take differences near the edge of an interval as unknown."
     return text
 
 
@@ -106,15 +106,13 @@ def reading(families: Sequence[Family]) -> list[str]:
 
 
 def _verdict(rows: Sequence[Row], estimates: Sequence[Estimate], higher_is_better: bool) -> str:
-    better, worse = f"better than {BASELINE}", f"worse than {BASELINE}"
-    undecided, single = f"not told apart from {BASELINE}", "one pair of runs, so nothing to say"
-    sides: dict[str, list[str]] = {better: [], worse: [], undecided: [], single: []}
+    single = "one pair of runs, which allows no statement"
+    sides: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": [], single: []}
     for row, one in zip(rows, estimates):
         sign = one.sign if higher_is_better else -one.sign
-        side = better if sign > 0 else worse if sign < 0 else undecided
+        side = "better" if sign > 0 else "worse" if sign < 0 else "not told apart"
         sides[side if len(one.by_seed) > 1 else single].append(row.name)
-    text = "; ".join(f"{words}: {listed(names)}" for words, names in sides.items() if names)
-    return f"{text[0].upper()}{text[1:]}."
+    return "; ".join(f"{words}: {listed(names)}" for words, names in sides.items() if names)
 
 
 def _all_estimates(families: Sequence[Family]) -> list[Estimate]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dysample.report.page.blocks import Table
 from dysample.report.page.compared import Compared, Family
+from dysample.report.page.intervals import Estimate
 from dysample.report.page.wording import difference, interval
 from dysample.report.summary import BASELINE, Row
 from dysample.report.wording import count, listed, number, three_digits
 
 GUIDED_ROWS = "guided"
+ESTIMATE_HEADS = ("difference", "bootstrap\n95 %", "t\n95 %")
 MEASURES = {"iou": "IoU"}
 """Measures that exist by class alone."""
 Cells = tuple[str, ...]
@@ -19,7 +21,7 @@ Cells = tuple[str, ...]
 def difference_table(family: Family, metric: str) -> Table:
     """One measure: its mean, and the difference to bilinear with both intervals."""
     measure = family.members[0].group.measures[metric]
-    heads = ("seeds", measure.name, f"to\n{BASELINE}", "bootstrap\n95 %", "t\n95 %")
+    heads = ("seeds", measure.short.replace(" ", "\n"), *ESTIMATE_HEADS)
     lower = "" if measure.higher_is_better else ", lower is better"
 
     def cells(member: Compared, row: Row) -> Cells:
@@ -27,15 +29,18 @@ def difference_table(family: Family, metric: str) -> Table:
         return (
             str(len(row.records)),
             "-" if mean is None else number(mean),
-            *(
-                ("-", "-", "-")
-                if one is None
-                else (difference(one.mean), interval(one.bootstrap), interval(one.t))
-            ),
+            *estimate_cells(one),
         )
 
     caption = f"{measure.name}: mean over seeds, and paired difference to {BASELINE}{lower}"
     return _side_by_side(family, caption, heads, cells)
+
+
+def estimate_cells(one: Estimate | None) -> Cells:
+    """Mean and both intervals, below `ESTIMATE_HEADS`."""
+    if one is None:
+        return ("-",) * len(ESTIMATE_HEADS)
+    return difference(one.mean), interval(one.bootstrap), interval(one.t)
 
 
 def other_measures(family: Family) -> Table | None:
@@ -152,10 +157,8 @@ def _side_by_side(
     cells: Callable[[Compared, Row], Cells],
 ) -> Table:
     """A row an upsampler, guided ones below a line of their own; the heads' columns in a row."""
-    several = len(family.members) > 1
-    columns = ["upsampler"]
-    for member in family.members:
-        columns += [f"{member.head}\n{head}" if several else head for head in heads]
+    over = [("", 1), *((member.head, len(heads)) for member in family.members)]
+    columns = ["upsampler", *(head for _ in family.members for head in heads)]
     by_name = [{row.name: row for row in member.rows} for member in family.members]
     guided = {row.name: row.guided for member in family.members for row in member.rows}
     rows: list[Cells | str] = []
@@ -166,4 +169,5 @@ def _side_by_side(
         for member, found in zip(family.members, by_name):
             line += cells(member, found[name]) if name in found else ["-"] * len(heads)
         rows.append(tuple(line))
-    return Table(caption, tuple(columns), tuple(rows))
+    several = len(family.members) > 1
+    return Table(caption, tuple(columns), tuple(rows), tuple(over) if several else ())
