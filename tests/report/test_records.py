@@ -118,3 +118,39 @@ def test_an_absent_class_and_blank_lines_do_no_harm(entry, write):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere.jsonl`: no such result file"):
         read_records(tmp_path / "nowhere.jsonl")
+
+
+def test_what_newer_lines_hold_besides(entry, write):
+    line = entry(frames=0) | {
+        "parts": {"miou": [0.5, None, 0.7]},
+        "curve": {"step": [6, 12], "loss": [1.5, 0.5]},
+    }
+    (record,) = read_records(write([line]))
+    assert record.parts == {"miou": (0.5, None, 0.7)}
+    assert (record.curve.step, record.curve.loss) == ((6, 12), (1.5, 0.5))
+    assert record.classes["class_iou"]["ball"] is None
+    assert record.versions["torch"] == "2.14.1"
+    assert record.machine["cpu"] == "Some Processor"
+    assert record.finished.startswith("2026")
+
+
+def test_lines_of_older_versions_lack_them(entry, write):
+    line = entry(frames=0)
+    for key in ("versions", "machine", "finished"):
+        del line[key]
+    (record,) = read_records(write([line]))
+    assert (record.parts, record.curve, record.versions, record.finished) == ({}, None, {}, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parts": {"miou": [0.5, "x"]}}, r"`parts.miou` \(=x\) must be a finite number"),
+        ({"parts": []}, "`parts` must be of type dict"),
+        ({"curve": {"step": [1, 2], "loss": [0.5]}}, "`curve` has 2 steps and 1 losses"),
+        ({"curve": {"step": [1]}}, "`curve.loss` is missing"),
+    ],
+)
+def test_newer_parts_of_another_form_are_named(entry, write, change, message):
+    with pytest.raises(ValueError, match=rf"line 1: .*{message}"):
+        read_records(write([entry(frames=0) | change]))

@@ -1,6 +1,8 @@
 """The comparison through its real command line, on tiny data."""
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,13 +52,20 @@ def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path, dysample: C
     got = records(output)
     assert sorted(r["upsampler"] for r in got) == ["bilinear", "dysample"]
     assert all(0 < r["metrics"]["miou"] < 1 for r in got)
-    for name in ("differences.png", "predictions.png", "sampling.png"):
+    for name in ("differences.png", "predictions.png", "sampling.png", "report.html"):
         assert (output / name).stat().st_size > 1000
+    assert first.stdout.endswith(f"wrote {output / 'report.html'}\n")
     assert "dysample" in first.stdout
     assert "\x1b" not in first.stdout  # piped: no escape codes
 
     before = (output / "results.jsonl").read_bytes()
     again = dysample(*arguments)
+    assert "2 of 2 runs are in" in again.stdout
+    assert (output / "results.jsonl").read_bytes() == before
+
+    # The command on the page is the one that makes these runs.
+    (line,) = re.findall("^dysample compare .*", (output / "report.md").read_text(), re.MULTILINE)
+    again = dysample(*shlex.split(line)[1:], "--output", output)
     assert "2 of 2 runs are in" in again.stdout
     assert (output / "results.jsonl").read_bytes() == before
 

@@ -65,6 +65,7 @@ class Scores:
         unit: of the numbers: 0.01 for per cent.
         by_name: the scores of registered upsamplers.
         higher_is_better: of the measure.
+        noise: how far apart equal runs may be by the authors' word; None if they say nothing.
     """
 
     task: str
@@ -74,6 +75,7 @@ class Scores:
     unit: float
     by_name: Mapping[str, Score]
     higher_is_better: bool = True
+    noise: float | None = None
 
 
 SEMANTIC = Scores(
@@ -100,6 +102,7 @@ SEMANTIC = Scores(
         "dysample_s": Score("43.23", "Fig", "series"),
         "dysample_s_plus": Score("43.58", "Fig P"),
     },
+    noise=0.5,
 )
 
 BOUNDARY = Scores(

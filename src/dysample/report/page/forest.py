@@ -33,7 +33,7 @@ TOP = 30
 FOOT = 44
 LONGEST = 25
 """Characters of a name that fit beside the plot; longer ones go on in a second, smaller line."""
-REACH = 0.75
+REACH = 0.3
 """How far beyond dots and bootstrap, in widths of these, the axis follows the t intervals."""
 
 

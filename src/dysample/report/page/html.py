@@ -101,7 +101,8 @@ def _block(block: Block) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     # The frame scrolls, and can be reached by keyboard for that.
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
-    yield f"<table><caption><span>{escape(table.caption)}</span></caption>"
+    kind = ' class="pairs"' if len(table.columns) == 2 else ""
+    yield f"<table{kind}><caption><span>{escape(table.caption)}</span></caption>"
     heads = (escape(head).replace("\n", "<br>") for head in table.columns)
     yield "<thead>"
     if table.over:

@@ -26,7 +26,8 @@ class Estimate:
     Attributes:
         by_seed: the difference of each seed, on all validation images.
         images: whether the intervals cover the choice of validation images as well.
-        bootstrap: 95 % interval by resampling; None where there is nothing to resample.
+        bootstrap: 95 % interval by resampling; None for a single seed, as an interval over images
+            alone would be taken for more than it is.
         t: 95 % interval by Student's t, which knows how few the seeds are; None likewise.
     """
 
@@ -43,7 +44,7 @@ class Estimate:
     @property
     def sign(self) -> int:
         """1 or -1 if both intervals lie on that side of zero, over several seeds; otherwise 0."""
-        if self.bootstrap is None or self.t is None or len(self.by_seed) < 2:
+        if self.bootstrap is None or self.t is None:
             return 0
         low = min(self.bootstrap[0], self.t[0])
         high = max(self.bootstrap[1], self.t[1])
@@ -66,8 +67,8 @@ def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
     whole = np.array([one.metrics[metric] - two.metrics[metric] for one, two in pairs])  # type: ignore[operator]
     parts = _parts(pairs, metric)
     by_seed = {one.seed: float(value) for (one, _), value in zip(pairs, whole)}
-    if parts is None and len(pairs) < 2:
-        return Estimate(by_seed, False, None, None)
+    if len(pairs) < 2:
+        return Estimate(by_seed, parts is not None, None, None)
     mean = float(whole.mean())
     means = _resampled(whole[:, None] if parts is None else parts)
     middle = mean if parts is None else float(parts.mean())
@@ -124,9 +125,7 @@ def _shares(count: int, stream: int) -> NDArray[np.float64]:
 
 def _half_width(whole: NDArray[np.float64], parts: NDArray[np.float64] | None) -> float:
     """Of the t interval: the variances over seeds and over images add, with Welch's freedom."""
-    samples = [whole] if len(whole) > 1 else []
-    if parts is not None:
-        samples.append(parts.mean(axis=0))
+    samples = [whole] if parts is None else [whole, parts.mean(axis=0)]
     variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
     total = sum(variances)
     if total == 0:

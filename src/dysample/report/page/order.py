@@ -21,6 +21,7 @@ class Pair:
     better: str
     worse: str
     gap: str  # as the printed numbers give it
+    noisy: bool  # whether that is within the noise of which the authors speak
     ours: Estimate
     agrees: int  # 1 or -1 if our intervals say so, 0 if they leave it open
     turned: bool  # whether our mean points the other way
@@ -42,7 +43,8 @@ def published_pairs(compared: Compared, scores: Scores) -> list[Pair]:
             decimals = len(scores.by_name[one.name].printed.partition(".")[2])
             printed = f"{abs(gap):.{decimals}f}"
             agrees, turned = side * found.sign, side * found.mean < 0
-            pairs.append(Pair(first.name, second.name, printed, found, agrees, turned))
+            noisy = scores.noise is not None and abs(gap) <= scores.noise
+            pairs.append(Pair(first.name, second.name, printed, noisy, found, agrees, turned))
     return pairs
 
 
@@ -61,9 +63,10 @@ def order_blocks(compared: Compared) -> Iterator[Block]:
     head = f" ({compared.head})" if compared.head else ""
     text = (
         f"Order{head}: the literature ({scores.model}, {scores.measure}, a single run each) orders "
-        f"{len(pairs)} pairs of these upsamplers. Here {turned} of them point the other way. The "
-        f"intervals bear out the literature's order for {agreed} pairs and contradict it for "
-        f"{len(against)}; for the other {len(pairs) - agreed - len(against)} they allow neither."
+        f"{len(pairs)} pairs of these upsamplers{_noise(pairs, scores)}. Here {turned} of them "
+        f"point the other way. The intervals bear out the literature's order for {agreed} pairs "
+        f"and contradict it for {len(against)}{_noise(against, scores)}; for the other "
+        f"{len(pairs) - agreed - len(against)} they allow neither."
     )
     yield Paragraph(text)
     if against:
@@ -90,6 +93,14 @@ def order_blocks(compared: Compared) -> Iterator[Block]:
                 ),
             )
         )
+
+
+def _noise(pairs: list[Pair], scores: Scores) -> str:
+    """How many of the pairs the literature itself hardly tells apart."""
+    if scores.noise is None or not pairs:
+        return ""
+    count = sum(pair.noisy for pair in pairs)
+    return f" ({count} of them by no more than the {scores.noise} that the authors call noise)"
 
 
 def _turned(ends: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -78,7 +78,7 @@ def reading(families: Sequence[Family]) -> list[str]:
         "stands beside it, and only where both keep off zero a difference is called one. This asks "
         "for more than 95 %.",
     ]
-    if tested := sum(len(one.by_seed) > 1 for one in estimates):
+    if tested := sum(one.bootstrap is not None for one in estimates):
         sentences.append(
             f"The page holds {tested} such differences. If no upsampler differed from {BASELINE}, "
             f"about {max(1, round(tested / 20))} of them would still be called one at this level: "
@@ -111,7 +111,7 @@ def _verdict(rows: Sequence[Row], estimates: Sequence[Estimate], higher_is_bette
     for row, one in zip(rows, estimates):
         sign = one.sign if higher_is_better else -one.sign
         side = "better" if sign > 0 else "worse" if sign < 0 else "not told apart"
-        sides[side if len(one.by_seed) > 1 else single].append(row.name)
+        sides[side if one.bootstrap else single].append(row.name)
     return "; ".join(f"{words}: {listed(names)}" for words, names in sides.items() if names)
 
 
