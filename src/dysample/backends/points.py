@@ -7,7 +7,7 @@ offsets o (N, P, 2, Y, X) from each output pixel's low-res pixel,
                  sample(p, pixel + o)[y, x] * f[y, x] * a[point, y, x].
 
 The weighted sum of samples is its derivative by f, the inner product with samples its derivative
-by a. Samples are zero outside the map. Only one point's samples of one n exist at a time, and
+by a. Samples are zero outside the map. Only one point's samples of a few n exist at a time, and
 backward takes them again: all of them together would be P times as large as the output.
 """
 
@@ -26,6 +26,10 @@ Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 # grid_sample's numbers for bilinear interpolation, zero padding, align_corners=False.
 _MODE: tuple[int, int, bool] = (0, 0, False)
+
+# Samples taken at once: so many that small maps do not wait for calls, so few that they are a
+# small part of a large output.
+_AT_ONCE = 2**18
 
 
 class SampledSum(torch.autograd.Function):
@@ -68,15 +72,15 @@ class SampledProduct(torch.autograd.Function):
 
 def _by_high(low: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
     out = low.new_zeros(*low.shape[:2], *weights.shape[2:])
-    for n, point, grid in _grids(offsets, low):
-        out[n].addcmul_(_sample(low[n : n + 1], grid)[0], weights[n, point])
+    for some, point, grid in _grids(offsets, low):
+        out[some].addcmul_(_sample(low[some], grid), weights[some, point, None])
     return out
 
 
 def _by_weights(low: Tensor, high: Tensor, offsets: Tensor) -> Tensor:
     out = low.new_empty(*offsets.shape[:2], *high.shape[2:])
-    for n, point, grid in _grids(offsets, low):
-        out[n, point] = _sample(low[n : n + 1], grid)[0].mul_(high[n]).sum(0)
+    for some, point, grid in _grids(offsets, low):
+        out[some, point] = _sample(low[some], grid).mul_(high[some]).sum(1)
     return out
 
 
@@ -87,16 +91,15 @@ def _by_low_and_offsets(
         return None, None
     to_low = torch.zeros_like(low) if by_low else None
     to_offsets = torch.empty_like(offsets) if by_offsets else None
-    for n, point, grid in _grids(offsets, low):
-        here = slice(n, n + 1)
-        to_sample = high[here] * weights[here, point : point + 1]
+    for some, point, grid in _grids(offsets, low):
+        to_sample = high[some] * weights[some, point, None]
         part, to_grid = torch.ops.aten.grid_sampler_2d_backward(
-            to_sample, low[here], grid, *_MODE, (by_low, by_offsets)
+            to_sample, low[some], grid, *_MODE, (by_low, by_offsets)
         )
         if to_low is not None:
-            to_low[n] += part[0]
+            to_low[some] += part
         if to_offsets is not None:
-            to_offsets[n, point] = to_grid[0].movedim(-1, 0) * _steps(low)
+            to_offsets[some, point] = to_grid.movedim(-1, 1) * _steps(low)
     return to_low, to_offsets
 
 
@@ -104,18 +107,20 @@ def _sample(low: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(low, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _grids(offsets: Tensor, low: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-    """Each n and point with its grid (1, Y, X, 2) as `grid_sample` reads it."""
+def _grids(offsets: Tensor, low: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
+    """Some n and a point with their grid (n, Y, X, 2) as `grid_sample` reads it, until all had."""
     (H, W), (Y, X) = low.shape[2:], offsets.shape[3:]
     pixel_y, pixel_x = nearest_index(Y, H, low.device), nearest_index(X, W, low.device)
     pixels = torch.stack((pixel_x.expand(Y, X), pixel_y.view(Y, 1).expand(Y, X)))
     # grid_sample counts from -1 to 1 between the map's outer edges.
     start = (pixels + 0.5) * _steps(low) - 1
-    for n in range(offsets.shape[0]):
+    count = max(1, _AT_ONCE // max(1, low.shape[1] * Y * X))
+    for first in range(0, offsets.shape[0], count):
+        some = slice(first, first + count)
         for point in range(offsets.shape[1]):
-            grid = start + offsets[n, point] * _steps(low)
+            grid = start + offsets[some, point] * _steps(low)
             # Beyond 2 lies no map, however small; clamped, infinity samples 0 there and not NaN.
-            yield n, point, grid.clamp_(-3, 3).movedim(0, -1).unsqueeze(0)
+            yield some, point, grid.clamp_(-3, 3).movedim(1, -1)
 
 
 def _steps(low: Tensor) -> Tensor:
