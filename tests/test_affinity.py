@@ -56,11 +56,10 @@ PRIMITIVES = {
     "affinity": (affinity, slow_affinity, affinity_inputs),
     "attention": (functional.point_attention, reference.point_attention, attention_inputs),
 }
-# There are no kernels for `point_attention`.
 CASES = [
     pytest.param(*primitive, backend, id=f"{name}-{backend}")
     for name, primitive in PRIMITIVES.items()
-    for backend in (BACKENDS if name == "affinity" else ["eager"])
+    for backend in BACKENDS
 ]
 each_primitive = pytest.mark.parametrize(
     ("primitive", "slow", "inputs", "backend"), CASES, indirect=["backend"]

@@ -39,8 +39,8 @@ def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path, dysample: C
     arguments = [
         "compare",
         *TINY,
-        "--upsamplers=bilinear,dysample",
-        "--seeds=1",
+        "--upsamplers=bilinear,dysample(groups=2)",
+        "--seeds=2",
         "--output",
         output,
     ]
@@ -50,23 +50,28 @@ def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path, dysample: C
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
     got = records(output)
-    assert sorted(r["upsampler"] for r in got) == ["bilinear", "dysample"]
+    assert sorted((r["upsampler"], len(r["samples"])) for r in got) == [
+        ("bilinear", 0), ("bilinear", 3), ("dysample", 0), ("dysample", 3)
+    ]  # fmt: skip
+    assert [r["upsampler_options"] for r in got if r["upsampler"] == "dysample"] == [
+        {"groups": 2}
+    ] * 2
     assert all(0 < r["metrics"]["miou"] < 1 for r in got)
     for name in ("differences.png", "predictions.png", "sampling.png", "report.html"):
         assert (output / name).stat().st_size > 1000
     assert first.stdout.endswith(f"wrote {output / 'report.html'}\n")
-    assert "dysample" in first.stdout
+    assert "dysample(groups=2)" in first.stdout
     assert "\x1b" not in first.stdout  # piped: no escape codes
 
     before = (output / "results.jsonl").read_bytes()
     again = dysample(*arguments)
-    assert "2 of 2 runs are in" in again.stdout
+    assert "4 of 4 runs are in" in again.stdout
     assert (output / "results.jsonl").read_bytes() == before
 
     # The command on the page is the one that makes these runs.
     (line,) = re.findall("^dysample compare .*", (output / "report.md").read_text(), re.MULTILINE)
     again = dysample(*shlex.split(line)[1:], "--output", output)
-    assert "2 of 2 runs are in" in again.stdout
+    assert "4 of 4 runs are in" in again.stdout
     assert (output / "results.jsonl").read_bytes() == before
 
     report = dysample("report", output / "results.jsonl", "--output", tmp_path / "redrawn")

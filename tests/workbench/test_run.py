@@ -18,7 +18,10 @@ from dysample.workbench.samples import choose_frames
 from dysample.workbench.tasks.semantic import SemanticTask
 from dysample.workbench.training import TrainingOptions
 
-STABLE = ("schema", "run", "task", "data", "upsampler", "settings", "metrics", "macs", "samples")
+STABLE = (
+    "schema", "run", "task", "data", "upsampler", "settings", "metrics", "parts", "curve", "macs",
+    "samples",
+)  # fmt: skip
 
 
 class KilledError(Exception):
@@ -52,8 +55,8 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert list(record) == [
         "schema", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
-        "settings", "training", "metrics", "measures", "parameters", "macs", "seconds", "versions",
-        "machine", "finished", "samples",
+        "settings", "training", "metrics", "parts", "curve", "measures", "parameters", "macs",
+        "seconds", "versions", "machine", "finished", "samples",
     ]  # fmt: skip
     assert told == [(i, 6) for i in range(1, 7)]
     assert capfd.readouterr() == ("", "")  # the parent process owns the terminal

@@ -88,8 +88,10 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int = 1) -> Tensor
     return out.index_select(-2, from_slot_y).index_select(-1, from_slot_x)
 
 
-def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int) -> Tensor:
-    """See `dysample.functional.point_attention`."""
+def point_attention(
+    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int, kernels: bool = False
+) -> Tensor:
+    """See `dysample.functional.point_attention`; `kernels` to sample by those of the CPU."""
     B, C, H, W = x.shape
     Y, X = query.shape[-2:]
     N, P = B * groups, offset.shape[1] // (2 * groups)
@@ -97,8 +99,9 @@ def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, group
     offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
     low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
     high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
-    weights = SampledProduct.apply(low, high, offsets).softmax(dim=1)
-    out: Tensor = SampledSum.apply(x.to(dtype).reshape(N, C // groups, H, W), weights, offsets)
+    weights = SampledProduct.apply(low, high, offsets, kernels).softmax(dim=1)
+    values = x.to(dtype).reshape(N, C // groups, H, W)
+    out: Tensor = SampledSum.apply(values, weights, offsets, kernels)
     return like_input(out.reshape(B, C, Y, X), x)
 
 

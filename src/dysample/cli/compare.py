@@ -12,7 +12,8 @@ from dysample.cli.options import option
 @click.command()
 @option(
     "--upsamplers",
-    "Names or patterns like 'dysample*', separated by commas; or 'all'.",
+    "Names, names with options like 'dysample(groups=8)', or patterns like 'dysample*', separated"
+    " by commas; or 'all'.",
     str,
     "nearest,bilinear,carafe,dysample,dysample_s_plus",
 )

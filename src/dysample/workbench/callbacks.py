@@ -1,4 +1,4 @@
-"""What a run does besides training: tell its progress, and keep its time."""
+"""What a run does besides training: tell its progress, keep its time and its learning curve."""
 
 import time
 from collections.abc import Callable
@@ -66,3 +66,45 @@ class Stopwatch(Callback):
 
     def _stop(self) -> None:
         self._seconds, self._start = self.seconds, None
+
+
+class LearningCurve(Callback):
+    """The loss in the course of training, as means over equal stretches of steps.
+
+    With several processes it is that of the first one's images.
+
+    Args:
+        steps: of the run.
+        points: of the curve, about.
+    """
+
+    def __init__(self, steps: int, points: int = 50) -> None:
+        self.every = max(1, steps // points)
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+        self._stretch: list[float] = []
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Ready for JSON: `step`, the last of each stretch, and `loss`."""
+        return {"step": self._steps, "loss": [float(f"{loss:.4g}") for loss in self._losses]}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, *rest: Any
+    ) -> None:
+        """Note the loss."""
+        self._stretch.append(float(outputs["loss"].detach()) * trainer.accumulate_grad_batches)
+        step = trainer.global_step
+        if step and step % self.every == 0 and step not in self._steps[-1:]:
+            self._steps.append(step)
+            self._losses.append(sum(self._stretch) / len(self._stretch))
+            self._stretch = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"steps": self._steps, "losses": self._losses, "stretch": self._stretch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self._steps = list(state_dict["steps"])
+        self._losses = list(state_dict["losses"])
+        self._stretch = list(state_dict["stretch"])

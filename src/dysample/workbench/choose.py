@@ -1,5 +1,10 @@
 """What to compare, from a user's comma-separated lists."""
 
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
 from dysample.registry import get_entry, list_upsamplers
 from dysample.workbench.settings import TASKS
 
@@ -20,27 +25,68 @@ def choose_tasks(text: str) -> list[str]:
     return names
 
 
-def choose_upsamplers(text: str) -> list[str]:
-    """Names of a comma-separated list of names and shell patterns, in the given order.
+@dataclass(frozen=True)
+class Choice:
+    """An upsampler as runs are made with it.
 
-    "all" stands for every registered upsampler except the design steps of the paper's ablation.
+    Attributes:
+        name: registered.
+        options: given to `create_upsampler`, over those that the name stands for.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """As a user writes it, such as ``dysample(groups=8)``."""
+        options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        return f"{self.name}({options})" if options else self.name
+
+
+def choose_upsamplers(text: str) -> list[Choice]:
+    """The upsamplers of a comma-separated list, in the given order.
+
+    Each is a name, a name with options as in Python (``dysample(groups=8, style='pl')``), or a
+    shell pattern of names. "all" stands for every registered upsampler except the design steps of
+    the paper's ablation.
 
     Raises:
-        ValueError: an unknown name, or a pattern that no name fits.
+        ValueError: an unknown name, a pattern that no name fits, or options of another form.
     """
-    names: list[str] = []
-    for word in (word.strip() for word in text.split(",")):
+    chosen: list[Choice] = []
+    # Commas within parentheses are those between options.
+    for word in (word.strip() for word in re.split(r",(?![^(]*\))", text)):
         if word == "all":
             steps = set(list_upsamplers(DESIGN_STEPS))
-            found = [name for name in list_upsamplers() if name not in steps]
+            found = [Choice(name) for name in list_upsamplers() if name not in steps]
+        elif "(" in word:
+            found = [_with_options(word)]
         elif any(mark in word for mark in "*?["):
-            found = list_upsamplers(word)
+            found = [Choice(name) for name in list_upsamplers(word)]
             if not found:
                 raise ValueError(f"`upsamplers` (={word!r}) must fit a name of the registry")
         else:
-            try:
-                found = [get_entry(word).name]
-            except ValueError as error:
-                raise ValueError(f"in `upsamplers`: {error}") from error
-        names += [name for name in found if name not in names]
-    return names
+            found = [Choice(_known(word))]
+        chosen += [choice for choice in found if choice not in chosen]
+    return chosen
+
+
+def _known(name: str) -> str:
+    try:
+        return get_entry(name).name
+    except ValueError as error:
+        raise ValueError(f"in `upsamplers`: {error}") from error
+
+
+def _with_options(word: str) -> Choice:
+    try:
+        call = ast.parse(word, mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError("not of that form")
+        options = {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
+    except (SyntaxError, ValueError):
+        raise ValueError(
+            f"`upsamplers` (={word!r}) must be like NAME(option=1, other='text')"
+        ) from None
+    return Choice(_known(call.func.id), options)

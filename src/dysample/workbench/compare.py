@@ -11,6 +11,7 @@ from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
 from dysample.workbench.callbacks import Progress
+from dysample.workbench.choose import Choice
 from dysample.workbench.costs import count_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
@@ -29,19 +30,19 @@ class Plan:
 
     run: str
     task: str
-    upsampler: str
+    upsampler: Choice
     seed: int
 
     @property
     def label(self) -> str:
         """Name for people."""
-        return f"{self.task} {self.upsampler} seed {self.seed}"
+        return f"{self.task} {self.upsampler.label} seed {self.seed}"
 
 
 def compare(
     data: str,
     tasks: Mapping[str, Settings],
-    upsamplers: Sequence[str],
+    upsamplers: Sequence[Choice],
     seeds: int,
     output: Path,
     engine: Engine,
@@ -52,7 +53,7 @@ def compare(
     Args:
         data: "scenes" or "NAME:PATH".
         tasks: by name, the settings of their runs.
-        upsamplers: registered names.
+        upsamplers: from `choose_upsamplers`.
         seeds: seeds 0 .. seeds - 1.
         output: folder for the result file and, in `runs/`, checkpoints and logs.
         engine: where the runs are done, from `choose_engine`.
@@ -86,31 +87,38 @@ def compare(
 
 
 def _plans(
-    data: str, tasks: Mapping[str, Settings], upsamplers: Sequence[str], seeds: int
+    data: str, tasks: Mapping[str, Settings], upsamplers: Sequence[Choice], seeds: int
 ) -> list[Plan]:
     """Every run, in the order in which to start them."""
     plans = []
     for task, settings in tasks.items():
         about = task_class(task).describe(data, settings)
-        costs = {name: _cost(task, name, about, settings) for name in upsamplers}
+        # The slowest first, so that no core idles at the end.
+        slowest_first = sorted(
+            upsamplers, key=lambda choice: _cost(task, choice, about, settings), reverse=True
+        )
         plans += [
-            Plan(run_id(task, about, name, {}, seed, settings.to_dict()), task, name, seed)
+            Plan(
+                run_id(task, about, choice.name, choice.options, seed, settings.to_dict()),
+                task,
+                choice,
+                seed,
+            )
             for seed in range(seeds)
-            # The slowest first, so that no core idles at the end.
-            for name in sorted(upsamplers, key=costs.__getitem__, reverse=True)
+            for choice in slowest_first
         ]
     # Seeds outermost, so that an early stop leaves whole pairs.
     return sorted(plans, key=lambda plan: plan.seed)
 
 
-def _cost(task: str, name: str, about: dict[str, Any], settings: Settings) -> int:
+def _cost(task: str, choice: Choice, about: dict[str, Any], settings: Settings) -> int:
     """Multiply-adds of an upsampler in the model; building it shows a user's mistake early."""
     try:
-        model = task_class(task).build_model(name, {}, about, settings, seed=0)
+        model = task_class(task).build_model(choice.name, choice.options, about, settings, seed=0)
     except (ValueError, TypeError) as error:
         part = "model" if settings.width is None else "width"
         where = f"`{part}` (={getattr(settings, part)})"
-        raise type(error)(f"while building {name} at {where}: {error}") from error
+        raise type(error)(f"while building {choice.label} at {where}: {error}") from error
     return count_macs(model, about["height"], about["width"])["upsamplers"]
 
 
@@ -145,7 +153,7 @@ def _job(plan: Plan, data: str, settings: Settings, output: Path) -> Job:
     name, source = split_data(data)
     if source:
         data = f"{name}:{Path(source).absolute()}"
-    folder = output / "runs" / f"{plan.task}-{plan.upsampler}-seed{plan.seed}-{plan.run}"
+    folder = output / "runs" / f"{plan.task}-{plan.upsampler.name}-seed{plan.seed}-{plan.run}"
     # A worker's working directory may be another one.
     folder = folder.absolute()
     return partial(_train, plan.task, plan.upsampler, plan.seed, data, settings, folder)
@@ -153,14 +161,25 @@ def _job(plan: Plan, data: str, settings: Settings, output: Path) -> Job:
 
 def _train(
     task: str,
-    upsampler: str,
+    upsampler: Choice,
     seed: int,
     data: str,
     settings: Settings,
     folder: Path,
     progress: Tell,
 ) -> dict[str, Any]:
-    return run_task(task, upsampler, seed, data, settings, folder, callbacks=[Progress(progress)])
+    return run_task(
+        task,
+        upsampler.name,
+        seed,
+        data,
+        settings,
+        folder,
+        upsampler_options=upsampler.options,
+        callbacks=[Progress(progress)],
+        # The report shows the first seed's; those of all would make a large file.
+        pictures=seed == 0,
+    )
 
 
 def _line(plan: Plan, outcome: Outcome) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 
 from lightning.pytorch import Callback
 
-from dysample.workbench.callbacks import Stopwatch
+from dysample.workbench.callbacks import LearningCurve, Stopwatch
 from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs import count_macs, count_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
 from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.models.build import find_upsamplers
+from dysample.workbench.parts import measure_parts
 from dysample.workbench.record import SCHEMA, run_id, surroundings
 from dysample.workbench.samples import encode_samples
 from dysample.workbench.settings import Settings
@@ -41,6 +42,7 @@ def run_task(
     callbacks: Sequence[Callback] = (),
     tensorboard: bool = False,
     streamed: bool = False,
+    pictures: bool = True,
 ) -> dict[str, Any]:
     """Train and evaluate a model for one task; return its record.
 
@@ -60,6 +62,7 @@ def run_task(
         training: by what means; None for one process on the CPU.
         callbacks: to tell the progress, for example.
         tensorboard: write a log for TensorBoard as well.
+        pictures: keep some predictions in the record, of a task and data that have such.
         streamed: read data on disk as they are needed and augment them; otherwise they are read
             into memory at the size of the run, and mirrored.
 
@@ -88,7 +91,7 @@ def run_task(
     )
 
     task = kind(model, about, settings, seed, run)
-    stopwatch = Stopwatch()
+    stopwatch, curve = Stopwatch(), LearningCurve(settings.steps)
     measure, main = next(iter(kind.measures.items()))
     keeper = Checkpoints(
         Path(folder),
@@ -102,7 +105,7 @@ def run_task(
             settings.steps,
             training,
             Path(folder),
-            [keeper, stopwatch, *callbacks],
+            [keeper, stopwatch, curve, *callbacks],
             tensorboard=tensorboard,
             uses_all_parameters=kind.uses_all_parameters,
         )
@@ -135,6 +138,8 @@ def run_task(
         "settings": settings.to_dict(),
         "training": training.to_dict(),
         "metrics": task.results,
+        "parts": {} if streamed or training.processes > 1 else measure_parts(task, val),
+        "curve": curve.to_dict(),
         "measures": {key: measure.to_dict() for key, measure in kind.measures.items()},
         "parameters": count_parameters(model),
         "macs": count_macs(model, about["height"], about["width"]),
@@ -143,5 +148,5 @@ def run_task(
             "evaluate": round(stopwatch.evaluation, 2),
         },
         **surroundings(),
-        "samples": [] if streamed else encode_samples(task, val),
+        "samples": encode_samples(task, val) if pictures and not streamed else [],
     }

@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 import engine_jobs
+from dysample.workbench.choose import Choice
 from dysample.workbench.compare import compare
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import Settings
@@ -158,7 +159,7 @@ def test_a_lost_node_costs_no_run(
     failures = compare(
         "scenes",
         {"semantic": settings},
-        ["nearest", "bilinear"],
+        [Choice("nearest"), Choice("bilinear")],
         2,
         Path(),
         RayEngine(address=cluster.address),

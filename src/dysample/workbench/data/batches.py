@@ -10,6 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.seeds import derive_seed
 
+EVALUATION_BATCH = 32
+"""Images that are evaluated at once."""
+
 
 class Images(Protocol):
     """A data set in memory."""
@@ -129,7 +132,7 @@ class EvaluationBatches:
         process: int = 0,
         processes: int = 1,
         workers: int = 0,
-        batch_size: int = 32,
+        batch_size: int = EVALUATION_BATCH,
     ) -> None:
         count = len(images)
         if count < processes:

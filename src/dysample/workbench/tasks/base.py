@@ -173,7 +173,11 @@ class Task(LightningModule, ABC):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Forgets what the metrics have collected in an evaluation before this one."""
+        """Begins a new evaluation."""
+        self.reset_metrics()
+
+    def reset_metrics(self) -> None:
+        """Forgets what the metrics have collected."""
         for module in self.modules():
             if isinstance(module, Metric):
                 module.reset()
@@ -186,7 +190,7 @@ class Task(LightningModule, ABC):
         """Computes the metrics and logs those that are one number."""
         found = self.compute()
         self.log_dict({key: value for key, value in found.items() if not isinstance(value, dict)})
-        self.results = {key: _plain(value) for key, value in found.items()}
+        self.results = {key: plain(value) for key, value in found.items()}
         self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -213,9 +217,9 @@ class Task(LightningModule, ABC):
         }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A float, or None for NaN, which JSON does not have; of a dictionary, each value so."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: plain(entry) for key, entry in value.items()}
     number = float(value)
     return None if math.isnan(number) else number

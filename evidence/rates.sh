@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The learning rate of each task, chosen on bilinear interpolation alone: sh evidence/rates.sh OUTPUT
+set -euo pipefail
+
+output=${1:?"usage: evidence/rates.sh OUTPUT"}
+compare=(dysample compare --upsamplers bilinear --seeds 1 --output "$output")
+
+for rate in 0.001 0.002 0.004 0.008; do
+  "${compare[@]}" --tasks detection,instance,panoptic --steps 200 --size 64 --width 32 \
+    --batch-size 4 --learning-rate "$rate"
+done
+for rate in 0.005 0.01 0.02; do
+  "${compare[@]}" --tasks semantic --steps 200 --learning-rate "$rate"
+done
+for rate in 0.002 0.004 0.008 0.016; do
+  "${compare[@]}" --tasks depth --steps 300 --batch-size 8 --learning-rate "$rate"
+done
