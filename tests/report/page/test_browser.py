@@ -108,6 +108,20 @@ def _check_figures(page: Page, width: int) -> None:
         ".map(([box, all, text]) => text)",
     )
     assert texts == [], "cut off at the edge of their chart"
+    covered = page.eval_on_selector_all(
+        "figure > svg",
+        """all => all.flatMap(svg => {
+            const texts = [...svg.querySelectorAll("text")].map(
+                one => [one.getBoundingClientRect(), one.textContent]);
+            const pairs = texts.flatMap((one, place) => texts.slice(place + 1).map(
+                other => [one, other]));
+            return pairs.filter(([[a], [b]]) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3
+            ).map(([[, one], [, other]]) => `${one} / ${other}`);
+        })""",
+    )
+    assert covered == [], "texts that cover each other"
     tips = page.eval_on_selector_all("figure title", "all => all.map(one => one.textContent)")
     assert any(tip.startswith("dysample, seed 1: ") for tip in tips)
 

@@ -17,7 +17,7 @@ from dysample.report.page.blocks import (
 from dysample.report.page.html import to_html
 from dysample.report.page.markdown import to_markdown
 
-NASTY = "<b>|`*_[x]"
+NASTY = "<b>|`*_[x] a_b"
 BLOCKS = [
     Heading("Title", 1, "top"),
     Paragraph(f"One {NASTY}."),
@@ -69,7 +69,7 @@ def test_markdown_keeps_the_tables_and_escapes():
     assert "| name | over a b |" in lines
     assert "| --- | ---: |" in lines
     assert "| guided |  |" in lines
-    escaped = r"\<b\>\|\`\*\_\[x\]"
+    escaped = r"\<b\>\|\`\*\_\[x\] a_b"
     assert f"| {escaped} | 2 |" in lines
     assert f"- {escaped}" in lines
     assert "```\ndysample report a.jsonl\n```" in text

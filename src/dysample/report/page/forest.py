@@ -76,7 +76,7 @@ def draw_forest(
     axes.tick_params(axis="y", length=0, labelsize=TEXT)
     for label, line in zip(axes.get_yticklabels(), lines):
         label.set_fontsize(TEXT if len(line.name) <= LONGEST else TEXT - 2.5)
-        label.set_linespacing(1.0)
+        label.set_linespacing(1.15)
         label.set_color(GUIDED if line.guided else INK)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(

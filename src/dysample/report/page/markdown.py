@@ -50,4 +50,5 @@ def _line(cells: Sequence[str], escape: bool = True) -> str:
 
 def _escape(text: str) -> str:
     """Text that Markdown leaves as it is; in a table a bar would end the cell."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))
+    # An underscore within a word is one; at its ends it would begin or end an emphasis.
+    return re.sub(r"([\\`*\[\]<>|]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))

@@ -91,7 +91,7 @@ def _compared(found: Sequence[Family], records: Sequence[Record]) -> str:
     data = dict.fromkeys(str(record.data["name"]) for record in records)
     seeds = [member.seeds for family in found for member in family.members]
     return (
-        f"{span([len(records)], 'run')}: the same small models trained with "
+        f"{span([len(records)], 'run')}: the same models trained with "
         f"{span([len(names)], 'upsampler')} for {listed(list(tasks))}, on {listed(list(data))}, "
         f"with {span([count for pair in seeds for count in pair], 'seed')} each. "
         "Runs of one task and seed differ in nothing but the steps that bring features to a "

@@ -20,6 +20,7 @@ from dysample.report.page.commands import commands
 from dysample.report.page.compared import Compared, Family
 from dysample.report.page.intervals import estimate
 from dysample.report.page.order import order_blocks
+from dysample.report.page.pairs import pair_table
 from dysample.report.page.pictures import Embedder
 from dysample.report.page.statements import seeds_sentence, sentence_start, statements
 from dysample.report.page.tables import (
@@ -72,6 +73,9 @@ def _differences(family: Family) -> Iterator[Block]:
         yield charts
     for metric in family.members[0].group.main:
         yield difference_table(family, metric)
+    for member in family.members:
+        if (pairs := pair_table(member)) is not None:
+            yield pairs
     if (others := other_measures(family)) is not None:
         yield others
 

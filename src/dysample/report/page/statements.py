@@ -63,16 +63,16 @@ def reading(families: Sequence[Family]) -> list[str]:
     estimates = _all_estimates(families)
     images = any(one.images for one in estimates)
     what = (
-        "the seeds and, independently of them, the tenths of the validation images, the same "
-        "tenths for every seed"
+        "seeds and, independently of them, tenths of the validation images, the same tenths for "
+        "every seed"
         if images
-        else "the seeds; how much depends on the choice of validation images is not in it"
+        else "seeds; how much depends on the choice of validation images is not in it"
     )
     sentences = [
         f"Runs of one seed share initial values and data order, and differ in the upsampler alone: "
         f"each is compared with {BASELINE} of its own seed, and the differences are averaged.",
-        f"The bootstrap interval (thick bar) holds 95 % of 10,000 means over pairs drawn anew: "
-        f"drawn are {what}.",
+        f"The bootstrap interval (thick bar) holds 95 % of the means of 10,000 redrawn sets of "
+        f"{what}.",
         "With two or three seeds a bootstrap is too narrow, as it can only repeat what those few "
         "seeds happened to give. So Student's t interval (thin line), which knows their number, "
         "stands beside it, and only where both keep off zero a difference is called one. This asks "
