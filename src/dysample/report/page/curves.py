@@ -86,11 +86,10 @@ def mean_curve(row: Row) -> Line | None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """One, two and five times powers of ten in range, at most about four of them."""
+    """Round numbers in range, the most that are at most four."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [step * 10.0**power for power in powers for step in steps]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= 4:
-            break
-    return ticks or [low]
+    choices = [
+        [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
+        for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    ]
+    return max((ticks for ticks in choices if len(ticks) <= 4), key=len, default=choices[-1])
