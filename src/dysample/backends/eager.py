@@ -92,14 +92,23 @@ def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, group
     """See `dysample.functional.point_attention`."""
     B, C, H, W = x.shape
     Y, X = query.shape[-2:]
-    N, P = B * groups, offset.shape[1] // (2 * groups)
+    N = B * groups
     dtype = compute_dtype(x)
-    offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
-    low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
-    high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
-    weights = SampledProduct.apply(low, high, offsets).softmax(dim=1)
+    offsets = offset.to(dtype).reshape(N, -1, 2, Y, X)
+    weights = point_weights(query.to(dtype), key.to(dtype), offset, groups).flatten(0, 1)
     out: Tensor = SampledSum.apply(x.to(dtype).reshape(N, C // groups, H, W), weights, offsets)
     return like_input(out.reshape(B, C, Y, X), x)
+
+
+def point_weights(query: Tensor, key: Tensor, offset: Tensor, groups: int) -> Tensor:
+    """The weights (B, G, P, Y, X) with which `point_attention` sums the points' samples."""
+    B, E, H, W = key.shape
+    Y, X = query.shape[-2:]
+    offsets = offset.to(key.dtype).reshape(B * groups, -1, 2, Y, X)
+    low = key.reshape(B * groups, E // groups, H, W)
+    high = query.reshape(B * groups, E // groups, Y, X)
+    logits: Tensor = SampledProduct.apply(low, high, offsets)
+    return logits.softmax(dim=1).reshape(B, groups, -1, Y, X)
 
 
 def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:
