@@ -91,7 +91,8 @@ class CARAFE(Upsampler):
         field = pixel_shuffle(self._logits(x), self.scale)
         if size is not None:
             field = read_nearest(field, size)
-        logits = field.to(compute_dtype(x)).unflatten(1, (self.up_group, self.up_kernel**2))
+        B, _, Y, X = field.shape
+        logits = field.to(compute_dtype(x)).reshape(B, self.up_group, self.up_kernel**2, Y, X)
         return logits.softmax(dim=2)
 
     def _logits(self, x: Tensor) -> Tensor:

@@ -105,11 +105,12 @@ class SAPADeform(Upsampler):
         query, key, offset = self._query_key_and_offset(x, guide)
         dtype = compute_dtype(x)
         weights = point_weights(query.to(dtype), key.to(dtype), offset, self.groups)
+        B, planes, Y, X = offset.shape
         # `sampling_positions` takes all x, then all y.
-        by_axis = offset.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2)
+        by_axis = offset.reshape(B, planes // 2, 2, Y, X).transpose(1, 2).flatten(1, 2)
         size = (x.shape[2], x.shape[3])
         positions = sampling_positions(by_axis, size, "nearest", dtype)
-        return positions.unflatten(1, (self.groups, self.points)), weights
+        return positions.reshape(B, self.groups, self.points, 2, Y, X), weights
 
     def _query_key_and_offset(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         normal = self.norm_x(x)
