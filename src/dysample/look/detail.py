@@ -11,6 +11,8 @@ from dysample.report.palette import GROUPS
 
 LEAST_RADIUS = 0.25
 """Of the plot of offsets, in low-res pixels."""
+LEAST_COLUMNS = 5
+"""Of the table, so that a single weight does not fill it."""
 MOST_NUMBERS = 7
 """Columns of a table whose cells still have room for a number."""
 
@@ -31,6 +33,10 @@ def _draw_table(axes: Axes, reading: Reading) -> None:
     top = max(float(np.nanmax(table)), 1e-6)
     axes.imshow(table, cmap="Blues", vmin=0, vmax=top, aspect="equal")
     axes.set_facecolor("0.95")
+    height, width = table.shape
+    room = np.maximum(0, LEAST_COLUMNS - np.array([width, height])) / 2
+    axes.set_xlim(-0.5 - room[0], width - 0.5 + room[0])
+    axes.set_ylim(height - 0.5 + room[1], -0.5 - room[1])
     if max(table.shape) > MOST_NUMBERS:
         return
     for row, column in np.argwhere(~np.isnan(table)):

@@ -108,6 +108,26 @@ def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str |
     return {name: first[name] for name in wanted}
 
 
+def models_of_page(folder: Path | None, names: str | None, console: Console) -> dict[str, Path]:
+    """Folders of the runs to choose from, by labels.
+
+    Args:
+        folder: of a comparison; None for models that are trained for a moment.
+        names: of the upsamplers of the latter.
+        console: for progress.
+
+    Raises:
+        ValueError, FileNotFoundError: nothing to choose from.
+    """
+    if folder is not None:
+        if names is not None:
+            raise ValueError(f"`upsampler` (={names}) must be left out: {folder} holds the models")
+        runs = sorted(find_runs(folder), key=lambda run: run.upsampler in REFERENCES)
+        return {run.label: run.folder for run in runs}
+    wanted = choose_upsamplers(names or "dysample,carafe")
+    return {name: quick_model(name, console) for name in dict.fromkeys([*wanted, *REFERENCES])}
+
+
 def load_model(source: str | Path) -> tuple[Path, Restored] | nn.Module:
     """A trained model.
 

@@ -59,6 +59,6 @@ def describe_errors(subject: Subject) -> str:
     text = f"Predictions; wrong pixels at most {BAND} px from a label boundary are black."
     others = [name for name in subject.predictions if name != own]
     if others:
-        return f"{text} {' and '.join(others).capitalize()}: models of their own, trained alike."
+        return f"{text} {' and '.join(others).capitalize()}: trained alike, in a model each."
     wanted = " or ".join(name for name in REFERENCES if name != own)
     return f"{text} No run with {wanted} lies beside this one."
