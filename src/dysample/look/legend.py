@@ -14,6 +14,8 @@ from dysample.report.sheet import LINE, Sheet
 
 WHEEL = 110
 TEXT = 11
+WHEEL_HEIGHT = WHEEL + 4 + 4 * LINE
+SCALE_HEIGHT = 3 * LINE + 8
 
 
 def draw_groups(sheet: Sheet, left: int, top: int, reading: Reading) -> None:
@@ -40,7 +42,7 @@ def draw_wheel(sheet: Sheet, left: int, top: int, longest: float) -> int:
     lines = ("rim: offset of", f"{longest:.2g} low-res px or more", "right is +x, down is +y")
     for number, line in enumerate(lines):
         sheet.text(left, top + WHEEL + 4 + number * LINE, line, fontsize=TEXT)
-    return top + WHEEL + 4 + (len(lines) + 1) * LINE
+    return top + WHEEL_HEIGHT
 
 
 def draw_scale(sheet: Sheet, left: int, top: int, title: str, limits: tuple[float, float]) -> int:
@@ -51,16 +53,22 @@ def draw_scale(sheet: Sheet, left: int, top: int, title: str, limits: tuple[floa
     for place, number in ((0, limits[0]), (2 * WHEEL - 20, limits[1])):
         side = "left" if place == 0 else "right"
         sheet.text(left + place, top + LINE + 14, f"{number:g}", fontsize=TEXT, ha=side)
-    return top + 3 * LINE + 8
+    return top + SCALE_HEIGHT
+
+
+def shown_classes(subject: Subject) -> list[int]:
+    """Classes that are in the labels or in a prediction, `IGNORE` last."""
+    assert subject.label is not None
+    found: list[int] = np.unique(np.stack([subject.label, *subject.predictions.values()])).tolist()
+    return found
 
 
 def draw_classes(sheet: Sheet, left: int, top: int, subject: Subject) -> None:
     """The colours of the classes that are there, and of errors."""
-    assert subject.label is not None
-    shown = np.unique(np.stack([subject.label, *subject.predictions.values()]))
-    entries = [(subject.classes[k], class_colour(k)) for k in shown.tolist() if k != IGNORE]
-    if IGNORE in shown:
-        entries.append(("ignored", class_colour(IGNORE)))
+    entries = [
+        ("ignored" if k == IGNORE else subject.classes[k], class_colour(k))
+        for k in shown_classes(subject)
+    ]
     entries.append(("wrong at a boundary", to_rgb(WRONG)))
     for number, (name, colour) in enumerate(entries):
         sheet.patch(left, top + number * LINE + 3, LINE - 6, colour)

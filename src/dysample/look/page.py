@@ -34,8 +34,8 @@ WAITING = 16
 MISTAKES = (ValueError, TypeError, FileNotFoundError)
 
 _CSS = """
-#figure .image-container { overflow-x: auto; justify-content: start; }
-#figure img { min-width: 900px; }
+#figure .image-container { overflow-x: auto; }
+#figure .image-container > button { min-width: 900px; }
 #image img { cursor: crosshair; image-rendering: pixelated; }
 footer { display: none !important; }
 """
@@ -77,7 +77,7 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
                     0, SCENES - 1, value=0, step=1, label="Embedded scene", elem_id="scene"
                 )
                 upload = gr.UploadButton(
-                    f"Another image, up to {MOST_BYTES // 1_000_000} MB",
+                    f"Upload (up to {MOST_BYTES // 1_000_000} MB)",
                     file_types=["image"],
                     elem_id="upload",
                 )
@@ -120,7 +120,12 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
 
         def bind(event: Any, action: Callable[..., Any], inputs: list[Any]) -> None:
             event(
-                _told(action), inputs, outputs, api_visibility="private", concurrency_id="looking"
+                _told(action),
+                inputs,
+                outputs,
+                api_visibility="private",
+                concurrency_id="looking",
+                show_progress_on=figure,
             )
 
         bind(page.load, on_scene, [label, number])
@@ -163,8 +168,9 @@ def serve(models: Mapping[str, Path], host: str, port: int | None) -> Iterator[s
                 quiet=True,
             )
         except OSError as error:
+            wanted = "7860 to 7959" if port is None else port
             raise ValueError(
-                f"`host` and `port` (={host}, {port}) must be free: {error}"
+                f"`port` (={wanted}) must be free, and `host` (={host}) an address of this machine"
             ) from error
         try:
             yield address

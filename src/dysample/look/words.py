@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dysample.look.features import Basis
 from dysample.look.fields import Field
 from dysample.look.models import REFERENCES
 from dysample.look.reading import Reading
@@ -10,7 +9,7 @@ from dysample.look.subject import Subject
 from dysample.report.boundary import BAND
 
 
-def describe_reading(reading: Reading, subject: Subject, pixel: tuple[int, int]) -> str:
+def describe_reading(reading: Reading, subject: Subject) -> str:
     """Of the first row."""
     grid = "White lines divide the low-res pixels; the pale square is the output pixel."
     if reading.ties is not None:
@@ -43,7 +42,7 @@ def describe_fields(fields: list[Field]) -> str:
     return " ".join(parts)
 
 
-def describe_features(basis: Basis) -> str:
+def describe_features() -> str:
     """Of the features."""
     return (
         "The first three principal components of the low-res features as red, green and blue;"
