@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +9,7 @@ from PIL import Image
 from dysample.look import picture
 from dysample.look.picture import check_file, load_picture
 from dysample.workbench.data.scenes import LARGEST_SET, render_frame
-
-
-def bomb(path: Path, width: int, height: int) -> Path:
-    """A PNG of a few bytes whose head promises that many pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = zlib.crc32(kind + body)
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b""))
-    path.write_bytes(body + chunk(b"IEND", b""))
-    return path
+from look_runs import bomb
 
 
 def test_scenes_are_the_validation_frames() -> None:

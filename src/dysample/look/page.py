@@ -77,7 +77,7 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
                     0, SCENES - 1, value=0, step=1, label="Embedded scene", elem_id="scene"
                 )
                 upload = gr.UploadButton(
-                    f"Upload (up to {MOST_BYTES // 1_000_000} MB)",
+                    f"Upload (up to {MOST_BYTES // 2**20} MB)",
                     file_types=["image"],
                     elem_id="upload",
                 )
@@ -125,11 +125,12 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
                 outputs,
                 api_visibility="private",
                 concurrency_id="looking",
+                trigger_mode="always_last",
                 show_progress_on=figure,
             )
 
         bind(page.load, on_scene, [label, number])
-        bind(number.release, on_scene, [label, number])
+        bind(number.change, on_scene, [label, number])
         bind(label.change, on_model, [label, source, pixel])
         bind(upload.upload, on_upload, [label, upload])
         bind(image.select, on_click, [label, source])

@@ -20,7 +20,7 @@ Source: TypeAlias = "str | Path | Bytes | Image.Image"
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Of files: those that Pillow decodes itself, without another program."""
-MOST_BYTES = 20_000_000
+MOST_BYTES = 20 * 2**20
 MOST_PIXELS = 50_000_000
 
 _SCENE = re.compile(r"scene(?::(\d+))?")
@@ -119,8 +119,8 @@ def check_file(path: Path) -> None:
     weight = path.stat().st_size
     if weight > MOST_BYTES:
         raise ValueError(
-            f"`image` (={path.name}) must have at most {MOST_BYTES // 1_000_000} MB, but has"
-            f" {weight / 1e6:.0f}"
+            f"`image` (={path.name}) must have at most {MOST_BYTES // 2**20} MB, but has"
+            f" {weight / 2**20:.1f}"
         )
     try:
         with Image.open(path, formats=FORMATS) as image:
