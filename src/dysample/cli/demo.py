@@ -31,14 +31,13 @@ def demo(folder: Path | None, names: str | None, host: str, port: int | None) ->
 
     Nothing is sent anywhere, and nothing is fetched.
     """
-    from dysample.look.models import models_of_page
-
-    models = models_of_page(folder, names, Console(stderr=True))
     try:
         from dysample.look.page import serve
     except ModuleNotFoundError as error:
         raise click.UsageError(f"no module {error.name}: pip install 'dysample[demo]'") from error
+    from dysample.look.models import models_of_page
 
+    models = models_of_page(folder, names, Console(stderr=True))
     with serve(models, host, port) as address:
         click.echo(f"{len(models)} models at {address}; Ctrl-C ends it")
         threading.Event().wait()

@@ -182,7 +182,7 @@ def draw_errors(sheet: Sheet, top: int, subject: Subject, shape: tuple[int, int]
         sheet.image(_left(column), top + LINE, mark_errors(subject.label, prediction), shape)
         share = 100 * wrong.sum() / max(1, band.sum())
         note = f"{share:.0f} % wrong ({wrong.sum()} of {band.sum()} px)"
-        sheet.text(_left(column), top + LINE + shape[1] + 3, note, fontsize=11)
+        sheet.text(_left(column), top + LINE + shape[1] + 5, note, fontsize=11)
     draw_classes(sheet, _left(4), top + LINE, subject)
 
 

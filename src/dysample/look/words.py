@@ -30,9 +30,11 @@ def describe_fields(fields: list[Field]) -> str:
     """Of the fields."""
     parts = []
     if any(field.values.ndim == 3 for field in fields):
+        parts.append("Hue is the direction of the offset, paler if shorter.")
+    if any(field.title.startswith("offset") for field in fields):
         parts.append(
-            "Hue is the direction of the offset, paler if shorter. A regular check pattern is what"
-            " each place within a low-res pixel learned to add everywhere."
+            "A regular check pattern is what each place within a low-res pixel learned to add"
+            " everywhere."
         )
     if any(field.title.startswith("neighbours") for field in fields):
         parts.append(
