@@ -78,8 +78,11 @@ class A2U(Upsampler):
             if isinstance(module, (nn.Conv2d, nn.GroupNorm)):
                 module.reset_parameters()
 
-    def kernels(self, guide: Tensor) -> Tensor:
-        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+    def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
+        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them.
+
+        They depend on the guide alone.
+        """
         return self._logits(guide).softmax(dim=2)
 
     def _logits(self, guide: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""A trained model from its checkpoint alone."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dysample.workbench.checkpoints import read_checkpoint
+from dysample.workbench.settings import SCENES, Settings
+from dysample.workbench.tasks.base import Task
+from dysample.workbench.tasks.by_name import task_class
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a run's model is built from, besides the description of its data.
+
+    Attributes:
+        task: semantic, detection, instance, panoptic or depth.
+        upsampler: registered name.
+        upsampler_options: given to it.
+        seed: of the run.
+        settings: of the run.
+    """
+
+    task: str
+    upsampler: str
+    upsampler_options: dict[str, Any]
+    seed: int
+    settings: Settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A trained model, and the recipe it was built from."""
+
+    task: Task
+    recipe: Recipe
+
+
+def restore(path: Path) -> Restored:
+    """The model of a checkpoint with its weights, in eval mode.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_checkpoint`; a checkpoint that does not say how its
+            model is built, or says it for another one.
+    """
+    checkpoint = read_checkpoint(path)
+    recipe = _recipe(checkpoint, path)
+    about, settings = checkpoint["about"], recipe.settings
+    kind = task_class(recipe.task)
+    # The checkpoint holds the encoder too: no pretrained weights have to be there.
+    bare = replace(settings, weights=None)
+    model = kind.build_model(recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed)
+    task = kind(model, about, settings, recipe.seed, checkpoint["run"])
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"checkpoint {path} must fit the model that it names: {reason}") from error
+    task.eval()
+    return Restored(task, recipe)
+
+
+def _recipe(checkpoint: dict[str, Any], path: Path) -> Recipe:
+    found = checkpoint.get("recipe")
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"checkpoint {path} must say how its model is built; it was written by an older"
+            " version: train again"
+        )
+    return Recipe(**{**found, "settings": type(SCENES[found["task"]])(**found["settings"])})
