@@ -228,7 +228,7 @@ def which_page() -> str:
     links = {
         page.name: f"[{page.title.split(',')[0]}](upsamplers/{page.name}.md)" for page in PAGES
     }
-    compare = "[compare.md](compare.md)"
+    compare = "[What `dysample compare` measures](compare.md)"
     home = {name: page.name for page in PAGES for name in names_on(page)}
     rows = []
     for name in list_upsamplers():

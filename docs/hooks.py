@@ -60,6 +60,12 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     return markdown
 
 
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Say which language a page is in: browsers choose the shapes of ideographs by it."""
+    chinese = page.file.src_uri.endswith(".zh-CN.md")
+    return f'<div lang="zh-Hans">{html}</div>' if chinese else html
+
+
 def notebook_page(path: Path) -> str:
     """Text and code of a notebook as Markdown; the repository keeps no outputs."""
     cells: list[dict[str, Any]] = json.loads(path.read_text())["cells"]

@@ -45,7 +45,7 @@ def blocks(page: Path) -> list[Block]:
 
 def commands(text: str) -> Iterator[list[str]]:
     """The commands of a shell block, without comments and variables in front."""
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in re.split(r"\n| && ", text.replace("\\\n", " ")):
         words = shlex.split(line, comments=True)
         while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
             del words[0]
