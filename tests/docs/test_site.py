@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,22 +11,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from documented import ROOT
-
-pytest.importorskip("material")
-
-from mkdocs.commands.build import build
-from mkdocs.config import load_config
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_MKDOCS_2_WARNING", "1")
-        config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True)
-        build(config)
-    logging.getLogger("mkdocs").handlers.clear()
-    return folder
 
 
 class Seen(HTMLParser):
