@@ -31,6 +31,9 @@ CODE = re.compile(
 )
 """What `text` must not hold: it would not be run."""
 
+CHEAP = {"info", "sites"}
+"""Verbs that take a few seconds: their commands are run, too."""
+
 OPTIONAL = {"openvino"}
 """Libraries of no extra."""
 
@@ -80,6 +83,15 @@ def test_commands_parse(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         if block.kind == "sh" and block.reason is None:
             for words in commands(block.text):
                 check(words)
+
+
+def test_cheap_commands_run(capsys: pytest.CaptureFixture) -> None:
+    shown = [block.text for page in PAGES for block in blocks(page) if block.kind == "sh"]
+    found = {tuple(words[1:]) for text in shown for words in commands(text) if words[1] in CHEAP}
+    assert len(found) >= 2
+    for arguments in found:
+        verbs(list(arguments), standalone_mode=False)
+        assert capsys.readouterr().out
 
 
 @every_page
