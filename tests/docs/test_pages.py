@@ -35,6 +35,16 @@ def test_every_name_is_on_exactly_one_page(generate: ModuleType) -> None:
     assert sorted(named) == sorted(list_upsamplers())
 
 
+def test_everything_that_can_be_imported_is_in_the_reference(generate: ModuleType) -> None:
+    text = generate.reference_page()
+    modules = {"functional", "nn", "__version__"}
+    for name in set(dysample.__all__) - modules:
+        assert f"dysample.{name}`" in text or f"### dysample.{name}\n" in text, name
+    for name, primitive in vars(dysample.functional).items():
+        if getattr(primitive, "__module__", "") == "dysample.functional" and name[0] != "_":
+            assert f"### dysample.functional.{name}\n" in text
+
+
 def test_every_page_holds_all_its_sections(generate: ModuleType) -> None:
     for page in generate.PAGES:
         text = generate.upsampler_page(page)
@@ -63,13 +73,3 @@ def test_published_figures_name_known_upsamplers_sources_and_notes(generate: Mod
         assert set(scores.notes.split()) <= set(published.NOTES)
         assert bool(scores.miou) == bool(scores.sources)
         assert bool(scores.ap) == bool(scores.ap_source)
-
-
-def test_everything_that_can_be_imported_is_in_the_reference(generate: ModuleType) -> None:
-    text = generate.reference_page()
-    modules = {"functional", "nn", "__version__"}
-    for name in set(dysample.__all__) - modules:
-        assert f"dysample.{name}`" in text or f"### dysample.{name}\n" in text, name
-    for name, primitive in vars(dysample.functional).items():
-        if getattr(primitive, "__module__", "") == "dysample.functional" and name[0] != "_":
-            assert f"### dysample.functional.{name}\n" in text
