@@ -8,7 +8,7 @@ SANITIZE := build/sanitize
 CXX ?= c++
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench pages docs pictures clean
 
 venv: $(STAMP)
 
@@ -64,8 +64,14 @@ format: venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: venv
+# What is written from docstrings and metadata, in docs/: committed, and compared by a test.
+pages: venv
 	$(BIN)/python docs/generate.py
+
+# The site, build/site/index.html; warnings are errors.
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo built build/site/index.html
 
 pictures: venv
 	$(BIN)/python docs/pictures.py

@@ -85,6 +85,8 @@ def test_which_models_a_command_line_means(compared: Path, run_of: Callable[[str
     assert list(choose_models(compared, None)) == ["bilinear", "carafe", "dysample", "nearest"]
     run = run_of("carafe")
     assert choose_models(run, None) == {run.name: run}
+    with pytest.raises(ValueError, match=r"`upsampler` \(=dysample\(groups=2\)\) must be without"):
+        choose_models(None, "dysample(groups=2)")
     with pytest.raises(ValueError, match=r"\(=fade\) must be among those that .* has trained: bil"):
         choose_models(compared, "carafe,fade")
     with pytest.raises(ValueError, match=r"must be left out: .* is a single model"):
