@@ -129,3 +129,8 @@ def test_the_t_interval_holds_the_truth_as_often_as_it_says(rows):
         half = intervals._half_width(table.mean(axis=1), table)
         missed += abs(table.mean()) > half
     assert missed < 0.08 * 400
+
+
+def test_seeds_and_parts_are_drawn_independently():
+    """As many seeds as parts: drawn alike, a diagonal would count almost twice."""
+    assert intervals._resampled(np.eye(10)).mean() == pytest.approx(0.1, abs=0.002)
