@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -29,13 +31,26 @@ PATIENCE = 30_000
 """Milliseconds: other tests may have the cores."""
 
 
+CALLED: list[Any] = []
+"""Where this process, which serves the page, has connected to."""
+
+
 @pytest.fixture(scope="module")
 def address(compared: Path) -> Iterator[str]:
     from rich.console import Console
 
     from dysample.look.page import serve
 
-    with serve(models_of_page(compared, None, Console()), "127.0.0.1", None) as where:
+    connect = socket.socket.connect
+
+    def watched(self: socket.socket, where: Any) -> None:
+        CALLED.append(where)
+        connect(self, where)
+
+    with (
+        patch.object(socket.socket, "connect", watched),
+        serve(models_of_page(compared, None, Console()), "127.0.0.1", None) as where,
+    ):
         yield where
 
 
@@ -106,6 +121,7 @@ def test_click_choose_and_upload(
     record_property("screenshot", str(shot))
     assert {url for url in visit.asked if not url.startswith((address, "data:", "blob:"))} == set()
     assert visit.problems == []
+    assert {where[0] for where in CALLED if isinstance(where, tuple)} <= {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(
