@@ -5,13 +5,14 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
 import dysample
-from documented import PAGE_IDS, PAGES, ROOT, blocks, check, check_verb, commands
+from documented import FENCE, PAGE_IDS, PAGES, ROOT, blocks, check, check_verb, commands
 from dysample.cli.group import verbs
 from layouts import LAYOUTS
 
@@ -59,6 +60,14 @@ def test_no_block_is_forgotten(page: Path) -> None:
         assert block.kind in KINDS, f"a block needs one of {', '.join(KINDS)}:\n{block.text}"
         if block.kind == "text":
             assert not CODE.search(block.text), f"this is code:\n{block.text}"
+
+
+@every_page
+def test_code_is_not_indented_out_of_sight(page: Path) -> None:
+    paragraphs = re.split(r"\n\s*\n", FENCE.sub("", page.read_text()))
+    for before, paragraph in pairwise(paragraphs):
+        in_list = re.match(r" *([-*]|\d+\.) |    ", before)
+        assert in_list or not paragraph.startswith("    "), f"put this into a fence:\n{paragraph}"
 
 
 @every_page
