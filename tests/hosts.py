@@ -14,8 +14,6 @@ from torch import Tensor, nn
 import host_models as models
 from dysample.surgery import Site
 
-SIZE = (64, 96)
-
 
 @dataclass(frozen=True)
 class Host:
@@ -30,6 +28,7 @@ class Host:
         options: of DySample, with which these start as they were.
         guided: how many of the steps a guided upsampler can take.
         where: of hosts without such steps, the site that is asked for.
+        size: of the image; not square, where the model allows it.
     """
 
     name: str
@@ -40,6 +39,7 @@ class Host:
     options: dict[str, Any] = field(default_factory=dict)
     guided: int = 0
     where: str | None = None
+    size: tuple[int, int] = (64, 96)
 
     def model(self) -> nn.Module:
         pytest.importorskip(self.library)
@@ -47,9 +47,7 @@ class Host:
         return self.build().eval()
 
     def example(self) -> Any:
-        # DPT without a backbone of its own takes square images alone.
-        size = (64, 64) if self.name == "DPT" else SIZE
-        image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
+        image = torch.rand(1, 3, *self.size, generator=torch.Generator().manual_seed(1))
         return [image[0]] if self.name == "Faster R-CNN, FPN" else image
 
     def same_mode(self, site: Site) -> bool:
@@ -151,6 +149,7 @@ HOSTS = {
             models.dpt,
             (*_numbered("neck.fusion_stage.layers.{}:0", 0, 1, 2, 3), "head.head.1"),
             mode="bilinear, corners",
+            size=(64, 64),
         ),
         Host(
             "Depth Anything",

@@ -193,17 +193,32 @@ def test_segformer(sampler: str, tmp_path: Path) -> None:
     assert export_onnx(model, image, tmp_path / "b0.onnx", sampler=sampler).comparisons
 
 
+class _Dense(nn.Module):
+    """Faster R-CNN up to where its boxes are sorted out: pyramid, scores and offsets of anchors."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.head = detector.backbone, detector.rpn.head
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        maps = self.backbone(image)
+        scores, deltas = self.head(list(maps.values()))
+        anchors = {f"scores_{i}": s for i, s in enumerate(scores)}
+        return {**maps, **anchors, **{f"deltas_{i}": d for i, d in enumerate(deltas)}}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("upsampler", ["dysample", "carafe"])
-def test_feature_pyramid_of_faster_rcnn(upsampler: str, tmp_path: Path) -> None:
+def test_faster_rcnn_up_to_its_boxes(upsampler: str, tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     from dysample.workbench.models.rcnn import build_rcnn
 
-    backbone = build_rcnn("detection", 50, upsampler, {}, 3, 0).backbone
+    detector = build_rcnn("detection", 50, upsampler, {}, 3, 0)
     path = tmp_path / "pyramid.onnx"
-    assert export_onnx(backbone, torch.randn(2, 3, 64, 96), path).comparisons
+    assert export_onnx(_Dense(detector), torch.randn(2, 3, 64, 96), path).comparisons
     names = [value.name for value in onnx.load(path).graph.output]
-    assert names == ["0", "1", "2", "3", "pool"]
+    assert names[:6] == ["0", "1", "2", "3", "pool", "scores_0"]
+    assert len(names) == 15
 
 
 def test_a_call_of_torch_alone_gets_the_graph(tmp_path: Path) -> None:

@@ -64,12 +64,24 @@ def test_compile_in_one_graph(new: nn.Module, fresh_dynamo: None) -> None:
         torch.testing.assert_close(compiled(images), new(images), rtol=0, atol=1e-5)
 
 
-def test_export(new: nn.Module) -> None:
+def test_export_for_any_size(net: Net, new: nn.Module) -> None:
     lively(new)
     sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     program = torch.export.export(new, (IMAGE,), dynamic_shapes=(sizes,))
-    images = torch.rand(1, 3, 30, 17)
-    torch.testing.assert_close(program.module()(images), new(images), rtol=0, atol=1e-5)
+    for images in (torch.rand(1, 3, 30, 17), torch.rand(1, 3, 18, 33)):
+        found = program.module()(images)
+        torch.testing.assert_close(found, new(images), rtol=0, atol=1e-5)
+        assert not torch.allclose(found, net(images), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
+def test_trace_for_any_size(net: Net, new: nn.Module) -> None:
+    traced = torch.jit.trace(lively(new), IMAGE)
+    for images in (torch.rand(2, 3, 30, 17), torch.rand(1, 3, 18, 33)):
+        torch.testing.assert_close(traced(images), new(images), rtol=0, atol=1e-5)
+        assert not torch.allclose(traced(images), net(images), atol=1e-4)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
