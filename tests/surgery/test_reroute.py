@@ -139,6 +139,30 @@ def test_calls_of_inner_modules_are_never_taken_for_the_owner_s() -> None:
     torch.testing.assert_close(new(images), model(images), rtol=0, atol=1e-5)
 
 
+class Nested(nn.Module):
+    """Runs itself between its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor, depth: int = 0) -> Tensor:
+        x = self.conv(F.interpolate(x, scale_factor=0.5))
+        if depth:
+            x = self(x, depth - 1)
+        return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear"))
+
+
+def test_calls_of_a_module_inside_itself_are_counted_run_by_run() -> None:
+    model, image = Nested().eval(), torch.rand(1, 3, 16, 16)
+    new, report = replace_upsamplers(model, "dysample", groups=3, example_inputs=(image, 2))
+    assert [site.name for site in report.replaced] == [":1"]
+    sizes = []
+    new.upsamplers["1"].register_forward_hook(lambda up, given, out: sizes.append(out.shape[-1]))
+    torch.testing.assert_close(new(image, 2), model(image, 2), rtol=0, atol=1e-5)
+    assert sizes == [4, 8, 16]
+
+
 class Wider(nn.Module):
     def __init__(self) -> None:
         super().__init__()
