@@ -184,7 +184,32 @@ def test_compiled_and_scripted_models() -> None:
 
 def test_table() -> None:
     lines = site_table(find_sites(Everything(), torch.rand(1, 3, 10, 10))).splitlines()
-    assert lines[0].split() == ["site", "in", "channels", "from", "to", "mode", "runs", "verdict"]
-    assert len(lines) == 2 + len(WHY)
-    assert "upsamples features" in next(line for line in lines if line.startswith("up "))
+    assert lines[0].split() == ["site", "channels", "from", "to", "mode", "runs"]
+    assert set(lines[1]) == {"-"}
+    # Each verdict with its class, above the sites that it is about.
+    up = next(n for n, line in enumerate(lines) if line.startswith("  up "))
+    assert lines[up - 1] == "upsamples features (torch.Upsample)"
+    assert lines[up].split() == ["up", "8", "10x10", "20x20", "bilinear", "1"]
+    assert sum(line.startswith("  ") for line in lines) == 1 + len(WHY)
     assert site_table([]) == "no step of this model resizes a map"
+
+
+def test_table_says_the_same_verdict_once() -> None:
+    up, conv = nn.Upsample(scale_factor=2), nn.Conv2d(3, 3, 1)
+    model = nn.Sequential(conv, up, conv, nn.Upsample(scale_factor=2), conv)
+    lines = site_table(find_sites(model, torch.rand(1, 3, 4, 4))).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["upsamples", "1", "3"]
+    assert lines[3].index("nearest") == lines[4].index("nearest")
+
+
+@pytest.mark.parametrize("length", [3, 30, 60])
+def test_table_fits_in_a_terminal(length: int) -> None:
+    model = nn.Sequential()
+    model.add_module("n" * length, nn.Upsample(scale_factor=2, mode="bilinear"))
+    (site,) = find_sites(model, torch.rand(1, 3, 100, 100))
+    text = site_table(
+        [site, site], ["refused: " + "another step of its recipe is refused " * 3] * 2
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.split().count("n" * length) == 2
+    assert text.split().count("refused:") == 1
