@@ -8,7 +8,7 @@ SANITIZE := build/sanitize
 CXX ?= c++
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench docs tables pictures clean
 
 venv: $(STAMP)
 
@@ -66,6 +66,9 @@ format: venv
 
 docs: venv
 	$(BIN)/python docs/generate.py
+
+tables: venv
+	PYTHONPATH=tests $(BIN)/python docs/tables.py
 
 pictures: venv
 	$(BIN)/python docs/pictures.py
