@@ -1,21 +1,30 @@
-"""Write the tables that runs of models fill: hosts of surgery into `surgery.md`.
+"""Write the tables that runs of models fill: hosts into `surgery.md`, files into `export.md`.
 
 `make tables` runs it, with `tests` in the path: the tests hold the pages against the same runs.
+The exports take half an hour; with a name, `hosts` or `exports`, it writes that table alone.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
+from exports import export_table
 from host_surgery import support_table
 
 DOCS = Path(__file__).parent
+TABLES = {
+    "hosts": (DOCS / "surgery.md", support_table),
+    "exports": (DOCS / "export.md", export_table),
+}
 
 
 def main() -> None:
-    """Write every table into its page."""
-    write(DOCS / "surgery.md", "hosts", support_table())
+    """Write each table into its page."""
+    for name in sys.argv[1:] or TABLES:
+        page, table = TABLES[name]
+        write(page, name, table())
 
 
 def write(page: Path, name: str, table: str) -> None:

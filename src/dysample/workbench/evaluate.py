@@ -1,25 +1,21 @@
 """The metrics of a trained model, on the data of its training or on others of the same classes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from dysample.files import whole_file
-from dysample.workbench.checkpoints import BEST, LAST, read_checkpoint
-from dysample.workbench.config import Config, load_config
+from dysample.workbench.config import Config
 from dysample.workbench.data.batches import EvaluationBatches
 from dysample.workbench.data.disk_set import open_split
 from dysample.workbench.data.sample import class_order
 from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.progress import Bars
-from dysample.workbench.record import run_id
 from dysample.workbench.tasks.base import Task
-from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.train import CONFIG
+from dysample.workbench.trained import find_checkpoint, load_task
 from dysample.workbench.trainer import make_trainer, quiet
 from dysample.workbench.training import TrainingOptions
 
@@ -39,8 +35,8 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
     """
     if file is not None and not file.parent.is_dir():
         raise FileNotFoundError(f"`json` (={file}) must lie in a folder that exists")
-    checkpoint, config = _find(path)
-    task = _load(checkpoint, config)
+    checkpoint, config = find_checkpoint(path)
+    task = load_task(checkpoint, config)
     images = _open(config, task, data or config.data)
     options = TrainingOptions(
         accelerator=config.training.accelerator,
@@ -68,46 +64,6 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
         }
         with whole_file(file) as target:
             target.write(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n")
-
-
-def _find(path: Path) -> tuple[Path, Config]:
-    """The checkpoint, and the configuration beside it."""
-    if path.is_dir():
-        found = [path / name for name in (BEST, LAST) if (path / name).is_file()]
-        if not found:
-            raise FileNotFoundError(f"folder {path} must hold {BEST} or {LAST}, but has neither")
-        path = found[0]
-    elif not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    if not (path.parent / CONFIG).is_file():
-        raise FileNotFoundError(
-            f"checkpoint {path} must lie beside the {CONFIG} that `dysample train` wrote"
-        )
-    return path, load_config(path.parent / CONFIG)
-
-
-def _load(path: Path, config: Config) -> Task:
-    """The model with the weights of a checkpoint."""
-    checkpoint = read_checkpoint(path)
-    about, settings = checkpoint["about"], config.settings
-    run = run_id(
-        config.task,
-        about,
-        config.upsampler,
-        config.upsampler_options,
-        config.seed,
-        settings.to_dict(),
-        config.training.identity(),
-    )
-    if checkpoint["run"] != run:
-        raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
-    kind = task_class(config.task)
-    # The checkpoint holds the encoder too: no pretrained weights have to be there.
-    bare = replace(settings, weights=None)
-    model = kind.build_model(config.upsampler, config.upsampler_options, about, bare, config.seed)
-    task = kind(model, about, settings, config.seed, run)
-    task.load_state_dict(checkpoint["state_dict"])
-    return task
 
 
 def _open(config: Config, task: Task, data: str) -> Any:
