@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ FORMS = {
 }
 """Columns of the table: dtype and sampler."""
 BOTH = ("float32", "float16")
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -119,19 +120,32 @@ CASES = {
 }
 
 
-def export_table() -> str:
-    """Largest errors over the largest value; `docs/tables.py` writes it into the page."""
-    return "\n".join(_lines())
+def label(case: Case) -> str:
+    """First cell of a row."""
+    return f"`{case.name}`" if case.name in UPSAMPLERS else case.name
 
 
-def _lines() -> Iterator[str]:
-    yield f"| model | {' | '.join(FORMS)} |"
-    yield f"|---|{'---:|' * len(FORMS)}"
+def export_row(case: Case) -> str:
+    """Largest errors over the largest value, by form."""
+    cells = dict.fromkeys(FORMS, "")
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES.values():
-            cells = dict.fromkeys(FORMS, "")
-            for form in case.forms:
-                runs = case.export(form, Path(folder) / "model.onnx").comparisons
-                cells[form] = f"{max(run.error for run in runs):.0e}"
-            name = f"`{case.name}`" if case.name in UPSAMPLERS else case.name
-            yield f"| {name} | {' | '.join(cells.values())} |"
+        for form in case.forms:
+            runs = case.export(form, Path(folder) / "model.onnx").comparisons
+            cells[form] = f"{max(run.error for run in runs):.0e}"
+    return f"| {' | '.join([label(case), *cells.values()])} |"
+
+
+def export_table(names: Collection[str], before: str) -> str:
+    """Rows of these models anew, the others as they were; `docs/tables.py` writes it into the page.
+
+    Args:
+        names: of `CASES`.
+        before: the table on the page.
+    """
+    rows = {line.split("|")[1].strip(): line for line in before.splitlines() if line}
+    lines = [f"| model | {' | '.join(FORMS)} |", f"|---|{'---:|' * len(FORMS)}"]
+    for case in CASES.values():
+        not_run = [NOT_RUN if form in case.forms else "" for form in FORMS]
+        old = rows.get(label(case), f"| {' | '.join([label(case), *not_run])} |")
+        lines.append(export_row(case) if case.name in names else old)
+    return "\n".join(lines)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.backends import samplers
 from dysample.export import Export, ExportError, export_onnx
+from dysample.export import onnx as writer
 from upsamplers import C, features, lively
 
 onnx = pytest.importorskip("onnx")
@@ -121,6 +122,26 @@ def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModuleNotFoundError, match=r"^no module onnxruntime: pip install 'dysam"):
         export_onnx(lively("dysample").float(), features().float(), tmp_path / "up.onnx")
+
+
+def test_more_than_one_file_holds(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(writer, "_LARGEST", 100)
+    with pytest.raises(ValueError, match=r"^`model` \(=\d+ bytes\) must be at most 100, ONNX's"):
+        exported("dysample", tmp_path / "up.onnx")
+
+
+def test_operators_that_no_runtime_knows(tmp_path: Path, monkeypatch) -> None:
+    export = torch.onnx.export
+
+    def of_elsewhere(*args, **options):
+        program = export(*args, **options)
+        next(iter(program.model.graph)).domain = "elsewhere"
+        return program
+
+    monkeypatch.setattr(torch.onnx, "export", of_elsewhere)
+    with pytest.raises(ExportError, match=r"^Identity holds operators that .*, of elsewhere$"):
+        export_onnx(nn.Identity(), torch.randn(2, 3, 4, 4), tmp_path / "model.onnx", verify=False)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

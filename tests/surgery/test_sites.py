@@ -145,21 +145,14 @@ def test_a_module_for_several_steps_counts_as_calls_of_its_owner() -> None:
     }
 
 
-class Hidden(torch.autograd.Function):
-    """An operation that no function mode sees."""
-
-    @staticmethod
-    def forward(context: object, x: Tensor) -> Tensor:
-        return x.clone()
-
-
-class Hiding(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return Hidden.apply(x)
-
-
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 def test_features_are_followed_through_hidden_operations() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), Hiding(), nn.Upsample(scale_factor=2), Hiding())
+    # No function mode sees what happens in TorchScript.
+    def hidden() -> nn.Module:
+        return torch.jit.trace(nn.ReLU(), torch.rand(1, 4, 2, 2))
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), hidden(), nn.Upsample(scale_factor=2), hidden())
     (site,) = find_sites(nn.Sequential(model, nn.Conv2d(4, 4, 1)), torch.rand(1, 3, 2, 2))
     assert site.why_not_features is None
 
