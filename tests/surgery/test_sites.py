@@ -157,6 +157,27 @@ def test_features_are_followed_through_hidden_operations() -> None:
     assert site.why_not_features is None
 
 
+class Pasting(nn.Module):
+    """Writes features into a map of zeros, and an image beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, images = torch.zeros(2, *x.shape)
+        features[:] = self.conv(x)
+        images[:] = x
+        features, images = (F.interpolate(y, scale_factor=2) for y in (features, images))
+        return self.conv(features) + self.conv(images)
+
+
+def test_features_are_followed_into_the_maps_that_they_are_written_to() -> None:
+    sites = by_name(Pasting(), torch.rand(1, 3, 4, 4))
+    assert sites[":0"].why_not_features is None
+    assert sites[":1"].why_not_features == "an image: no learned layer before it"
+
+
 @pytest.mark.parametrize("example", [(torch.rand(1, 3, 2, 2),), {"input": torch.rand(1, 3, 2, 2)}])
 def test_positional_and_keyword_inputs(example: object) -> None:
     assert len(find_sites(nn.Sequential(nn.Upsample(scale_factor=2)), example)) == 1
