@@ -168,6 +168,22 @@ def test_a_second_operation(net: Net, new: nn.Module) -> None:
     assert twice(IMAGE).shape == new(IMAGE).shape
 
 
+def test_a_module_that_the_model_holds_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+            self.rows = nn.Sequential(nn.Conv2d(3, 4, 1), self.up, nn.Conv2d(4, 2, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rows(x)
+
+    new, report = replace_upsamplers(Twice(), "dysample", example_inputs=IMAGE)
+    assert names(report.replaced) == ["up"]
+    assert isinstance(new.up, dysample.DySample)
+    assert new.rows[1] is new.up
+
+
 def test_a_forward_set_on_the_instance(net: Net) -> None:
     forward = net.block.forward
     net.block.forward = lambda *inputs: forward(*inputs)
