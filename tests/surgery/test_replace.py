@@ -168,6 +168,16 @@ def test_a_second_operation(net: Net, new: nn.Module) -> None:
     assert twice(IMAGE).shape == new(IMAGE).shape
 
 
+def test_a_size_that_was_rounded_changes_at_once() -> None:
+    up = nn.Upsample(scale_factor=1.5, mode="bilinear")
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), up, nn.Conv2d(4, 2, 1))
+    images = torch.rand(1, 3, 5, 6)  # to 7 rows, not 7.5
+    new, report = replace_upsamplers(model, "dysample", example_inputs=images)
+    assert not report.unchanged
+    assert report.decisions[0].reason == "changes at once: its size was rounded"
+    assert not torch.allclose(new(images), model(images), atol=1e-4)
+
+
 def test_a_module_that_the_model_holds_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
