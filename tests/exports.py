@@ -131,7 +131,8 @@ def export_row(case: Case) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for form in case.forms:
             runs = case.export(form, Path(folder) / "model.onnx").comparisons
-            cells[form] = f"{max(run.error for run in runs):.0e}"
+            worst = max(run.error for run in runs)
+            cells[form] = f"{worst:.0e}" if worst else "0"
     return f"| {' | '.join([label(case), *cells.values()])} |"
 
 
