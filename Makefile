@@ -8,7 +8,7 @@ SANITIZE := build/sanitize
 CXX ?= c++
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench pages docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench pages tables docs pictures clean
 
 venv: $(STAMP)
 
@@ -67,6 +67,10 @@ format: venv
 # What is written from docstrings and metadata, in docs/: committed, and compared by a test.
 pages: venv
 	$(BIN)/python docs/generate.py
+
+# The tables of docs/surgery.md and docs/export.md, by running what they are about.
+tables: venv
+	PYTHONPATH=tests $(BIN)/python docs/tables.py
 
 # The site, build/site/index.html; warnings are errors.
 docs: venv

@@ -1,11 +1,13 @@
-"""A trained model from its checkpoint alone."""
+"""Models of a task: built from plain data, or restored from a checkpoint alone."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from dysample.workbench.checkpoints import read_checkpoint
-from dysample.workbench.settings import SCENES, Settings
+from dysample.workbench.settings import SCENES, Settings, settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.tasks.by_name import task_class
 
@@ -39,6 +41,31 @@ class Restored:
 
     task: Task
     recipe: Recipe
+
+
+def build_for_task(
+    task: str,
+    upsampler: str,
+    options: dict[str, Any],
+    about: dict[str, Any],
+    settings: dict[str, Any],
+    seed: int,
+) -> nn.Module:
+    """The model of a run.
+
+    Args:
+        task: its name.
+        upsampler: registered name.
+        options: given to `create_upsampler`.
+        about: the data's description in a record: its classes, and the size of its images.
+        settings: of the run, beyond the recipe of the task on the scenes.
+        seed: of the random weights.
+
+    Raises:
+        TypeError, ValueError: naming the argument, the rule and the value.
+    """
+    full = replace(settings_for(task, "scenes"), **settings)
+    return task_class(task).build_model(upsampler, options, about, full, seed)
 
 
 def restore(path: Path) -> Restored:
