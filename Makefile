@@ -33,8 +33,9 @@ kernels: venv
 demo: kernels
 	$(BIN)/dysample compare --output runs/demo
 
+# A process a core, of one thread each; a file's tests in one of them, as they share what they make.
 test: kernels
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow"
 
 test-all: kernels
 	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
