@@ -8,7 +8,7 @@ SANITIZE := build/sanitize
 CXX ?= c++
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench pages tables docs pictures clean
 
 venv: $(STAMP)
 
@@ -33,8 +33,9 @@ kernels: venv
 demo: kernels
 	$(BIN)/dysample compare --output runs/demo
 
+# A process a core, of one thread each; a file's tests in one of them, as they share what they make.
 test: kernels
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow"
 
 test-all: kernels
 	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
@@ -64,8 +65,18 @@ format: venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: venv
+# What is written from docstrings and metadata, in docs/: committed, and compared by a test.
+pages: venv
 	$(BIN)/python docs/generate.py
+
+# The tables of docs/surgery.md and docs/export.md, by running what they are about.
+tables: venv
+	PYTHONPATH=tests $(BIN)/python docs/tables.py
+
+# The site, build/site/index.html; warnings are errors.
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo built build/site/index.html
 
 pictures: venv
 	$(BIN)/python docs/pictures.py

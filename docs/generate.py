@@ -1,6 +1,6 @@
 """Write the pages on the upsamplers from docstrings, metadata, `texts.py` and published scores.
 
-`make docs` runs it. The pictures are drawn by `pictures.py`.
+`make pages` runs it, and so writes the reference. The pictures are drawn by `pictures.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from reference import reference_page
 from texts import CAPTION, GUIDE, PAGES, READS, Page
 
 from dysample import create_upsampler, functional, list_upsamplers
@@ -36,7 +37,7 @@ def main() -> None:
 def pages() -> dict[Path, str]:
     """Path and text of every generated page."""
     texts = {DOCS / "upsamplers" / f"{page.name}.md": upsampler_page(page) for page in PAGES}
-    return {**texts, DOCS / "which.md": which_page()}
+    return {**texts, DOCS / "which.md": which_page(), DOCS / "api.md": reference_page()}
 
 
 def names_on(page: Page) -> list[str]:
@@ -100,7 +101,7 @@ class Docstring:
         found: list[str] = []
         for block in self.sections[""]:
             if block.startswith("    "):
-                found.append(f"```\n{textwrap.dedent(block)}\n```")
+                found.append(f"```text\n{textwrap.dedent(block)}\n```")
             elif found:
                 found.append(_wrap(block))
         return found
@@ -120,7 +121,7 @@ def _call(entry: Entry) -> str:
 
 
 def _formula(page: Page, doc: Docstring) -> list[str]:
-    formula = [f"```\n{page.formula}\n```"] if page.formula else doc.formula()
+    formula = [f"```text\n{page.formula}\n```"] if page.formula else doc.formula()
     if not formula:
         raise ValueError(f"{page.name}: neither the docstring nor texts.py holds a formula")
     alphabet = (functional.__doc__ or "").split("\n\n")[1].removeprefix("Alphabet: ")
@@ -227,7 +228,7 @@ def which_page() -> str:
     links = {
         page.name: f"[{page.title.split(',')[0]}](upsamplers/{page.name}.md)" for page in PAGES
     }
-    compare = "[compare.md](compare.md)"
+    compare = "[What `dysample compare` measures](compare.md)"
     home = {name: page.name for page in PAGES for name in names_on(page)}
     columns = (published.SEMANTIC, published.BOUNDARY, published.DETECTION)
     nothing = published.Score("", "")
@@ -281,7 +282,7 @@ def _keys(sources: str) -> str:
 
 
 def _generated() -> str:
-    return "<!-- Written by `make docs` from docstrings and metadata: edit those. -->"
+    return "<!-- Written by `make pages` from docstrings and metadata: edit those. -->"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -8,10 +8,9 @@ features of the image as the guide, restore the label map. Same scene, same pixe
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,8 +23,11 @@ from matplotlib.patches import Rectangle
 from texts import PAGES
 from torch import Tensor, nn
 
-from dysample import Upsampler, create_upsampler, functional
-from dysample.report.palette import GROUPS, class_colour
+from dysample import Upsampler, create_upsampler
+from dysample.look import reading
+from dysample.look.marks import draw_reading
+from dysample.look.reading import Reading
+from dysample.report.palette import class_colour
 from dysample.report.sampling import label_edges
 from dysample.workbench.data.scenes import CLASSES, render_frame
 
@@ -47,9 +49,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },  # else the guide comes through the gate, and the kernel learns little
 }
 """Of the upsampler, by `Page.reads`."""
-WINDOW = 2.3
-"""Low-res pixels to each side of the one that holds the output pixel."""
-POSITIVE, NEGATIVE = "#000000", "#CC3311"
 
 
 @dataclass(frozen=True)
@@ -62,28 +61,6 @@ class Scene:
     """RGB in -1..1, (B, 3, 2H, 2W)."""
     labels: Tensor
     """(B, 2H, 2W)."""
-
-
-@dataclass
-class Reading:
-    """What one output pixel reads: places (x, y) in low-res pixels, and weights of them.
-
-    `ties` are the places that points come from, where they are points. `note` goes in the title.
-    """
-
-    places: np.ndarray
-    weights: np.ndarray
-    group: np.ndarray | None = None
-    ties: np.ndarray | None = None
-    note: str = ""
-
-
-@dataclass
-class Calls:
-    """Arguments of the primitives, as they are called."""
-
-    weight: Tensor | None = None
-    attention: tuple[Any, ...] = field(default_factory=tuple)
 
 
 class Task(nn.Module):
@@ -181,67 +158,13 @@ def boundary(scene: Scene) -> Tensor:
 
 def read(task: Task, scene: Scene) -> list[Reading]:
     """What the upsampler reads for each of `PIXELS`."""
-    calls = Calls()
-    reassemble, attention = functional.reassemble, functional.point_attention
-
-    def watch_reassemble(x: Tensor, weight: Tensor) -> Tensor:
-        calls.weight = weight
-        return reassemble(x, weight)
-
-    def watch_attention(*args: Any, **options: Any) -> Tensor:
-        calls.attention = (*args, options["groups"])
-        return attention(*args, **options)
-
-    with (
-        torch.no_grad(),
-        patch.object(functional, "reassemble", watch_reassemble),
-        patch.object(functional, "point_attention", watch_attention),
-    ):
-        task(scene)
-    if calls.attention:
-        return [_points(calls.attention, pixel) for pixel in PIXELS]
-    if calls.weight is not None:
-        return [_kernel(calls.weight, pixel) for pixel in PIXELS]
-    if hasattr(task.up, "positions"):
-        return [_samples(task, scene, pixel) for pixel in PIXELS]
-    return [_jacobian(task, scene, pixel) for pixel in PIXELS]
-
-
-def _kernel(weight: Tensor, pixel: tuple[int, int]) -> Reading:
-    row, column = pixel
-    taps = weight[0, 0, :, row, column].numpy()
-    r = (round(len(taps) ** 0.5) - 1) // 2
-    dy, dx = np.mgrid[-r : r + 1, -r : r + 1].reshape(2, -1)
-    places = np.stack([column // SCALE + dx, row // SCALE + dy], axis=1)
-    note = f"index {taps[0]:.2f}" if len(taps) == 1 else ""
-    return Reading(places, taps, note=note)
-
-
-def _samples(task: Task, scene: Scene, pixel: tuple[int, int]) -> Reading:
-    row, column = pixel
+    if not any(hasattr(task.up, known) for known in ("attention", "positions", "kernels")):
+        return [_jacobian(task, scene, pixel) for pixel in PIXELS]
     with torch.no_grad():
-        positions = task.up.positions(task.features(scene.mixture))  # type: ignore[operator]
-    places = positions[0, :, :, row, column].numpy()
-    regular = (np.array([column, row]) + 0.5) / SCALE - 0.5
-    return Reading(places, np.ones(len(places)), np.arange(len(places)), _repeat(regular, places))
-
-
-def _points(call: tuple[Any, ...], pixel: tuple[int, int]) -> Reading:
-    """Points and their attention: a call with a single point gives the key sampled there."""
-    row, column = pixel
-    _, query, key, offset, groups = call
-    B, planes, Y, X = offset.shape
-    split = offset.reshape(B, groups, planes // (2 * groups), 2, Y, X)
-    logits = []
-    for point in range(split.shape[2]):
-        one = split[:, :, point].reshape(B, 2 * groups, Y, X)
-        sampled = functional.point_attention(key, query, key, one, groups=groups)
-        logits.append((query * sampled)[0, :, row, column].reshape(groups, -1).sum(1))
-    weights = torch.stack(logits, dim=1).softmax(1).numpy()
-    start = np.array([column // SCALE, row // SCALE])
-    places = (split[0, ..., row, column].numpy() + start).reshape(-1, 2)
-    owner = np.repeat(np.arange(groups), split.shape[2])
-    return Reading(places, weights.reshape(-1), owner, _repeat(start, places))
+        x = task.features(scene.mixture)
+        guide = task.guide(scene.colours) if task.up.guided else None
+    size = (SCALE * x.shape[2], SCALE * x.shape[3])
+    return [reading.read(task.up, x, guide, size, pixel) for pixel in PIXELS]
 
 
 def _jacobian(task: Task, scene: Scene, pixel: tuple[int, int]) -> Reading:
@@ -254,11 +177,7 @@ def _jacobian(task: Task, scene: Scene, pixel: tuple[int, int]) -> Reading:
         (gradient,) = torch.autograd.grad(out @ direction, x, retain_graph=True)
         shares += torch.einsum("c,chw->hw", direction, gradient[0]) / len(CLASSES)
     h, w = np.nonzero(shares.abs().numpy() > 1e-6)
-    return Reading(np.stack([w, h], axis=1), shares.numpy()[h, w])
-
-
-def _repeat(place: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(place, places.shape)
+    return Reading(np.stack([w, h], axis=1).astype(np.float64), shares.double().numpy()[h, w])
 
 
 def draw(path: Path, title: str, scene: Scene, readings: list[Reading]) -> None:
@@ -269,6 +188,7 @@ def draw(path: Path, title: str, scene: Scene, readings: list[Reading]) -> None:
     edges = label_edges(labels)
     picture = ((scene.colours[0].permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1)
     palette = np.array([class_colour(k) for k in range(len(CLASSES))])
+    low = [(np.asarray(edge) + 0.5) / SCALE - 0.5 for edge in edges]
     mixed = np.tensordot(scene.mixture[0].numpy(), palette, axes=(0, 0))
     for place in range(4):
         axes = figure.add_axes((0.006 + place * 0.2495, 0.012, 0.24, 0.8))
@@ -277,9 +197,11 @@ def draw(path: Path, title: str, scene: Scene, readings: list[Reading]) -> None:
             _draw_image(axes, picture, edges)
             heading = title
         else:
-            reading = readings[place - 1]
-            _draw_reading(axes, mixed, edges, PIXELS[place - 1], reading)
-            heading = f"pixel {place}" + (f": {reading.note}" if reading.note else "")
+            shown = readings[place - 1]
+            axes.imshow(mixed, interpolation="nearest")
+            draw_reading(axes, shown, labels.shape, mixed.shape[:2], PIXELS[place - 1], low)
+            note = f": index {shown.weights[0]:.2f}" if title == "IndexNet" else ""
+            heading = f"pixel {place}{note}"
         axes.set_title(heading, fontsize=11, pad=4)
     figure.savefig(path)
 
@@ -294,47 +216,6 @@ def _draw_image(axes: Axes, picture: np.ndarray, edges: list[np.ndarray]) -> Non
     middle = (min(columns) + max(columns)) / 2, (min(rows) + max(rows)) / 2
     axes.set_xlim(middle[0] - 9, middle[0] + 9)
     axes.set_ylim(middle[1] + 9, middle[1] - 9)
-
-
-def _draw_reading(
-    axes: Axes,
-    mixed: np.ndarray,
-    edges: list[np.ndarray],
-    pixel: tuple[int, int],
-    reading: Reading,
-) -> None:
-    """In low-res pixels, whose centres lie at integers."""
-    H, W, _ = mixed.shape
-    axes.imshow(mixed, interpolation="nearest")
-    for line in range(max(H, W)):
-        axes.axvline(line - 0.5, color="w", lw=0.6)
-        axes.axhline(line - 0.5, color="w", lw=0.6)
-    low = [(np.asarray(edge) + 0.5) / SCALE - 0.5 for edge in edges]
-    axes.add_collection(LineCollection(low, colors="k", linewidths=1.2, linestyles=":"))
-    corner = np.array([pixel[1], pixel[0]]) / SCALE - 0.5
-    axes.add_patch(
-        Rectangle(tuple(corner), 1 / SCALE, 1 / SCALE, fc="#FFFFFFB0", ec="k", lw=1.4, zorder=3)
-    )
-    if reading.ties is None:
-        for (x, y), weight in zip(reading.places, reading.weights, strict=True):
-            side = min(1.0, abs(float(weight)) ** 0.5)
-            colour = POSITIVE if weight > 0 else NEGATIVE
-            axes.add_patch(
-                Rectangle((x - side / 2, y - side / 2), side, side, fc=colour, alpha=0.75, zorder=4)
-            )
-    else:
-        assert reading.group is not None
-        colours = [GROUPS[g % len(GROUPS)] for g in reading.group]
-        ties = np.stack([reading.ties, reading.places], axis=1)
-        axes.add_collection(
-            LineCollection(list(ties), colors=colours, linewidths=1.2, alpha=0.7, zorder=4)
-        )
-        area = 90 * reading.weights * (0.6 if np.ptp(reading.weights) == 0 else 2)
-        axes.scatter(*reading.places.T, s=area, c=colours, edgecolors="k", linewidths=0.6, zorder=5)
-        axes.scatter(*reading.ties[0], s=14, c="k", zorder=6)
-    centre = pixel[1] // SCALE, pixel[0] // SCALE
-    axes.set_xlim(centre[0] - WINDOW - 0.5, centre[0] + WINDOW + 0.5)
-    axes.set_ylim(centre[1] + WINDOW + 0.5, centre[1] - WINDOW - 0.5)
 
 
 if __name__ == "__main__":

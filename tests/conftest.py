@@ -1,7 +1,9 @@
 """The same climate for every test: a fixed seed, profiles of the property tests, backends."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -38,3 +40,26 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend that this machine can run, one after the other, forced while the test runs."""
     with dysample.backend(request.param):
         yield request.param
+
+
+class Ended(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(name="dysample")
+def _command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """The command line in this process: a new one spends seconds on imports."""
+
+    from dysample.cli import main
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr("sys.argv", ["dysample", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return Ended(stopped.value.code or 0, *capsys.readouterr())
+
+    return run

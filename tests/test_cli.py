@@ -134,10 +134,9 @@ def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
     size = ("--height", "8", "--width", "12")
     assert run(monkeypatch, "sites", "two_steps:build", *size) == 0
     found = capsys.readouterr().out.splitlines()[2:]
-    assert " ".join(found[0].split()) == (
-        "1 torch.Upsample 6 8x12 16x24 nearest 1 upsamples features"
-    )
-    assert "left alone: logits or masks" in found[1]
+    assert found[0] == "upsamples features (torch.Upsample)"
+    assert found[1].split() == ["1", "6", "8x12", "16x24", "nearest", "1"]
+    assert found[2].startswith("left alone: logits or masks")
     assert run(monkeypatch, "sites", "two_steps:build", *size, "--upsampler", "dysample") == 0
     assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
     assert run(monkeypatch, "sites", "two_steps") == 2

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from hosts import HOSTS
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {"smp": "segmentation_models_pytorch", "yolo": "torch"}
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+
+
+def test_there_is_one_for_each_host() -> None:
+    assert {host.example_script for host in HOSTS.values()} == {script.name for script in SCRIPTS}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)

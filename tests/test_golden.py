@@ -254,8 +254,6 @@ def _intermediates(module: nn.Module, de: Tensor, en: Tensor) -> dict[str, Tenso
     """What published guided operators compute on the way, under the files' names."""
     if isinstance(module, dysample.IndexNet):
         return dict(zip(("idx_en", "idx_de"), module.index_maps(en)))
-    if isinstance(module, dysample.A2U):
-        return {"kernels": module.kernels(en).squeeze(1)}
     return {"kernels": module.kernels(de, en).squeeze(1)}
 
 

@@ -158,7 +158,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_other_modules_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=r"^`model` \(a Linear\) must be an upsampler, or built by"):
+    with pytest.raises(TypeError, match=r"^`model` \(a Linear\) must be an upsampler, or made by"):
         hub.save_pretrained(torch.nn.Linear(2, 2), tmp_path)
 
 
@@ -185,8 +185,15 @@ def test_the_hub_s_own_mixin_reads_what_we_write(tmp_path: Path) -> None:
     up, x = saved(tmp_path / "ours", "dysample"), features()
     back = Shared.from_pretrained(str(tmp_path / "ours")).double()
     assert torch.allclose(back(x), up(x), atol=1e-6)  # theirs is loaded in float32
-    Shared(8, groups=2).save_pretrained(tmp_path / "theirs")
-    assert json.loads((tmp_path / "theirs" / "config.json").read_text())["groups"] == 2
+    theirs = Shared(32, groups=2).eval()
+    theirs.save_pretrained(tmp_path / "theirs")
+    config = tmp_path / "theirs" / "config.json"
+    assert json.loads(config.read_text())["groups"] == 2
+    with pytest.raises(ValueError, match="names the model None"):
+        hub.from_pretrained(tmp_path / "theirs")
+    without(config, model="DySample")
+    back = hub.from_pretrained(tmp_path / "theirs")
+    assert torch.equal(back(x.float()), theirs(x.float()))
 
 
 def test_pushing_uploads_the_folder(tmp_path: Path, monkeypatch) -> None:

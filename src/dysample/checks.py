@@ -11,8 +11,18 @@ from torch import Tensor
 
 
 def is_int(value: Any) -> bool:
-    """True for whole numbers, symbolic ones of torch.export included; bool is not a number."""
+    """True for whole numbers; bool is not a number.
+
+    Lengths that an exporter sees are numbers too: symbols of torch.export, tensors of a trace.
+    """
+    if isinstance(value, Tensor):
+        return is_tracing()
     return isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool)
+
+
+def is_tracing() -> bool:
+    """Whether `torch.jit.trace` records what runs; sizes are tensors then."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
 
 
 def check_positive_int(name: str, value: Any) -> int:

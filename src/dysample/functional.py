@@ -93,7 +93,7 @@ def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     check_size(size)
     check_positive_int("groups", groups)
     check_divides("groups", groups, "channels", x.shape[1])
-    kernel = round(taps**0.5)
+    kernel = round(int(taps) ** 0.5)
     if kernel * kernel != taps or kernel % 2 == 0:
         raise ValueError(f"`weight` axis 2 (={taps}) must be the square of an odd kernel size")
     return ops.reassemble(x, weight.flatten(1, 2), kernel, 1, (size[0], size[1]), bool(softmax))

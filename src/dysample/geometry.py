@@ -28,16 +28,21 @@ def scaled_size(height: int, width: int, scale_factor: float) -> tuple[int, int]
 
 def scaled_length(length: int, scale_factor: float) -> int:
     """floor(length * scale_factor), rounded as torch rounds it."""
+    if isinstance(length, Tensor):  # in a trace
+        return (length.double() * scale_factor).floor().long()
     above, below = float(scale_factor).as_integer_ratio()
     # Where the product is exact whole numbers give the same; exporters know no floor of floats.
     return length * above // below if below <= 1024 else math.floor(length * scale_factor)
 
 
-def holds(condition: bool | torch.SymBool) -> bool:
+def holds(condition: bool | torch.SymBool | Tensor) -> bool:
     """Whether a comparison of sizes is true; of symbolic sizes, whether it is true of all of them.
 
-    What an exporter traces is meant for any size: nothing in it may hang on the example's.
+    What an exporter traces is meant for any size: nothing in it may hang on the example's. In
+    traces of `torch.jit`, whose sizes are tensors, no comparison is known to be true of all.
     """
+    if isinstance(condition, Tensor):
+        return False
     if isinstance(condition, torch.SymBool):
         from torch.fx.experimental.symbolic_shapes import statically_known_true
 

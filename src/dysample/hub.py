@@ -16,22 +16,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 import dysample.nn
 from dysample.files import whole_file
+from dysample.layout import format_of
 from dysample.nn import Upsampler
 from dysample.registry import get_entry, list_upsamplers
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 MODELS = {
-    "maskformer": "maskformer:build_maskformer",
-    "rcnn": "rcnn:build_rcnn",
-    "segformer": "segformer:build_segformer",
-    "swin_depth": "swin:build_swin_depth",
+    "maskformer": "models.maskformer:build_maskformer",
+    "rcnn": "models.rcnn:build_rcnn",
+    "segformer": "models.segformer:build_segformer",
+    "swin_depth": "models.swin:build_swin_depth",
+    "task": "restore:build_for_task",
 }
-"""Models of the workbench by name, and what builds them in `dysample.workbench.models`."""
+"""Models by name, and what builds them in `dysample.workbench`: those of the papers, and that of a
+task, small or of a paper, as `dysample compare` and `dysample train` build it."""
 
 _RECIPE = "hub_recipe"  # attribute of a model that `create_model` built
 
@@ -53,8 +56,41 @@ def create_model(model: str, /, **arguments: Any) -> nn.Module:
     return built
 
 
+def from_training(path: str | Path) -> nn.Module:
+    """A trained model of the workbench in eval mode, for `save_pretrained` to write down.
+
+    Args:
+        path: the folder of a run of `dysample train` or `dysample compare`, whose best checkpoint
+            is taken, else the last one; or a checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError: a folder or file that is not one of a training.
+    """
+    from dysample.workbench.checkpoints import find_checkpoint
+    from dysample.workbench.restore import restore
+
+    restored = restore(find_checkpoint(Path(path)))
+    model, recipe = restored.task.model, restored.recipe
+    written = {
+        "model": "task",
+        "task": recipe.task,
+        "upsampler": recipe.upsampler,
+        "options": recipe.upsampler_options,
+        "about": restored.task.about,
+        # All weights are saved: where those at the start came from has no part in it.
+        "settings": {**recipe.settings.to_dict(), "weights": None},
+        "seed": recipe.seed,
+    }
+    setattr(model, _RECIPE, written)
+    return model
+
+
 def save_pretrained(model: nn.Module, folder: str | Path) -> None:
-    """Write an upsampler, or a model of `create_model`, into a folder, which is made if need be.
+    """Write a model into a folder, which is made if need be.
+
+    Args:
+        model: an upsampler, or what `create_model` or `from_training` made.
+        folder: for the two files.
 
     Raises:
         TypeError: a model of another kind, or an argument that JSON cannot hold.
@@ -90,6 +126,10 @@ def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Mo
     config = _read_config(folder / CONFIG)
     state = _read_weights(folder / WEIGHTS, config.pop("sha256", None))
     model = _build(config, folder / CONFIG)
+    own = model.state_dict()
+    for key in state.keys() & own.keys():  # files know no channels_last
+        if state[key].dim() == own[key].dim() == 4:
+            state[key] = state[key].contiguous(memory_format=format_of(own[key]))
     try:
         model.load_state_dict(state, assign=True)  # with the dtype they were saved in
     except RuntimeError as error:
@@ -129,8 +169,8 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
     recipe: dict[str, Any] | None = getattr(model, _RECIPE, None)
     if recipe is None:
         raise TypeError(
-            f"`model` (a {type(model).__name__}) must be an upsampler, or built by"
-            " dysample.hub.create_model: how to build it is saved with it"
+            f"`model` (a {type(model).__name__}) must be an upsampler, or made by"
+            " dysample.hub.create_model or from_training: how to build it is saved with it"
         )
     return dict(recipe)
 
@@ -161,7 +201,7 @@ def _builder(model: str) -> Callable[..., nn.Module]:
         raise ValueError(f"`model` (={model!r}) must be one of {', '.join(MODELS)}")
     module, function = MODELS[model].split(":")
     build: Callable[..., nn.Module] = getattr(
-        importlib.import_module(f"dysample.workbench.models.{module}"), function
+        importlib.import_module(f"dysample.workbench.{module}"), function
     )
     return build
 
@@ -176,15 +216,13 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
 
 def _build(config: dict[str, Any], path: Path) -> nn.Module:
     name = config.pop("model", None)
-    if name in MODELS:
-        return create_model(name, **config)
     kinds = _upsamplers()
-    if name not in kinds:
+    if name not in MODELS and name not in kinds:
         known = ", ".join([*sorted(kinds), *MODELS])
         raise ValueError(f"`{path}` names the model {name!r}, which must be one of {known}")
     try:
-        return kinds[name](**config)
-    except TypeError as error:
+        return create_model(name, **config) if name in MODELS else kinds[name](**config)
+    except (TypeError, KeyError) as error:  # an argument, or an entry of one, is not there
         raise ValueError(f"`{path}` must hold arguments of {name}: {error}") from error
 
 
@@ -200,7 +238,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_weights(path: Path, digest: Any) -> dict[str, Any]:
+def _read_weights(path: Path, digest: Any) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 

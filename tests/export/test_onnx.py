@@ -7,25 +7,21 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import dysample
 from dysample.backends import samplers
 from dysample.export import Export, ExportError, export_onnx
-from upsamplers import NAMES, C, features, guide_for, lively
+from dysample.export import onnx as writer
+from upsamplers import C, features, lively
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-SAMPLING = [name for name in NAMES if name.startswith("dysample") or name == "sapa_d"]
 
-
-def exported(name: str, path: Path, dtype: torch.dtype = torch.float32, **options) -> Export:
-    up, x = lively(name).to(dtype), features().to(dtype)
-    guide = guide_for(up, x)
-    return export_onnx(up, (x,) if guide is None else (x, guide), path, **options)
+def exported(name: str, path: Path, **options) -> Export:
+    return export_onnx(lively(name).float(), features().float(), path, **options)
 
 
 def nodes_of(path: Path) -> list:
@@ -128,24 +124,24 @@ def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch)
         export_onnx(lively("dysample").float(), features().float(), tmp_path / "up.onnx")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_every_upsampler(name: str, tmp_path: Path) -> None:
-    assert exported(name, tmp_path / "up.onnx").comparisons
+def test_more_than_one_file_holds(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(writer, "_LARGEST", 100)
+    with pytest.raises(ValueError, match=r"^`model` \(=\d+ bytes\) must be at most 100, ONNX's"):
+        exported("dysample", tmp_path / "up.onnx")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SAMPLING)
-def test_every_sampling_upsampler_by_gathers(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "up.onnx"
-    assert exported(name, path, sampler="gather").comparisons
-    assert "GridSample" not in {node.op_type for node in nodes_of(path)}
+def test_operators_that_no_runtime_knows(tmp_path: Path, monkeypatch) -> None:
+    export = torch.onnx.export
 
+    def of_elsewhere(*args, **options):
+        program = export(*args, **options)
+        next(iter(program.model.graph)).domain = "elsewhere"
+        return program
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["bilinear", "carafe", "fade", "sapa_b", "dysample_plus"])
-def test_float16(name: str, tmp_path: Path) -> None:
-    assert exported(name, tmp_path / "up.onnx", torch.float16).comparisons
+    monkeypatch.setattr(torch.onnx, "export", of_elsewhere)
+    with pytest.raises(ExportError, match=r"^Identity holds operators that .*, of elsewhere$"):
+        export_onnx(nn.Identity(), torch.randn(2, 3, 4, 4), tmp_path / "model.onnx", verify=False)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -158,52 +154,6 @@ def test_a_guide_of_any_size(tmp_path: Path) -> None:
     done = export_onnx(up, (x, guide), tmp_path / "up.onnx", verify=[other, further])
     sizes = {run.sizes for run in done.comparisons}
     assert sizes == {tuple(tuple(t.shape) for t in args) for args in (other, further)}
-
-
-class _Stack(nn.Module):
-    """Every upsampler, one after the other, with the image as the guide of those that read one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, C, 3, padding=1)
-        self.ups = nn.ModuleList(lively(name).float() for name in NAMES)
-
-    def forward(self, image: Tensor) -> Tensor:
-        fine = self.stem(image).tanh()
-        out = fine
-        for up in self.ups:
-            out = up(F.avg_pool2d(out, 2).tanh(), fine if up.guided else None, size=fine.shape[-2:])
-        return out
-
-
-@pytest.mark.slow
-def test_a_plain_stack_of_every_upsampler(tmp_path: Path) -> None:
-    done = export_onnx(_Stack().eval(), torch.randn(2, 3, 16, 24), tmp_path / "stack.onnx")
-    assert done.comparisons
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["grid_sample", "gather"])
-def test_segformer(sampler: str, tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    from dysample.workbench.models.segformer import build_segformer
-
-    model = build_segformer("b0", "dysample", {}, 5, 0)
-    image = torch.randn(2, 3, 64, 96)
-    assert export_onnx(model, image, tmp_path / "b0.onnx", sampler=sampler).comparisons
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("upsampler", ["dysample", "carafe"])
-def test_feature_pyramid_of_faster_rcnn(upsampler: str, tmp_path: Path) -> None:
-    pytest.importorskip("torchvision")
-    from dysample.workbench.models.rcnn import build_rcnn
-
-    backbone = build_rcnn("detection", 50, upsampler, {}, 3, 0).backbone
-    path = tmp_path / "pyramid.onnx"
-    assert export_onnx(backbone, torch.randn(2, 3, 64, 96), path).comparisons
-    names = [value.name for value in onnx.load(path).graph.output]
-    assert names == ["0", "1", "2", "3", "pool"]
 
 
 def test_a_call_of_torch_alone_gets_the_graph(tmp_path: Path) -> None:

@@ -31,18 +31,18 @@ def test_a_saved_folder(tmp_path: Path) -> None:
 
 
 def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "my_models.py").write_text(
+    (tmp_path / "my_exported.py").write_text(
         "import torch\ndef make(): return torch.nn.Conv2d(3, 4, 1)\ndef number(): return 3\n"
     )
     monkeypatch.chdir(tmp_path)
-    model, args = find_model("my_models:make", ["1x3x4x4"], half=False)
+    model, args = find_model("my_exported:make", ["1x3x4x4"], half=False)
     assert model(*args).shape == (1, 4, 4, 4)
-    with pytest.raises(TypeError, match=r"^`model` \(=my_models:number\) must make a module"):
-        find_model("my_models:number", ["1x3x4x4"], half=False)
+    with pytest.raises(TypeError, match=r"^`model` \(=my_exported:number\) must make a module"):
+        find_model("my_exported:number", ["1x3x4x4"], half=False)
     with pytest.raises(
-        ValueError, match=r"^`model` \(=my_models:none\): my_models has no callable none"
+        ValueError, match=r"^`model` \(=my_exported:none\): my_exported has no callable none"
     ):
-        find_model("my_models:none", ["1x3x4x4"], half=False)
+        find_model("my_exported:none", ["1x3x4x4"], half=False)
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,15 @@ def test_an_odd_guide_is_continued_by_its_last_row_and_column() -> None:
     rows = torch.tensor([*range(7), 6])
     columns = torch.tensor([*range(9), 8])
     even = guide[:, :, rows][..., columns]
-    kernels = up.kernels(even)[..., :7, :9]
-    torch.testing.assert_close(up.kernels(guide), kernels, rtol=0, atol=1e-12)
+    kernels = up.kernels(x, even)[..., :7, :9]
+    torch.testing.assert_close(up.kernels(x, guide), kernels, rtol=0, atol=1e-12)
     expected = functional.reassemble(x, kernels)
     torch.testing.assert_close(up(x, guide), expected, rtol=0, atol=1e-12)
 
 
 def test_kernels_sum_to_one_and_stay_soft() -> None:
     # The sigmoid in front of the softmax keeps each weight within a factor e of the others.
-    kernels = lively().kernels(100 * pair()[1])
+    kernels = lively().kernels(pair()[0], 100 * pair()[1])
     torch.testing.assert_close(kernels.sum(2), torch.ones_like(kernels.sum(2)))
     spread = kernels.detach().amax(2) / kernels.detach().amin(2)
     assert 2 < float(spread.max()) <= math.e + 1e-9

@@ -168,6 +168,32 @@ def test_a_second_operation(net: Net, new: nn.Module) -> None:
     assert twice(IMAGE).shape == new(IMAGE).shape
 
 
+def test_a_size_that_was_rounded_changes_at_once() -> None:
+    up = nn.Upsample(scale_factor=1.5, mode="bilinear")
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), up, nn.Conv2d(4, 2, 1))
+    images = torch.rand(1, 3, 5, 6)  # to 7 rows, not 7.5
+    new, report = replace_upsamplers(model, "dysample", example_inputs=images)
+    assert not report.unchanged
+    assert report.decisions[0].reason == "changes at once: its size was rounded"
+    assert not torch.allclose(new(images), model(images), atol=1e-4)
+
+
+def test_a_module_that_the_model_holds_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+            self.rows = nn.Sequential(nn.Conv2d(3, 4, 1), self.up, nn.Conv2d(4, 2, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rows(x)
+
+    new, report = replace_upsamplers(Twice(), "dysample", example_inputs=IMAGE)
+    assert names(report.replaced) == ["up"]
+    assert isinstance(new.up, dysample.DySample)
+    assert new.rows[1] is new.up
+
+
 def test_a_forward_set_on_the_instance(net: Net) -> None:
     forward = net.block.forward
     net.block.forward = lambda *inputs: forward(*inputs)

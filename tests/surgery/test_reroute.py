@@ -64,12 +64,24 @@ def test_compile_in_one_graph(new: nn.Module, fresh_dynamo: None) -> None:
         torch.testing.assert_close(compiled(images), new(images), rtol=0, atol=1e-5)
 
 
-def test_export(new: nn.Module) -> None:
+def test_export_for_any_size(net: Net, new: nn.Module) -> None:
     lively(new)
     sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     program = torch.export.export(new, (IMAGE,), dynamic_shapes=(sizes,))
-    images = torch.rand(1, 3, 30, 17)
-    torch.testing.assert_close(program.module()(images), new(images), rtol=0, atol=1e-5)
+    for images in (torch.rand(1, 3, 30, 17), torch.rand(1, 3, 18, 33)):
+        found = program.module()(images)
+        torch.testing.assert_close(found, new(images), rtol=0, atol=1e-5)
+        assert not torch.allclose(found, net(images), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
+def test_trace_for_any_size(net: Net, new: nn.Module) -> None:
+    traced = torch.jit.trace(lively(new), IMAGE)
+    for images in (torch.rand(2, 3, 30, 17), torch.rand(1, 3, 18, 33)):
+        torch.testing.assert_close(traced(images), new(images), rtol=0, atol=1e-5)
+        assert not torch.allclose(traced(images), net(images), atol=1e-4)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
@@ -125,6 +137,30 @@ def test_calls_of_inner_modules_are_never_taken_for_the_owner_s() -> None:
     assert [site.name for site in report.replaced] == [":0"]
     images = torch.rand(1, 3, 12, 12)
     torch.testing.assert_close(new(images), model(images), rtol=0, atol=1e-5)
+
+
+class Nested(nn.Module):
+    """Runs itself between its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor, depth: int = 0) -> Tensor:
+        x = self.conv(F.interpolate(x, scale_factor=0.5))
+        if depth:
+            x = self(x, depth - 1)
+        return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear"))
+
+
+def test_calls_of_a_module_inside_itself_are_counted_run_by_run() -> None:
+    model, image = Nested().eval(), torch.rand(1, 3, 16, 16)
+    new, report = replace_upsamplers(model, "dysample", groups=3, example_inputs=(image, 2))
+    assert [site.name for site in report.replaced] == [":1"]
+    sizes = []
+    new.upsamplers["1"].register_forward_hook(lambda up, given, out: sizes.append(out.shape[-1]))
+    torch.testing.assert_close(new(image, 2), model(image, 2), rtol=0, atol=1e-5)
+    assert sizes == [4, 8, 16]
 
 
 class Wider(nn.Module):

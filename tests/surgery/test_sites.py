@@ -145,23 +145,37 @@ def test_a_module_for_several_steps_counts_as_calls_of_its_owner() -> None:
     }
 
 
-class Hidden(torch.autograd.Function):
-    """An operation that no function mode sees."""
-
-    @staticmethod
-    def forward(context: object, x: Tensor) -> Tensor:
-        return x.clone()
-
-
-class Hiding(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return Hidden.apply(x)
-
-
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 def test_features_are_followed_through_hidden_operations() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), Hiding(), nn.Upsample(scale_factor=2), Hiding())
+    # No function mode sees what happens in TorchScript.
+    def hidden() -> nn.Module:
+        return torch.jit.trace(nn.ReLU(), torch.rand(1, 4, 2, 2))
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), hidden(), nn.Upsample(scale_factor=2), hidden())
     (site,) = find_sites(nn.Sequential(model, nn.Conv2d(4, 4, 1)), torch.rand(1, 3, 2, 2))
     assert site.why_not_features is None
+
+
+class Pasting(nn.Module):
+    """Writes features into a map of zeros, and an image beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, images = torch.zeros(2, *x.shape)
+        features[:] = self.conv(x)
+        images[:] = x
+        features, images = (F.interpolate(y, scale_factor=2) for y in (features, images))
+        return self.conv(features) + self.conv(images)
+
+
+def test_features_are_followed_into_the_maps_that_they_are_written_to() -> None:
+    sites = by_name(Pasting(), torch.rand(1, 3, 4, 4))
+    assert sites[":0"].why_not_features is None
+    assert sites[":1"].why_not_features == "an image: no learned layer before it"
 
 
 @pytest.mark.parametrize("example", [(torch.rand(1, 3, 2, 2),), {"input": torch.rand(1, 3, 2, 2)}])
@@ -184,7 +198,32 @@ def test_compiled_and_scripted_models() -> None:
 
 def test_table() -> None:
     lines = site_table(find_sites(Everything(), torch.rand(1, 3, 10, 10))).splitlines()
-    assert lines[0].split() == ["site", "in", "channels", "from", "to", "mode", "runs", "verdict"]
-    assert len(lines) == 2 + len(WHY)
-    assert "upsamples features" in next(line for line in lines if line.startswith("up "))
+    assert lines[0].split() == ["site", "channels", "from", "to", "mode", "runs"]
+    assert set(lines[1]) == {"-"}
+    # Each verdict with its class, above the sites that it is about.
+    up = next(n for n, line in enumerate(lines) if line.startswith("  up "))
+    assert lines[up - 1] == "upsamples features (torch.Upsample)"
+    assert lines[up].split() == ["up", "8", "10x10", "20x20", "bilinear", "1"]
+    assert sum(line.startswith("  ") for line in lines) == 1 + len(WHY)
     assert site_table([]) == "no step of this model resizes a map"
+
+
+def test_table_says_the_same_verdict_once() -> None:
+    up, conv = nn.Upsample(scale_factor=2), nn.Conv2d(3, 3, 1)
+    model = nn.Sequential(conv, up, conv, nn.Upsample(scale_factor=2), conv)
+    lines = site_table(find_sites(model, torch.rand(1, 3, 4, 4))).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["upsamples", "1", "3"]
+    assert lines[3].index("nearest") == lines[4].index("nearest")
+
+
+@pytest.mark.parametrize("length", [3, 30, 60])
+def test_table_fits_in_a_terminal(length: int) -> None:
+    model = nn.Sequential()
+    model.add_module("n" * length, nn.Upsample(scale_factor=2, mode="bilinear"))
+    (site,) = find_sites(model, torch.rand(1, 3, 100, 100))
+    text = site_table(
+        [site, site], ["refused: " + "another step of its recipe is refused " * 3] * 2
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.split().count("n" * length) == 2
+    assert text.split().count("refused:") == 1

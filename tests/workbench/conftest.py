@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dysample.cli import main
 from dysample.workbench.settings import Settings, settings_for
 
 TINY = {
@@ -50,24 +49,3 @@ def camvid(tmp_path: Path) -> Path:
             Image.fromarray(image.astype(np.uint8)).save(images / f"f{i}.{suffix}")
             Image.fromarray(label).save(annotations / f"f{i}.png")
     return tmp_path / "cv"
-
-
-class Ended(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def dysample(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
-    """The command line in this process: a new one spends seconds on imports."""
-
-    def run(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr("sys.argv", ["dysample", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return Ended(stopped.value.code or 0, *capsys.readouterr())
-
-    return run

@@ -117,7 +117,15 @@ def _executable(path: Path) -> None:
         (_executable, "cannot be read: "),
         (
             lambda path: torch.save({"run": "x", "about": {}, "state_dict": {}}, path),
+            "must say how its model is built",
+        ),
+        (
+            lambda path: torch.save({**torch.load(path), "run": "x"}, path),
             "must be of the run that config.yaml beside it describes",
+        ),
+        (
+            lambda path: torch.save({**torch.load(path), "state_dict": {}}, path),
+            "must fit the model that it names: ",
         ),
         (lambda path: (path.parent / "config.yaml").unlink(), "must lie beside the config.yaml"),
         (lambda path: path.unlink(), "does not exist"),

@@ -1,26 +1,27 @@
 """Every command in a `sh` block of docs/train.md runs."""
 
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from documented import blocks, commands
 from dysample.workbench.config import CONFIGS, load_config
 
-PAGE = (Path(__file__).parents[2] / "docs" / "train.md").read_text()
+PATH = Path(__file__).parents[2] / "docs" / "train.md"
+PAGE = PATH.read_text()
 
 
 def test_commands(tmp_path: Path, dysample: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
-    assert len(commands) == 6
+    shown = [block.text for block in blocks(PATH) if block.kind == "sh" and not block.reason]
+    found = list(commands("".join(shown)))
+    assert len(found) == 6
     # The settings that make the first one quick.
-    commands[0] += ["--settings.train_frames", "8", "--settings.val_frames", "4"]
-    for name, *arguments in commands:
+    found[0] += ["--settings.train_frames", "8", "--settings.val_frames", "4"]
+    for name, *arguments in found:
         assert name == "dysample"
         ended = dysample(*arguments)
         assert ended.code == 0, (arguments, ended.stderr)

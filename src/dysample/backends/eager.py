@@ -94,15 +94,26 @@ def point_attention(
     """See `dysample.functional.point_attention`; `kernels` to sample by those of the CPU."""
     B, C, H, W = x.shape
     Y, X = query.shape[-2:]
-    N, P = B * groups, offset.shape[1] // (2 * groups)
+    N = B * groups
     dtype = compute_dtype(x)
-    offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
-    low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
-    high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
-    weights = SampledProduct.apply(low, high, offsets, kernels).softmax(dim=1)
+    offsets = offset.to(dtype).reshape(N, -1, 2, Y, X)
+    weights = point_weights(query.to(dtype), key.to(dtype), offset, groups, kernels).flatten(0, 1)
     values = x.to(dtype).reshape(N, C // groups, H, W)
     out: Tensor = SampledSum.apply(values, weights, offsets, kernels)
     return like_input(out.reshape(B, C, Y, X), x)
+
+
+def point_weights(
+    query: Tensor, key: Tensor, offset: Tensor, groups: int, kernels: bool = False
+) -> Tensor:
+    """The weights (B, G, P, Y, X) with which `point_attention` sums the points' samples."""
+    B, E, H, W = key.shape
+    Y, X = query.shape[-2:]
+    offsets = offset.to(key.dtype).reshape(B * groups, -1, 2, Y, X)
+    low = key.reshape(B * groups, E // groups, H, W)
+    high = query.reshape(B * groups, E // groups, Y, X)
+    logits: Tensor = SampledProduct.apply(low, high, offsets, kernels)
+    return logits.softmax(dim=1).reshape(B, groups, -1, Y, X)
 
 
 def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:

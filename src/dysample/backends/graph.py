@@ -53,7 +53,7 @@ def reassemble(
     if softmax:
         weight = weight.softmax(1)
     near = _neighbours(x.to(dtype), kernel, G, size)
-    total = reduce(torch.add, (n * weight[:, tap : tap + 1] for tap, n in enumerate(near)))
+    total = reduce(torch.add, (n * w for n, w in zip(near, weight.chunk(taps, dim=1))))
     return like_input(total.reshape(B, C, *size), x)
 
 
@@ -84,7 +84,7 @@ def point_attention(
     logits = [(high * sampler(low, *point, border=False)).sum(1) for point in points]
     weight = torch.stack(logits, dim=1).softmax(1)
     samples = (sampler(value, *point, border=False) for point in points)
-    total = reduce(torch.add, (s * weight[:, p : p + 1] for p, s in enumerate(samples)))
+    total = reduce(torch.add, (s * w for s, w in zip(samples, weight.chunk(P, dim=1))))
     return like_input(total.reshape(B, C, Y, X), x)
 
 
@@ -94,7 +94,8 @@ def _neighbours(x: Tensor, kernel: int, groups: int, size: tuple[int, int]) -> I
     r = (kernel - 1) // 2
     padded = F.pad(x.reshape(B * groups, C // groups, H, W), (r, r, r, r))
     rows, columns = nearest_index(size[0], H, x.device), nearest_index(size[1], W, x.device)
+    shifted = [columns + dx for dx in range(kernel)]
     for dy in range(kernel):
         line = padded.index_select(-2, rows + dy)
-        for dx in range(kernel):
-            yield line.index_select(-1, columns + dx)
+        for column in shifted:
+            yield line.index_select(-1, column)

@@ -36,8 +36,8 @@ def export(
 ) -> None:
     """Write MODEL as an ONNX file, if it gives the same numbers in onnxruntime.
 
-    MODEL is the name of an upsampler, a folder of dysample.hub.save_pretrained, or
-    package.module:factory, a function without arguments.
+    MODEL is the name of an upsampler, a folder of `dysample train` or of
+    dysample.hub.save_pretrained, or package.module:factory, a function without arguments.
 
     The graph runs beside the model at two other sizes first, in onnxruntime and where it is
     installed in OpenVINO; where outputs differ no file is written.

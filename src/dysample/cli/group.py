@@ -6,10 +6,12 @@ from dysample.cli.bench import bench
 from dysample.cli.compare import compare
 from dysample.cli.cost import cost
 from dysample.cli.data import data
+from dysample.cli.demo import demo
 from dysample.cli.evaluate import evaluate
 from dysample.cli.export import export
 from dysample.cli.info import info
 from dysample.cli.report import report
+from dysample.cli.show import show
 from dysample.cli.sites import sites
 from dysample.cli.train import train
 
@@ -23,5 +25,5 @@ def verbs(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for verb in (compare, train, evaluate, sites, export, info, report, data, cost, bench):
+for verb in (compare, train, evaluate, show, demo, sites, export, info, report, data, cost, bench):
     verbs.add_command(verb)

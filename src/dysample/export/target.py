@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dysample.hub import from_pretrained
+from dysample.hub import from_pretrained, from_training
 from dysample.registry import create_upsampler, get_entry
 from dysample.surgery.loading import find_factory
 
@@ -22,7 +22,8 @@ def find_model(
     """A model in eval mode and random inputs of the given shapes.
 
     Args:
-        name: an upsampler's, a folder of `dysample.hub.save_pretrained`, or package.module:factory.
+        name: an upsampler's, a folder of `dysample.hub.save_pretrained`, `dysample train` or
+            of a run of `dysample compare`, or package.module:factory.
         inputs: shapes such as 1x3x64x96; of upsamplers they may be left out.
         half: float16, model and inputs.
 
@@ -33,7 +34,7 @@ def find_model(
     if ":" in name or Path(name).is_dir():
         if not shapes:
             raise ValueError(f"`--input` must be given: the shapes that {name} takes are not known")
-        model = _made(name) if ":" in name else from_pretrained(name)
+        model = _made(name) if ":" in name else _saved(Path(name))
     else:
         guided = get_entry(name).guided
         if not shapes:
@@ -49,6 +50,12 @@ def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){3}", text):
         raise ValueError(f"`--input` (={text!r}) must be a shape such as 1x3x64x96")
     return tuple(map(int, text.split("x")))
+
+
+def _saved(folder: Path) -> nn.Module:
+    """What a training left, or `save_pretrained`."""
+    trained = any(folder.glob("*.ckpt"))
+    return from_training(folder) if trained else from_pretrained(folder)
 
 
 def _made(name: str) -> nn.Module:

@@ -78,8 +78,11 @@ class A2U(Upsampler):
             if isinstance(module, (nn.Conv2d, nn.GroupNorm)):
                 module.reset_parameters()
 
-    def kernels(self, guide: Tensor) -> Tensor:
-        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+    def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
+        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them.
+
+        They depend on the guide alone.
+        """
         return self._logits(guide).softmax(dim=2)
 
     def _logits(self, guide: Tensor) -> Tensor:
@@ -140,7 +143,7 @@ class _KernelGenerator(nn.Module):
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
         # Exporters write groups down as a constant, and there are as many as images and channels.
-        reduce = shifted if isinstance(B, torch.SymInt) else convolved
+        reduce = convolved if isinstance(B, int) else shifted
         of_u, of_v = reduce(guide, filters)
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)

@@ -15,6 +15,7 @@ from dysample.checks import (
     check_size,
 )
 from dysample.geometry import scaled_size, upscale
+from dysample.nn.script import scriptable
 
 
 class Upsampler(nn.Module, ABC):
@@ -116,6 +117,10 @@ class Upsampler(nn.Module, ABC):
                     f" ({height}x{width})"
                 )
         return self.upsample(x, guide, size)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What `torch.jit.script` takes in the place of this module, see `dysample.nn.script`."""
+        return scriptable(self, self.in_channels, self.guide_channels, self.scale_factor)
 
     @abstractmethod
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:

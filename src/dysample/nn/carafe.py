@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_divides, check_odd, check_positive_int
+from dysample.geometry import pixel_shuffle, read_nearest
+from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 
 
@@ -75,15 +77,27 @@ class CARAFE(Upsampler):
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
-        logits = self.content_encoder(self.channel_compressor(x))
         return functional.carafe(
             self.project(x),
-            logits,
+            self._logits(x),
             self.scale,
             kernel=self.up_kernel,
             groups=self.up_group,
             size=size,
         )
+
+    def kernels(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Kernels (B, G, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+        field = pixel_shuffle(self._logits(x), self.scale)
+        if size is not None:
+            field = read_nearest(field, size)
+        B, _, Y, X = field.shape
+        logits = field.to(compute_dtype(x)).reshape(B, self.up_group, self.up_kernel**2, Y, X)
+        return logits.softmax(dim=2)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.content_encoder(self.channel_compressor(x))
+        return logits
 
     def macs(self, height: int, width: int) -> int:
         """Both convolutions, and k^2 taps an output element."""

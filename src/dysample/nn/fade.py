@@ -77,6 +77,17 @@ class _SemiShift(Upsampler):
         logits: Tensor = self.ker_generator(guide, x)
         return logits.softmax(dim=1).unsqueeze(1)
 
+    def gate(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Share (B, 1, H', W') of the guide in the result.
+
+        Raises:
+            ValueError: there is no gate.
+        """
+        if self.gate_generator is None:
+            raise ValueError("`gating` (=False) must be True for a gate")
+        gate: Tensor = self.gate_generator(x, size)
+        return gate
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
@@ -86,7 +97,7 @@ class _SemiShift(Upsampler):
         # The kernels take the gate's other half, so that the guide's can be added in place: no
         # second map of the output's size.
         weight = self.kernels(x, guide)
-        gate: Tensor = self.gate_generator(x, size)
+        gate = self.gate(x, size)
         out = functional.reassemble(self.project(x), weight * (1 - gate).unsqueeze(2))
         dtype = compute_dtype(x)
         return like_input(out.to(dtype).addcmul_(gate, guide.to(dtype)), x)

@@ -102,12 +102,18 @@ class IndexNet(Upsampler):
         indices = self._indices(guide)
         return _shuffle(indices.softmax(dim=2), guide), _shuffle(indices, guide)
 
+    def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
+        """The decoder's index map as kernels of one tap, (B, 1 or C, 1, H', W').
+
+        `dysample.functional.reassemble` takes them. They depend on the guide alone.
+        """
+        return _shuffle(self._indices(guide), guide).unsqueeze(2)
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
         # A kernel of one tap: no upsampled copy of x is made.
-        weight = _shuffle(self._indices(guide), guide).unsqueeze(2)
-        return functional.reassemble(self.project(x), weight)
+        return functional.reassemble(self.project(x), self.kernels(x, guide))
 
     def macs(self, height: int, width: int) -> int:
         """The convolutions on each 2x2 block of the guide, and one product an output element."""

@@ -112,6 +112,13 @@ class SAPA(Upsampler):
         value = x if self.v is None else self.v(normal)
         return functional.sapa(value, query, self.k(normal), kernel=self.up_kernel)
 
+    def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
+        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+        normal = self.norm_x(x)
+        size = (guide.shape[2], guide.shape[3])
+        query = self._query(x, normal, self.norm_y(guide), size)
+        return functional.affinity(query, self.k(normal), self.up_kernel).softmax(dim=2)
+
     def _query(self, x: Tensor, normal: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
         """Queries (B, E, H', W') from x as it is and normalised, and the normalised guide.
 

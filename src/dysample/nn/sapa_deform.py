@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dysample import functional
+from dysample.backends.eager import point_weights, sampling_positions
 from dysample.checks import check_choice, check_divides, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest
+from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import group_norm
 
@@ -90,12 +92,33 @@ class SAPADeform(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
+        query, key, offset = self._query_key_and_offset(x, guide)
+        return functional.point_attention(self.project(x), query, key, offset, groups=self.groups)
+
+    def attention(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
+        """Where `forward` samples, and how much each sample counts.
+
+        Returns:
+            Positions (B, G, P, 2, H', W'), x then y, in low-res pixels whose centres lie at
+            integers; weights (B, G, P, H', W'), of sum 1 over the points.
+        """
+        query, key, offset = self._query_key_and_offset(x, guide)
+        dtype = compute_dtype(x)
+        weights = point_weights(query.to(dtype), key.to(dtype), offset, self.groups)
+        B, planes, Y, X = offset.shape
+        # `sampling_positions` takes all x, then all y.
+        by_axis = offset.reshape(B, planes // 2, 2, Y, X).transpose(1, 2).flatten(1, 2)
+        size = (x.shape[2], x.shape[3])
+        positions = sampling_positions(by_axis, size, "nearest", dtype)
+        return positions.reshape(B, self.groups, self.points, 2, Y, X), weights
+
+    def _query_key_and_offset(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         normal = self.norm_x(x)
-        query, key, offset = self.q(self.norm_y(guide)), self.k(normal), self.offset(normal)
+        offset = self.offset(normal)
         if self.high_offset:
             offset = pixel_shuffle(offset, self.scale)
-        offset = read_nearest(offset, size)
-        return functional.point_attention(self.project(x), query, key, offset, groups=self.groups)
+        offset = read_nearest(offset, (guide.shape[2], guide.shape[3]))
+        return self.q(self.norm_y(guide)), self.k(normal), offset
 
     def macs(self, height: int, width: int) -> int:
         """Linear layers; 4 for each bilinear sample and 1 for each product of it."""

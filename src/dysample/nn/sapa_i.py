@@ -62,10 +62,15 @@ class SAPAI(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
-        query, key = guide, x
-        if self.norm is not None:
-            query, key = _normalised(guide), _normalised(x)
+        query, key = self._query_and_key(x, guide)
         return functional.sapa(self.project(x), query, key, kernel=self.up_kernel)
+
+    def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
+        """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
+        return functional.affinity(*self._query_and_key(x, guide), self.up_kernel).softmax(dim=2)
+
+    def _query_and_key(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
+        return (guide, x) if self.norm is None else (_normalised(guide), _normalised(x))
 
     def macs(self, height: int, width: int) -> int:
         """k^2 products an element of the guide and an output element."""

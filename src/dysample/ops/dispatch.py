@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dysample.backends.cpu import library
 from dysample.backends.samplers import SAMPLERS, Sampler
-from dysample.checks import check_choice
+from dysample.checks import check_choice, is_tracing
 
 BACKENDS = ("auto", "cpu", "eager", *SAMPLERS)
 """`cpu`: the fused kernels; `eager`: plain torch; `auto`: the first of them that can run a call;
@@ -81,6 +81,8 @@ def why_not(*tensors: Tensor | None) -> str | None:
         return library.missing
     if torch.onnx.is_in_onnx_export():
         return "ONNX knows torch's own operators alone"
+    if is_tracing():
+        return "TorchScript files hold torch's own operators alone"
     for tensor in tensors:
         if tensor is None:
             continue
@@ -120,7 +122,8 @@ def _plain() -> str:
     """What runs the calls that the CPU kernels do not."""
     if _forced in SAMPLERS:
         return _forced
-    return "grid_sample" if torch.onnx.is_in_onnx_export() else "eager"
+    exporting = torch.onnx.is_in_onnx_export() or is_tracing()
+    return "grid_sample" if exporting else "eager"
 
 
 @contextmanager

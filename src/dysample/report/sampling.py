@@ -85,9 +85,9 @@ def draw_sampling(group: Group, path: Path) -> Path | None:
         top += step
     for number, line in enumerate(caption):
         sheet.text(MARGIN, top + number * LINE, line)
-    wheel = sheet.axes(width - MARGIN - WHEEL, top, WHEEL, WHEEL)
-    wheel.imshow(_wheel(), interpolation="nearest")
-    wheel.axis("off")
+    corner = sheet.axes(width - MARGIN - WHEEL, top, WHEEL, WHEEL)
+    corner.imshow(wheel(), interpolation="nearest")
+    corner.axis("off")
     return sheet.save(path)
 
 
@@ -201,7 +201,7 @@ def label_edges(label: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     return list(np.concatenate([upright, level]))
 
 
-def _wheel() -> NDArray[np.float64]:
+def wheel() -> NDArray[np.float64]:
     """The colours of all directions, as they lie in the image: right is +x, down is +y."""
     y, x = np.mgrid[-1:1:72j, -1:1:72j]
     colours = direction_colours(np.stack([x, y]), 1.0)

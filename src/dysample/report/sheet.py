@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from collections.abc import Sequence
@@ -26,12 +27,21 @@ HEADER = MARGIN + 2 * LINE + 12
 """Height of the heading with the margin above and below it, in pixels."""
 
 
+class Page(Figure):
+    """A figure that a notebook shows by itself, without pyplot and at its own size."""
+
+    def _repr_png_(self) -> bytes:
+        png = io.BytesIO()
+        self.savefig(png, format="png", dpi=self.dpi)
+        return png.getvalue()
+
+
 class Sheet:
     """A white figure of `width` x `height` pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        self.figure = Page(figsize=(width / DPI, height / DPI), dpi=DPI)
         FigureCanvasAgg(self.figure)
 
     def axes(self, left: int, top: int, width: int, height: int) -> Axes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,12 @@ from typing import Literal
 from dysample.surgery.sites import Site
 
 Action = Literal["replaced", "left alone", "refused"]
+
+WIDTH = 80
+"""Columns of a terminal."""
+
+_INDENT = "  "
+_HEAD = ("site", "channels", "from", "to", "mode", "runs")
 
 
 @dataclass(frozen=True)
@@ -66,17 +73,20 @@ class Report:
         )
 
     def __str__(self) -> str:
-        """A line a site, and the numbers."""
+        """The sites by `site_table`, and the numbers."""
         verdicts = [f"{d.action}: {d.reason}" if d.reason else d.action for d in self.decisions]
         return f"{site_table([d.site for d in self.decisions], verdicts)}\n{self.summary()}"
 
 
 def site_table(sites: Sequence[Site], verdicts: Sequence[str] | None = None) -> str:
-    """The sites as lines of text.
+    """The sites as lines of text, in the order in which they ran.
+
+    Above those that follow each other with the same verdict in the same class stands what it is.
+    Lines fit in 80 columns; where names are too long for that, each has a line of its own.
 
     Args:
         sites: what `find_sites` found.
-        verdicts: last column; by default what `replace_upsamplers` does if it is not told.
+        verdicts: one for each; by default what `replace_upsamplers` does if it is not told.
     """
     if not sites:
         return "no step of this model resizes a map"
@@ -85,29 +95,31 @@ def site_table(sites: Sequence[Site], verdicts: Sequence[str] | None = None) -> 
             "upsamples features" if why is None else f"left alone: {why}"
             for why in (site.why_not_features for site in sites)
         ]
-    head = ("site", "in", "channels", "from", "to", "mode", "runs", "verdict")
-    rows = [head, *(_cells(site, verdict) for site, verdict in zip(sites, verdicts))]
+    rows = [_HEAD, *map(_cells, sites)]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(width) if title in ("channels", "runs") else cell.ljust(width)
-            for cell, width, title in zip(row, widths, head)
-        )
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines)
+    apart = sum(widths) + 2 * len(widths) > WIDTH
+    head, *lines = [_line(row, widths, apart) for row in rows]
+    text = [head, "-" * min(WIDTH, max(len(line) for part in lines for line in part.split("\n")))]
+    above = None
+    for site, verdict, line in zip(sites, verdicts, lines):
+        here = f"{verdict} ({site.host})"
+        if here != above:
+            text.append(textwrap.fill(here, WIDTH, break_long_words=False))
+        above = here
+        text.append(line)
+    return "\n".join(text)
 
 
-def _cells(site: Site, verdict: str) -> tuple[str, ...]:
+def _cells(site: Site) -> tuple[str, ...]:
     of, to = ("x".join(map(str, size)) for size in (site.from_size, site.to_size))
-    return (
-        site.name,
-        site.host,
-        str(site.channels),
-        of,
-        to,
-        site.mode,
-        str(site.runs),
-        verdict,
+    return site.name, str(site.channels), of, to, site.mode, str(site.runs)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], apart: bool) -> str:
+    """A row in columns; its name in a line above them if it is to stand apart."""
+    name, *others = (
+        cell.rjust(width) if title in ("channels", "runs") else cell.ljust(width)
+        for cell, width, title in zip(row, widths, _HEAD)
     )
+    between = f"\n{_INDENT * 2}" if apart else "  "
+    return f"{_INDENT}{name.rstrip() if apart else name}{between}{'  '.join(others).rstrip()}"

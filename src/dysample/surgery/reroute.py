@@ -27,9 +27,9 @@ UPSAMPLERS = "upsamplers"
 
 
 class _Running(threading.local):
-    """The rerouted module whose forward is running: the innermost one owns a call."""
+    """The innermost run of a rerouted forward: it owns a call, which outer ones see, too."""
 
-    owner: nn.Module | None = None
+    run: _Reroute | None = None
 
 
 _running = _Running()
@@ -44,8 +44,8 @@ class _Reroute(TorchFunctionMode):
         self.calls = 0
 
     def __enter__(self) -> _Reroute:
-        self.outer = _running.owner
-        _running.owner = self.owner
+        self.outer = _running.run
+        _running.run = self
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -55,26 +55,21 @@ class _Reroute(TorchFunctionMode):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _running.owner = self.outer
+        _running.run = self.outer
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func is not F.interpolate or _running.owner is not self.owner:
+        if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
         number = str(self.calls)
         self.calls += 1
         upsamplers: Any = self.owner._modules.get(UPSAMPLERS)
-        # The modes of outer modules see what is called here too: it is no call of theirs.
-        _running.owner = None
-        try:
-            if upsamplers is None or number not in upsamplers:
-                return func(*args, **kwargs)
-            return _upsample(upsamplers[number], number, type(self.owner), *args, **kwargs)
-        finally:
-            _running.owner = self.owner
+        if upsamplers is None or number not in upsamplers:
+            return func(*args, **kwargs)
+        return _upsample(upsamplers[number], number, type(self.owner), *args, **kwargs)
 
 
 def _upsample(

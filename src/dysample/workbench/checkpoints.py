@@ -47,6 +47,7 @@ class Checkpoints(Checkpoint):
         validate_every: optimiser steps between evaluations; None keeps no best state.
         measure: key of the metric by which states are compared.
         higher_is_better: its direction.
+        recipe: from `Recipe.to_dict`, kept in every checkpoint: how its model is built.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Checkpoints(Checkpoint):
         validate_every: int | None,
         measure: str,
         higher_is_better: bool,
+        recipe: dict[str, Any],
     ) -> None:
         self.folder = folder
         self.every = every
         self.validate_every = validate_every
         self.measure = measure
         self.sign = 1 if higher_is_better else -1
+        self.recipe = recipe
         self.best: float | None = None
         self._saved = -1
 
@@ -85,6 +88,12 @@ class Checkpoints(Checkpoint):
         if trainer.state.fn == TrainerFn.FITTING:
             self._save_last(trainer)
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say how the model is built, so that the file alone is enough to look at it."""
+        checkpoint["recipe"] = self.recipe
+
     def state_dict(self) -> dict[str, Any]:
         """The best metric."""
         return {"best": self.best}
@@ -96,6 +105,22 @@ class Checkpoints(Checkpoint):
     def _save_last(self, trainer: Trainer) -> None:
         self._saved = trainer.global_step
         trainer.save_checkpoint(self.folder / LAST)
+
+
+def find_checkpoint(path: Path) -> Path:
+    """A checkpoint, or of a run's folder the best one, or the last one if there is no best.
+
+    Raises:
+        FileNotFoundError: no such file, or a folder without a checkpoint.
+    """
+    if path.is_dir():
+        found = [path / name for name in (BEST, LAST) if (path / name).is_file()]
+        if not found:
+            raise FileNotFoundError(f"folder {path} must hold {BEST} or {LAST}, but has neither")
+        return found[0]
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    return path
 
 
 def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:

@@ -153,10 +153,15 @@ def _job(plan: Plan, data: str, settings: Settings, output: Path) -> Job:
     name, source = split_data(data)
     if source:
         data = f"{name}:{Path(source).absolute()}"
-    folder = output / "runs" / f"{plan.task}-{plan.upsampler.name}-seed{plan.seed}-{plan.run}"
+    folder = run_folder(output, plan.task, plan.upsampler.name, plan.seed, plan.run)
     # A worker's working directory may be another one.
     folder = folder.absolute()
     return partial(_train, plan.task, plan.upsampler, plan.seed, data, settings, folder)
+
+
+def run_folder(output: Path, task: str, upsampler: str, seed: int, run: str) -> Path:
+    """Where a run's checkpoints and logs are, in the folder of a comparison."""
+    return output / "runs" / f"{task}-{upsampler}-seed{seed}-{run}"
 
 
 def _train(

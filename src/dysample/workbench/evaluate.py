@@ -1,14 +1,13 @@
 """The metrics of a trained model, on the data of its training or on others of the same classes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from dysample.files import whole_file
-from dysample.workbench.checkpoints import BEST, LAST, read_checkpoint
+from dysample.workbench.checkpoints import find_checkpoint
 from dysample.workbench.config import Config, load_config
 from dysample.workbench.data.batches import EvaluationBatches
 from dysample.workbench.data.disk_set import open_split
@@ -17,8 +16,8 @@ from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.progress import Bars
 from dysample.workbench.record import run_id
+from dysample.workbench.restore import restore
 from dysample.workbench.tasks.base import Task
-from dysample.workbench.tasks.by_name import task_class
 from dysample.workbench.train import CONFIG
 from dysample.workbench.trainer import make_trainer, quiet
 from dysample.workbench.training import TrainingOptions
@@ -72,13 +71,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
 
 def _find(path: Path) -> tuple[Path, Config]:
     """The checkpoint, and the configuration beside it."""
-    if path.is_dir():
-        found = [path / name for name in (BEST, LAST) if (path / name).is_file()]
-        if not found:
-            raise FileNotFoundError(f"folder {path} must hold {BEST} or {LAST}, but has neither")
-        path = found[0]
-    elif not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    path = find_checkpoint(path)
     if not (path.parent / CONFIG).is_file():
         raise FileNotFoundError(
             f"checkpoint {path} must lie beside the {CONFIG} that `dysample train` wrote"
@@ -88,25 +81,18 @@ def _find(path: Path) -> tuple[Path, Config]:
 
 def _load(path: Path, config: Config) -> Task:
     """The model with the weights of a checkpoint."""
-    checkpoint = read_checkpoint(path)
-    about, settings = checkpoint["about"], config.settings
+    task = restore(path).task
     run = run_id(
         config.task,
-        about,
+        task.about,
         config.upsampler,
         config.upsampler_options,
         config.seed,
-        settings.to_dict(),
+        config.settings.to_dict(),
         config.training.identity(),
     )
-    if checkpoint["run"] != run:
+    if task.run != run:
         raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
-    kind = task_class(config.task)
-    # The checkpoint holds the encoder too: no pretrained weights have to be there.
-    bare = replace(settings, weights=None)
-    model = kind.build_model(config.upsampler, config.upsampler_options, about, bare, config.seed)
-    task = kind(model, about, settings, config.seed, run)
-    task.load_state_dict(checkpoint["state_dict"])
     return task
 
 

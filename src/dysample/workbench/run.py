@@ -14,6 +14,7 @@ from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.parts import measure_parts
 from dysample.workbench.record import SCHEMA, run_id, surroundings
+from dysample.workbench.restore import Recipe
 from dysample.workbench.samples import encode_samples
 from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
@@ -99,6 +100,9 @@ def run_task(
         training.validate_every,
         measure,
         main.higher_is_better,
+        Recipe(
+            task=name, upsampler=upsampler, upsampler_options=options, seed=seed, settings=settings
+        ).to_dict(),
     )
     with quiet():
         trainer = make_trainer(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 
-from dysample import create_upsampler
-from dysample.surgery import find_sites
+from dysample import SAPAI, create_upsampler
+from dysample.registry import _ENTRIES, register_upsampler
+from dysample.surgery import find_sites, replace_upsamplers
 from dysample.surgery.recipes import RECIPES, find_recipe, install
 from hosts import HOSTS, run
 
@@ -38,6 +40,32 @@ def test_with_the_host_s_interpolation_it_is_the_host(name: str) -> None:
     assert done == host.guided
     for a, b in zip(run(model, host.example()), run(new, host.example())):
         torch.testing.assert_close(b, a, rtol=0, atol=1e-5)
+
+
+class Picky(SAPAI):
+    """A guided upsampler that takes no large steps."""
+
+    def __init__(self, in_channels: int, scale_factor: float = 2, **options: Any) -> None:
+        if scale_factor > 4:
+            raise ValueError(f"`scale_factor` (={scale_factor}) must be at most 4")
+        super().__init__(in_channels, scale_factor, **options)
+
+
+def test_the_steps_of_a_recipe_are_replaced_together_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dysample.registry._ENTRIES", dict(_ENTRIES))
+    register_upsampler("picky", Picky)
+    host = HOSTS["SegFormer"]  # steps to 2, 4 and 8 times the size
+    _, report = replace_upsamplers(
+        host.model(), "picky", example_inputs=host.example(), dry_run=True
+    )
+    assert not report.replaced
+    assert [decision.reason for decision in report.decisions if decision.action == "refused"] == [
+        "another step of its recipe is refused",
+        "another step of its recipe is refused",
+        "`scale_factor` (=8) must be at most 4",
+    ]
 
 
 def test_every_recipe_is_used_by_a_host() -> None:

@@ -22,6 +22,7 @@ RECIPES = {
     "segmentation_models_pytorch.decoders.upernet.decoder.FPNLateralBlock": (
         "smp.UpsamplingLateralBlock"
     ),
+    "torchvision.models.segmentation.lraspp.LRASPPHead": "lraspp.UpsamplingLRASPPHead",
     "torchvision.ops.feature_pyramid_network.FeaturePyramidNetwork": "pyramid.UpsamplingPyramid",
     "transformers.models.maskformer.modeling_maskformer.MaskFormerFPNLayer": (
         "maskformer.UpsamplingFPNLayer"

@@ -5,8 +5,18 @@ objects are chosen so that boundaries and thin structures matter: poles and fenc
 pixels. A frame depends on (seed, index) alone, and shows the same scene at every resolution.
 """
 
-from .cache import Scenes, load_scenes
+from .cache import LARGEST_SET, Scenes, cache_folder, load_scenes
 from .classes import CLASSES, THINGS
 from .render import VERSION, Frame, render_frame
 
-__all__ = ["CLASSES", "THINGS", "VERSION", "Frame", "Scenes", "load_scenes", "render_frame"]
+__all__ = [
+    "CLASSES",
+    "LARGEST_SET",
+    "THINGS",
+    "VERSION",
+    "Frame",
+    "Scenes",
+    "cache_folder",
+    "load_scenes",
+    "render_frame",
+]

@@ -74,7 +74,7 @@ def load_scenes(
         raise ValueError(f"`split` (={split!r}) must be 'train' or 'val'")
     count = checks.between("count", count, 1, LARGEST_SET)
     size, seed = checks.at_least("size", size, checks.SMALLEST), checks.at_least("seed", seed, 0)
-    folder = _default_folder() if cache is None else checks.path("cache", cache)
+    folder = cache_folder() if cache is None else checks.path("cache", cache)
     path = folder / f"scenes-v{VERSION}-{split}-seed{seed}-{size}px-{count}.bin"
     with suppress(FileNotFoundError, _DamagedError):
         return _read(path, count, size)
@@ -92,7 +92,8 @@ def load_scenes(
     return scenes
 
 
-def _default_folder() -> Path:
+def cache_folder() -> Path:
+    """`$DYSAMPLE_CACHE`, else `$XDG_CACHE_HOME/dysample`, else `~/.cache/dysample`."""
     if chosen := os.environ.get("DYSAMPLE_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dysample"

@@ -1,4 +1,4 @@
-"""The pages on the upsamplers are what docstrings and metadata say now."""
+"""The generated pages are what signatures, docstrings and metadata say now."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from types import ModuleType
 
 import pytest
 
+import dysample
 from dysample import list_upsamplers
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture
@@ -24,14 +25,24 @@ def test_committed_pages_are_the_generated_ones(generate: ModuleType) -> None:
     pages = generate.pages()
     for path, text in pages.items():
         name = path.relative_to(DOCS)
-        assert path.exists(), f"{name} is missing: run `make docs`"
-        assert path.read_text() == text, f"{name} is stale: run `make docs`"
-    assert {*(DOCS / "upsamplers").iterdir(), DOCS / "which.md"} == set(pages)
+        assert path.exists(), f"{name} is missing: run `make pages`"
+        assert path.read_text() == text, f"{name} is stale: run `make pages`"
+    assert {*(DOCS / "upsamplers").iterdir(), DOCS / "which.md", DOCS / "api.md"} == set(pages)
 
 
 def test_every_name_is_on_exactly_one_page(generate: ModuleType) -> None:
     named = [name for page in generate.PAGES for name in generate.names_on(page)]
     assert sorted(named) == sorted(list_upsamplers())
+
+
+def test_everything_that_can_be_imported_is_in_the_reference(generate: ModuleType) -> None:
+    text = generate.reference_page()
+    modules = {"functional", "nn", "__version__"}
+    for name in set(dysample.__all__) - modules:
+        assert f"dysample.{name}`" in text or f"### dysample.{name}\n" in text, name
+    for name, primitive in vars(dysample.functional).items():
+        if getattr(primitive, "__module__", "") == "dysample.functional" and name[0] != "_":
+            assert f"### dysample.functional.{name}\n" in text
 
 
 def test_every_page_holds_all_its_sections(generate: ModuleType) -> None:

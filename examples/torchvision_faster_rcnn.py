@@ -1,14 +1,14 @@
 """DySample in the feature pyramid of torchvision's Faster R-CNN."""
 
 import torch
-from torchvision.models.detection import fasterrcnn_resnet50_fpn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import dysample
 
-# Yours: weights="DEFAULT".
-model = fasterrcnn_resnet50_fpn(
-    weights=None, weights_backbone=None, num_classes=3, min_size=128, max_size=192
-)
+# Yours: fasterrcnn_resnet50_fpn(weights="DEFAULT").
+backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None)
+model = FasterRCNN(backbone, num_classes=3, min_size=128, max_size=192)
 images = [torch.rand(3, 128, 160)]
 
 # The pyramid copies the nearest pixel. From there, DySample can start at the same numbers.

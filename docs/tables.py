@@ -1,0 +1,41 @@
+"""Write the tables that runs of models fill: hosts into `surgery.md`, files into `export.md`.
+
+`make tables` runs it, with `tests` in the path: the tests hold the pages against the same runs. The
+exports take half an hour; `hosts`, or names of exported models, as arguments write those alone.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from exports import CASES, export_table
+from host_surgery import support_table
+
+DOCS = Path(__file__).parent
+
+
+def main() -> None:
+    """Write each table into its page."""
+    chosen = sys.argv[1:] or ["hosts", *CASES]
+    if "hosts" in chosen:
+        write(DOCS / "surgery.md", "hosts", lambda _: support_table())
+    names = [name for name in chosen if name != "hosts"]
+    if names:
+        write(DOCS / "export.md", "exports", partial(export_table, names))
+
+
+def write(page: Path, name: str, table: Callable[[str], str]) -> None:
+    """Put what is made of the table between the marks of its name in its place."""
+    mark, end = f"<!-- {name}: written by `make tables` -->\n\n", "<!-- end -->"
+    found = re.search(f"(?<={re.escape(mark)}).*?(?={end})", page.read_text(), re.DOTALL)
+    assert found is not None, f"{page}: {mark}"
+    new = table(found[0])
+    page.write_text(page.read_text().replace(mark + found[0], f"{mark}{new}\n\n"))
+
+
+if __name__ == "__main__":
+    main()

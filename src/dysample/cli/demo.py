@@ -1,0 +1,43 @@
+"""`dysample demo`."""
+
+import threading
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from dysample.cli.options import option
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--upsampler",
+    "names",
+    help="Without FOLDER: names or patterns, separated by commas, of which small models are"
+    " trained.  [default: dysample,carafe]",
+)
+@option(
+    "--host", "Address to listen at; others than the default are seen by others.", str, "127.0.0.1"
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: 7860 or the next]"
+)
+def demo(folder: Path | None, names: str | None, host: str, port: int | None) -> None:
+    """A local web page of what `show` draws: choose an image and a model, click a pixel.
+
+    FOLDER is that of a comparison, such as runs/demo, whose runs can be chosen. Without one small
+    models are trained on the embedded scenes for a moment, once.
+
+    Nothing is sent anywhere, and nothing is fetched.
+    """
+    try:
+        from dysample.look.page import serve
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"no module {error.name}: pip install 'dysample[demo]'") from error
+    from dysample.look.models import models_of_page
+
+    models = models_of_page(folder, names, Console(stderr=True))
+    with serve(models, host, port) as address:
+        click.echo(f"{len(models)} models at {address}; Ctrl-C ends it")
+        threading.Event().wait()

@@ -1,0 +1,223 @@
+"""Which model is looked at: one in memory, a checkpoint, or one trained for a moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch import nn
+
+from dysample.registry import get_entry
+from dysample.workbench.checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
+from dysample.workbench.choose import choose_upsamplers
+from dysample.workbench.compare import run_folder
+from dysample.workbench.data.scenes import cache_folder
+from dysample.workbench.folders import alone_in
+from dysample.workbench.progress import Bars
+from dysample.workbench.record import run_id
+from dysample.workbench.restore import Recipe, Restored, restore
+from dysample.workbench.run import describe_data, run_task
+from dysample.workbench.settings import settings_for
+
+REFERENCES = ("nearest", "bilinear")
+"""The fixed interpolations that others are shown beside."""
+
+PATIENCE = 600
+"""Seconds to wait for another process that trains such a model."""
+
+QUICK = {"steps": 150, "train_frames": 500, "val_frames": 8}
+"""Settings of the model that is trained where none is given: half a minute on one core."""
+
+ONE_MODEL = (BEST, LAST, "model.safetensors")
+"""Files of which a folder with a single model holds one."""
+
+_RUN = re.compile(r"(?P<task>[a-z]+)-(?P<upsampler>.+)-seed(?P<seed>\d+)-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, as `dysample compare` names it."""
+
+    folder: Path
+    task: str
+    upsampler: str
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return f"{self.task}, {self.upsampler}, seed {self.seed}"
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """The trained runs of a comparison: of its output folder, or of the folder `runs` in it.
+
+    Raises:
+        FileNotFoundError: no such folder, or none that holds a checkpoint.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder {folder} does not exist")
+    found = []
+    for place in (folder, folder / "runs"):
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            named = _RUN.fullmatch(path.name)
+            if named and any((path / name).is_file() for name in (BEST, LAST)):
+                found.append(Run(path, named["task"], named["upsampler"], int(named["seed"])))
+    if not found:
+        raise FileNotFoundError(
+            f"folder {folder} must hold runs of `dysample compare` with their checkpoints, but has"
+            " none"
+        )
+    return found
+
+
+def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str | Path]:
+    """What to look at, by the upsamplers' names.
+
+    Args:
+        checkpoint: a run's folder, a file in it, or the folder of a comparison, of which the runs
+            of the lowest seed are taken; None for models that are trained for a moment.
+        names: upsamplers or patterns, separated by commas.
+
+    Raises:
+        ValueError, FileNotFoundError: nothing that can be looked at.
+    """
+    if checkpoint is None:
+        return {name: name for name in _choose_names(names or "dysample")}
+    if not checkpoint.is_dir() or any((checkpoint / name).is_file() for name in ONE_MODEL):
+        if names is not None:
+            raise ValueError(
+                f"`upsampler` (={names}) must be left out: {checkpoint} is a single model"
+            )
+        return {checkpoint.name: checkpoint}
+    runs = sorted(find_runs(checkpoint), key=lambda run: (run.task != "semantic", run.seed))
+    first: dict[str, str | Path] = {}
+    for run in runs:
+        first.setdefault(run.upsampler, run.folder)
+    if names is None:
+        return first
+    wanted = _choose_names(names)
+    if missing := [name for name in wanted if name not in first]:
+        raise ValueError(
+            f"`upsampler` (={', '.join(missing)}) must be among those that {checkpoint} has"
+            f" trained: {', '.join(sorted(first))}"
+        )
+    return {name: first[name] for name in wanted}
+
+
+def models_of_page(folder: Path | None, names: str | None, console: Console) -> dict[str, Path]:
+    """Folders of the runs to choose from, by labels.
+
+    Args:
+        folder: of a comparison; None for models that are trained for a moment.
+        names: of the upsamplers of the latter.
+        console: for progress.
+
+    Raises:
+        ValueError, FileNotFoundError: nothing to choose from.
+    """
+    if folder is not None:
+        if names is not None:
+            raise ValueError(f"`upsampler` (={names}) must be left out: {folder} holds the models")
+        runs = sorted(find_runs(folder), key=lambda run: run.upsampler in REFERENCES)
+        return {run.label: run.folder for run in runs}
+    wanted = _choose_names(names or "dysample,carafe")
+    return {name: quick_model(name, console) for name in dict.fromkeys([*wanted, *REFERENCES])}
+
+
+def load_model(source: str | Path) -> tuple[Path, Restored] | nn.Module:
+    """A trained model.
+
+    Args:
+        source: a run's folder or a checkpoint of `dysample compare` or `dysample train`; a folder
+            of `dysample.hub.save_pretrained`.
+
+    Returns:
+        The checkpoint and what was in it, or the module.
+
+    Raises:
+        FileNotFoundError, ValueError: nothing that can be loaded.
+    """
+    path = Path(source)
+    if (path / "model.safetensors").is_file():
+        from dysample.hub import from_pretrained
+
+        return from_pretrained(path)
+    if path.is_dir() and not any((path / name).is_file() for name in ONE_MODEL):
+        names = ", ".join(run.folder.name for run in find_runs(path)[:4])
+        raise ValueError(f"folder {path} holds several runs: choose one, such as {names}")
+    path = find_checkpoint(path)
+    return path, restore(path)
+
+
+def find_references(checkpoint: Path, recipe: Recipe) -> list[tuple[str, Restored]]:
+    """Runs beside a run that differ from it in the upsampler alone: nearest, bilinear."""
+    found = []
+    for name in REFERENCES:
+        if name == recipe.upsampler:
+            continue
+        pattern = f"{recipe.task}-{name}-seed{recipe.seed}-*"
+        for folder in sorted(checkpoint.parent.parent.glob(pattern)):
+            if not (folder / LAST).is_file():
+                continue
+            other = restore(find_checkpoint(folder))
+            if _without_upsampler(other.recipe) == _without_upsampler(recipe):
+                found.append((name, other))
+                break
+    return found
+
+
+def quick_model(upsampler: str, console: Console) -> Path:
+    """The folder of a small model trained on the embedded scenes for a moment, once.
+
+    It is kept in `$DYSAMPLE_CACHE/look`, else beside the scenes in the user's cache.
+
+    Args:
+        upsampler: registered name.
+        console: for progress, where there is something to train.
+
+    Raises:
+        ValueError: an unknown upsampler.
+    """
+    settings = settings_for("semantic", "scenes", **QUICK)
+    about = describe_data("semantic", "scenes", settings, streamed=False)
+    get_entry(upsampler)
+    run = run_id("semantic", about, upsampler, {}, 0, settings.to_dict())
+    output = cache_folder() / "look"
+    folder = run_folder(output, "semantic", upsampler, 0, run)
+    with alone_in(output, PATIENCE):
+        if not _is_trained(folder / LAST, run, settings.steps):
+            console.print(
+                f"training a small model with {upsampler} for {settings.steps} steps, once; it is"
+                f" kept in {output}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            run_task(
+                "semantic", upsampler, 0, "scenes", settings, folder, callbacks=[Bars(console)]
+            )
+    return folder
+
+
+def _choose_names(text: str) -> list[str]:
+    chosen = choose_upsamplers(text)
+    for choice in chosen:
+        if choice.options:
+            raise ValueError(
+                f"`upsampler` (={choice.label}) must be without options: for others train with"
+                " `dysample train`, and give its folder"
+            )
+    return [choice.name for choice in chosen]
+
+
+def _is_trained(checkpoint: Path, run: str, steps: int) -> bool:
+    found = read_checkpoint(checkpoint, run) if checkpoint.is_file() else {}
+    return bool("recipe" in found and found.get("global_step") == steps)
+
+
+def _without_upsampler(recipe: Recipe) -> dict[str, Any]:
+    other = {"upsampler": "", "upsampler_options": {}}
+    return {**recipe.to_dict(), **other}

@@ -1,0 +1,135 @@
+"""What one output pixel reads: which low-res places, and how much each counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dysample.geometry import nearest_index, regular_position
+from dysample.nn import Upsampler
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Places (N, 2), x then y in low-res pixels whose centres lie at integers, and weights (N,).
+
+    Attributes:
+        places: that are read.
+        weights: of them.
+        group: of each place (N,), where groups of channels read for themselves.
+        ties: the place (N, 2) that each was moved from, where places are points; None for those
+            of a kernel, which are low-res pixels.
+        start: what the ties are, in words.
+    """
+
+    places: Floats
+    weights: Floats
+    group: NDArray[np.intp] | None = None
+    ties: Floats | None = None
+    start: str = ""
+
+
+def read(
+    up: Upsampler, x: Tensor, guide: Tensor | None, size: tuple[int, int], pixel: tuple[int, int]
+) -> Reading:
+    """What output pixel (row, column) of the first image reads.
+
+    Points with DySample and SAPA-D, kernels with what reassembles; of any other upsampler, which
+    low-res pixels its output depends on. Where a kernel has groups it is their mean.
+
+    Args:
+        up: upsampler.
+        x: features.
+        guide: of guided upsamplers.
+        size: of the output.
+        pixel: row and column in it.
+    """
+    module: Any = up
+    low = (x.shape[2], x.shape[3])
+    with torch.no_grad():
+        if hasattr(up, "attention"):
+            positions, weights = module.attention(x, guide)
+            return _points(positions, weights, size, low, pixel)
+        if hasattr(up, "positions"):
+            return _samples(module.positions(x, size), size, low, pixel)
+        if hasattr(up, "kernels"):
+            weight = module.kernels(x, guide) if up.guided else module.kernels(x, size)
+            return _kernel(weight, size, low, pixel)
+    return _influence(up, x, guide, size, pixel)
+
+
+def owner(size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of the low-res pixel that holds an output pixel's centre."""
+    rows, columns = (nearest_index(*sides, torch.device("cpu")) for sides in zip(size, low))
+    return int(rows[pixel[0]]), int(columns[pixel[1]])
+
+
+def regular_positions(size: tuple[int, int], low: tuple[int, int]) -> Tensor:
+    """Where bilinear interpolation reads: (2, H', W'), x then y, in low-res pixels."""
+    y, x = (
+        sum(regular_position(*sides, "bilinear", torch.float64, torch.device("cpu")))
+        for sides in zip(size, low)
+    )
+    assert isinstance(x, Tensor)
+    assert isinstance(y, Tensor)
+    return torch.stack((x.expand(size), y.view(-1, 1).expand(size)))
+
+
+def _samples(
+    positions: Tensor, size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]
+) -> Reading:
+    row, column = pixel
+    places = positions[0, :, :, row, column].double().numpy()
+    regular = regular_positions(size, low)[:, row, column].numpy()
+    ties = np.broadcast_to(regular, places.shape)
+    return Reading(places, np.ones(len(places)), np.arange(len(places)), ties, "bilinear")
+
+
+def _points(
+    positions: Tensor,
+    weights: Tensor,
+    size: tuple[int, int],
+    low: tuple[int, int],
+    pixel: tuple[int, int],
+) -> Reading:
+    row, column = pixel
+    groups, points = weights.shape[1:3]
+    places = positions[0, ..., row, column].double().reshape(-1, 2).numpy()
+    start = np.array(owner(size, low, pixel)[::-1], np.float64)
+    group = np.repeat(np.arange(groups), points)
+    ties = np.broadcast_to(start, places.shape)
+    flat = weights[0, ..., row, column].double().reshape(-1).numpy()
+    return Reading(places, flat, group, ties, "the low-res pixel")
+
+
+def _kernel(
+    weight: Tensor, size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]
+) -> Reading:
+    taps = weight[0, :, :, pixel[0], pixel[1]].mean(0).double().numpy()
+    row, column = owner(size, low, pixel)
+    r = (round(len(taps) ** 0.5) - 1) // 2
+    dy, dx = np.mgrid[-r : r + 1, -r : r + 1].reshape(2, -1)
+    return Reading(np.stack([column + dx, row + dy], axis=1).astype(np.float64), taps)
+
+
+def _influence(
+    up: Upsampler, x: Tensor, guide: Tensor | None, size: tuple[int, int], pixel: tuple[int, int]
+) -> Reading:
+    """The norm of the derivative by each low-res pixel: of fixed interpolation its weights."""
+    with torch.enable_grad():
+        free = x.detach().clone().requires_grad_()
+        out = up(free, guide, size=size)[0, :, pixel[0], pixel[1]]
+        square = torch.zeros(free.shape[2:], dtype=torch.float64)
+        for channel in out:
+            (gradient,) = torch.autograd.grad(channel, free, retain_graph=True)
+            square += gradient[0].double().square().sum(0)
+    norm = (square / len(out)).sqrt().numpy()
+    rows, columns = np.nonzero(norm > 1e-3 * norm.max())
+    return Reading(np.stack([columns, rows], axis=1).astype(np.float64), norm[rows, columns])

@@ -1,0 +1,102 @@
+"""Models of a task: built from plain data, or restored from a checkpoint alone."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from dysample.workbench.checkpoints import read_checkpoint
+from dysample.workbench.settings import SCENES, Settings, settings_for
+from dysample.workbench.tasks.base import Task
+from dysample.workbench.tasks.by_name import task_class
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a run's model is built from, besides the description of its data.
+
+    Attributes:
+        task: semantic, detection, instance, panoptic or depth.
+        upsampler: registered name.
+        upsampler_options: given to it.
+        seed: of the run.
+        settings: of the run.
+    """
+
+    task: str
+    upsampler: str
+    upsampler_options: dict[str, Any]
+    seed: int
+    settings: Settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A trained model, and the recipe it was built from."""
+
+    task: Task
+    recipe: Recipe
+
+
+def build_for_task(
+    task: str,
+    upsampler: str,
+    options: dict[str, Any],
+    about: dict[str, Any],
+    settings: dict[str, Any],
+    seed: int,
+) -> nn.Module:
+    """The model of a run.
+
+    Args:
+        task: its name.
+        upsampler: registered name.
+        options: given to `create_upsampler`.
+        about: the data's description in a record: its classes, and the size of its images.
+        settings: of the run, beyond the recipe of the task on the scenes.
+        seed: of the random weights.
+
+    Raises:
+        TypeError, ValueError: naming the argument, the rule and the value.
+    """
+    full = replace(settings_for(task, "scenes"), **settings)
+    return task_class(task).build_model(upsampler, options, about, full, seed)
+
+
+def restore(path: Path) -> Restored:
+    """The model of a checkpoint with its weights, in eval mode.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_checkpoint`; a checkpoint that does not say how its
+            model is built, or says it for another one.
+    """
+    checkpoint = read_checkpoint(path)
+    recipe = _recipe(checkpoint, path)
+    about, settings = checkpoint["about"], recipe.settings
+    kind = task_class(recipe.task)
+    # The checkpoint holds the encoder too: no pretrained weights have to be there.
+    bare = replace(settings, weights=None)
+    model = kind.build_model(recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed)
+    task = kind(model, about, settings, recipe.seed, checkpoint["run"])
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"checkpoint {path} must fit the model that it names: {reason}") from error
+    task.eval()
+    return Restored(task, recipe)
+
+
+def _recipe(checkpoint: dict[str, Any], path: Path) -> Recipe:
+    found = checkpoint.get("recipe")
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"checkpoint {path} must say how its model is built; it was written by an older"
+            " version: train again"
+        )
+    return Recipe(**{**found, "settings": type(SCENES[found["task"]])(**found["settings"])})

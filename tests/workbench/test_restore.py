@@ -1,0 +1,116 @@
+"""Models of the workbench as folders that others can load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dysample import hub
+from dysample.export.target import find_model
+from dysample.workbench.settings import TASKS
+
+pytest.importorskip("safetensors")
+
+ABOUT: dict[str, Any] = {
+    "classes": ["wall", "door", "chair", "floor"],
+    "things": ["door", "chair"],
+    "height": 64,
+    "width": 96,
+}
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> None:
+    ours, theirs = a.state_dict(), b.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+    assert str(a) == str(b)
+
+
+def small(task: str) -> torch.nn.Module:
+    arguments = {"options": {"groups": 2}, "about": ABOUT, "settings": {"width": 16}, "seed": 1}
+    return hub.create_model("task", task=task, upsampler="dysample", **arguments)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_small_model_of_each_task_comes_back(task: str, tmp_path: Path) -> None:
+    model = small(task)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01)  # trained
+    hub.save_pretrained(model, tmp_path)
+    same(hub.from_pretrained(tmp_path), model.eval())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("rcnn", {"kind": "instance", "depth": 50, "classes": 3}),
+        ("maskformer", {"swin": "tiny", "classes": 3}),
+        ("swin_depth", {"swin": "tiny"}),
+    ],
+)
+def test_models_of_the_papers_come_back(name: str, arguments: dict, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    model = hub.create_model(name, upsampler="dysample", options={}, seed=0, **arguments)
+    hub.save_pretrained(model, tmp_path)
+    same(hub.from_pretrained(tmp_path), model.eval())
+
+
+def test_what_was_trained_is_shared_and_exported(tmp_path: Path, dysample: Callable) -> None:
+    folder = tmp_path / "run"
+    command = ["train", "semantic_scenes", "--settings.steps=2", "--settings.batch_size=2"]
+    command += ["--settings.size=32", "--settings.width=8", "--training.accelerator=cpu"]
+    command += ["--settings.train_frames=4", "--settings.val_frames=2"]
+    assert dysample(*command, "--output", folder).code == 0
+    model = hub.from_training(folder)
+    assert not model.training
+    hub.save_pretrained(model, tmp_path / "shared")
+    back = hub.from_pretrained(tmp_path / "shared")
+    same(back, model)
+    image = torch.rand(1, 3, 32, 48)
+    with torch.no_grad():
+        assert torch.equal(back(image), model(image))
+    weights = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(torch.equal(v, weights[f"model.{k}"]) for k, v in back.state_dict().items())
+    config = json.loads((tmp_path / "shared" / "config.json").read_text())
+    assert (config["model"], config["task"]) == ("task", "semantic")
+    for source in (folder, tmp_path / "shared"):
+        same(find_model(str(source), ["1x3x32x48"], half=False)[0], model)
+    path = tmp_path / "shared" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"shared/model.safetensors` must have the SHA-256"):
+        hub.from_pretrained(tmp_path / "shared")
+
+
+def test_a_config_in_which_something_is_missing(tmp_path: Path) -> None:
+    hub.save_pretrained(small("detection"), tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    del config["about"]["things"]
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"config.json` must hold arguments of task: 'things'"):
+        hub.from_pretrained(tmp_path)
+
+
+def test_a_folder_without_a_training(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"must hold best.ckpt or last.ckpt"):
+        hub.from_training(tmp_path)
+
+
+def test_mistakes_of_the_small_models_are_named() -> None:
+    with pytest.raises(ValueError, match=r"`task` \(='semantics'\) must be one of"):
+        hub.create_model(
+            "task",
+            task="semantics",
+            upsampler="dysample",
+            options={},
+            about=ABOUT,
+            settings={},
+            seed=0,
+        )
