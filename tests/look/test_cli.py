@@ -82,6 +82,7 @@ def test_a_page_is_for_this_machine_alone_unless_told(
         raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "dysample.look.page", SimpleNamespace(serve=serve))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("threading.Event", lambda: SimpleNamespace(wait=interrupted))
     for options, expected in (
         ((), (4, "127.0.0.1", None)),

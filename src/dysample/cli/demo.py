@@ -1,5 +1,6 @@
 """`dysample demo`."""
 
+import signal
 import threading
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def demo(folder: Path | None, names: str | None, host: str, port: int | None) ->
     from dysample.look.models import models_of_page
 
     models = models_of_page(folder, names, Console(stderr=True))
+    # Stopped by a supervisor it ends as by Ctrl-C: uploads are deleted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(models, host, port) as address:
         click.echo(f"{len(models)} models at {address}; Ctrl-C ends it")
         threading.Event().wait()
