@@ -16,7 +16,7 @@ from typing import Any
 from texts import PAGES
 
 import dysample
-from dysample import export, functional, hub, registry, surgery
+from dysample import export, functional, hub, look, registry, surgery
 from dysample.export.check import Comparison
 from dysample.registry import get_entry
 
@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
         (dysample.replace_upsamplers, dysample.find_sites, dysample.register_mm),
     ),
     ("", "dysample.surgery", (surgery.Report, surgery.Decision, surgery.Site)),
+    ("Looking inside", "dysample.look", (look.show,)),
     ("Export", "dysample", (dysample.export_onnx,)),
     ("", "dysample.export", (export.Export, export.ExportError)),
     ("", "dysample.export.check", (Comparison,)),
