@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The learning rate of each task, chosen on bilinear interpolation alone: sh evidence/rates.sh OUTPUT
+# The learning rate of each task, chosen on bilinear interpolation alone: bash evidence/rates.sh OUTPUT
 set -euo pipefail
 
 output=${1:?"usage: evidence/rates.sh OUTPUT"}

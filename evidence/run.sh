@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The evidence run: sh evidence/run.sh OUTPUT [CAMVID [PENNFUDAN]]
+# The evidence run: bash evidence/run.sh OUTPUT [CAMVID [PENNFUDAN]]
 #
 # About three hours on two cores. Parts that are in OUTPUT/results.jsonl are not done again, so that
 # it can be stopped and started at will. The parts come in order of weight: first three seeds of the
@@ -14,13 +14,13 @@ main=nearest,bilinear,carafe,fade,sapa_b,dysample,dysample_plus,dysample_s,dysam
 rest=deconv,pixel_shuffle,indexnet,a2u,fade_lite,sapa_i,sapa_g
 slowest=sapa_d
 
-# Learning rates are the best of bilinear's: see rates.sh.
+# Learning rates are chosen on bilinear alone: see rates.sh and README.md.
 semantic() { "${compare[@]}" --tasks semantic --steps 200 --learning-rate 0.01 "$@"; }
 depth() { "${compare[@]}" --tasks depth --steps 300 --batch-size 8 --learning-rate 0.008 "$@"; }
 pyramid() { "${compare[@]}" --steps 200 --size 64 --width 32 --batch-size 4 "$@"; }
 detection() { pyramid --tasks detection --learning-rate 0.004 "$@"; }
 instance() { pyramid --tasks instance --learning-rate 0.004 "$@"; }
-panoptic() { pyramid --tasks panoptic --learning-rate 0.008 "$@"; }
+panoptic() { pyramid --tasks panoptic --learning-rate 0.004 "$@"; }
 
 every_task() {
   semantic "$@"
