@@ -16,6 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FIRST = """
 import warnings
 warnings.simplefilter("error")
+warnings.filterwarnings("default", module="ipykernel|jupyter|zmq")  # what runs the cells
 import torch
 torch.set_num_threads(1)
 """
