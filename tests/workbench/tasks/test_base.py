@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.workbench.settings import TASKS, settings_for
-from dysample.workbench.tasks.base import Measure, Task, _plain
+from dysample.workbench.tasks.base import Measure, Task, plain
 from dysample.workbench.tasks.by_name import task_class
 
 
@@ -63,7 +63,7 @@ def test_each_part_of_a_batch_draws_its_own(dice: Dice) -> None:
 
 def test_an_undefined_number_becomes_none() -> None:
     nested = {"a": torch.tensor(0.5), "b": {"c": torch.tensor(torch.nan), "d": 1}}
-    assert _plain(nested) == {"a": 0.5, "b": {"c": None, "d": 1.0}}
+    assert plain(nested) == {"a": 0.5, "b": {"c": None, "d": 1.0}}
 
 
 @pytest.mark.parametrize("name", TASKS)
