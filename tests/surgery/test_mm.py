@@ -9,8 +9,8 @@ from dysample import DySample, list_upsamplers, register_mm
 
 @pytest.fixture
 def registry() -> Any:
-    # Not when tests are collected: yapf, which it imports, writes its tables into the user's cache the
-    # first time, and processes that do so at once read half of them.
+    # Not when tests are collected: yapf, which it imports, writes its tables into the user's cache
+    # the first time, and processes that do so at once read half of them.
     return pytest.importorskip("mmengine.registry")
 
 
