@@ -60,3 +60,17 @@ def test_limits_of_size_follow_the_image(kind: str, scale: int) -> None:
     metric.update([{**{k: v[keep] for k, v in one.items()}, "scores": torch.ones(1)}], [one])
     found = metric.compute_plain("ap", NAMES)
     assert (found["ap_small"], found["ap_medium"], found["ap_large"]) == (0, pytest.approx(1), 0)
+
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_images_without_objects(kind: str) -> None:
+    metric = AveragePrecision(kind, (8, 8))
+    nothing = {
+        "boxes": torch.zeros(0, 4),
+        "labels": torch.zeros(0, dtype=torch.int64),
+        "masks": torch.zeros(0, 8, 8, dtype=torch.bool),
+    }
+    metric.update([{**nothing, "scores": torch.zeros(0)}], [nothing])
+    found = metric.compute_plain("ap", NAMES)
+    assert math.isnan(found["ap"])
+    assert all(math.isnan(value) for value in found["class_ap"].values())

@@ -94,9 +94,9 @@ def point_attention(
     """See `dysample.functional.point_attention`; `kernels` to sample by those of the CPU."""
     B, C, H, W = x.shape
     Y, X = query.shape[-2:]
-    N = B * groups
+    N, P = B * groups, offset.shape[1] // (2 * groups)
     dtype = compute_dtype(x)
-    offsets = offset.to(dtype).reshape(N, -1, 2, Y, X)
+    offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
     weights = point_weights(query.to(dtype), key.to(dtype), offset, groups, kernels).flatten(0, 1)
     values = x.to(dtype).reshape(N, C // groups, H, W)
     out: Tensor = SampledSum.apply(values, weights, offsets, kernels)
@@ -109,11 +109,12 @@ def point_weights(
     """The weights (B, G, P, Y, X) with which `point_attention` sums the points' samples."""
     B, E, H, W = key.shape
     Y, X = query.shape[-2:]
-    offsets = offset.to(key.dtype).reshape(B * groups, -1, 2, Y, X)
+    P = offset.shape[1] // (2 * groups)
+    offsets = offset.to(key.dtype).reshape(B * groups, P, 2, Y, X)
     low = key.reshape(B * groups, E // groups, H, W)
     high = query.reshape(B * groups, E // groups, Y, X)
     logits: Tensor = SampledProduct.apply(low, high, offsets, kernels)
-    return logits.softmax(dim=1).reshape(B, groups, -1, Y, X)
+    return logits.softmax(dim=1).reshape(B, groups, P, Y, X)
 
 
 def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:

@@ -51,7 +51,9 @@ class AveragePrecision(MeanAveragePrecision):
         numbers: dict[str, Any] = {
             prefix + end: _absent_is_nan(found[key]) for end, key in PARTS.items()
         }
-        by_class = dict(zip(found["classes"].view(-1).tolist(), found["map_per_class"].view(-1)))
+        # Without any object, in truth or prediction, there is nothing by class.
+        each = found.get("map_per_class", found["classes"].new_empty(0))
+        by_class = dict(zip(found["classes"].view(-1).tolist(), each.view(-1)))
         numbers[f"class_{prefix}"] = {
             name: _absent_is_nan(by_class[label]) if label in by_class else float("nan")
             for label, name in names.items()
