@@ -17,10 +17,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")
+PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md",
+         "evidence/README.md")  # fmt: skip
 """Markdown outside of `docs/`."""
 
-LINKED = ("CITATION.cff", "LICENSE", "examples/*.py", "notebooks/*.ipynb")
+LINKED = ("CITATION.cff", "LICENSE", "examples/*.py", "notebooks/*.ipynb", "evidence/*.[!m]*")
 """Files that pages link to; notebooks become pages, too."""
 
 LINK = re.compile(r"(?<=\]\()[^)#\s]+(?=[)#])")
