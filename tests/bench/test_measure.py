@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dysample.bench.cases import BACKWARD, BOTH, FORWARD, read_and_write
 from dysample.bench.measure import FLOOR, measure
@@ -43,9 +44,28 @@ def test_a_row_an_entry_and_the_floor(passes) -> None:
     assert rows[0]["nanoseconds_an_element"] == pytest.approx(of_one)
 
 
+class Traffic(TorchDispatchMode):
+    """Bytes that copies, fills and sums read and write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = self.written = 0
+
+    def __torch_dispatch__(self, operator, types, arguments=(), options=None):
+        name = operator.overloadpacket.__name__
+        if name in ("copy_", "fill_"):
+            self.written += arguments[0].nbytes
+        if name in ("copy_", "sum"):
+            self.read += arguments[-1 if name == "copy_" else 0].nbytes
+        return operator(*arguments, **(options or {}))
+
+
 @pytest.mark.parametrize(("read", "written"), [(4000, 16000), (16000, 4000), (4000, 4000)])
 def test_the_floor_moves_what_it_is_told(read, written) -> None:
-    read_and_write(read, written)()
+    move = read_and_write(read, written)
+    with Traffic() as traffic:
+        move()
+    assert (traffic.read, traffic.written) == (read, written)
 
 
 def test_earlier_peaks_are_forgotten() -> None:

@@ -87,7 +87,10 @@ def test_both_releases_load(axes: int, norm: str, kind: type) -> None:
 
 def test_sapa_g_loads_the_published_keys() -> None:
     state = published_state(2, ("qy", "qx", "gate", "k"))
-    create_upsampler("sapa_g", 32).load_state_dict(state)
+    up = create_upsampler("sapa_g", 32)
+    up.load_state_dict(state)
+    assert up.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in up.state_dict().items())
 
 
 def test_without_norms_both_releases_are_one() -> None:

@@ -68,7 +68,7 @@ def test_one_step(name: str, model: str, upsamplers: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "model"), OTHERS)
 def test_one_step_of_the_larger_ones(name: str, model: str) -> None:
-    _one_step(name, model)
+    assert find_upsamplers(_one_step(name, model).model)
 
 
 def test_colours_are_those_of_imagenet() -> None:
