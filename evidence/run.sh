@@ -26,6 +26,7 @@ every_task() {
   semantic "$@"
   semantic --head skip "$@"
   depth "$@"
+  depth --head skip "$@"
   detection "$@"
   instance "$@"
   panoptic "$@"
