@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The evidence run: bash evidence/run.sh OUTPUT [CAMVID [PENNFUDAN]]
 #
-# Hours on two cores. Parts that are in OUTPUT/results.jsonl are not done again, so that
+# Three to four hours on two cores. Parts that are in OUTPUT/results.jsonl are not done again, so that
 # it can be stopped and started at will. The parts come in order of weight: first three seeds of the
 # main upsamplers on every task, last the slowest upsampler.
 set -euo pipefail
