@@ -173,6 +173,14 @@ def test_a_second_derivative_is_refused(function, inputs, kernels) -> None:
             gradient.square().sum().backward()
 
 
+@each_case
+def test_plain_torch_has_the_second_derivative(function, inputs, kernels) -> None:
+    """As the kernels' refusal says."""
+    tensors = [t.requires_grad_() for t in inputs()]
+    with dysample.backend("eager"):
+        assert torch.autograd.gradgradcheck(function, tensors, fast_mode=True)
+
+
 @pytest.mark.parametrize("scope", [False, True])
 def test_the_offset_field_has_a_second_derivative(scope: bool) -> None:
     weight, bias = torch.randn(4, 3, 1, 1), torch.randn(4)

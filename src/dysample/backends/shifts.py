@@ -34,13 +34,13 @@ class ShiftedSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Derivatives by both inputs."""
+        """Derivatives by both inputs, which have derivatives in turn."""
         padded, weights = ctx.saved_tensors
         (high,) = gradients
         by_padded, by_weights = ctx.needs_input_grad
         return (
-            _by_padded(high, weights, padded.shape) if by_padded else None,
-            _by_weights(padded, high) if by_weights else None,
+            ShiftedSpread.apply(high, weights, padded.shape) if by_padded else None,
+            ShiftedProduct.apply(padded, high) if by_weights else None,
         )
 
 
@@ -55,13 +55,35 @@ class ShiftedProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Derivatives by both inputs."""
+        """Derivatives by both inputs, which have derivatives in turn."""
         padded, high = ctx.saved_tensors
         (weights,) = gradients
         by_padded, by_high = ctx.needs_input_grad
         return (
-            _by_padded(high, weights, padded.shape) if by_padded else None,
-            _by_high(padded, weights) if by_high else None,
+            ShiftedSpread.apply(high, weights, padded.shape) if by_padded else None,
+            ShiftedSum.apply(padded, weights) if by_high else None,
+        )
+
+
+class ShiftedSpread(torch.autograd.Function):
+    """Derivative of T by p: high-res features times weights, added up where their taps lie."""
+
+    @staticmethod
+    def forward(ctx: Any, high: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
+        """(N, C, H, i, W, j) and (N, k*k, H, i, W, j) to the shape (N, C, H + 2r, W + 2r)."""
+        ctx.save_for_backward(high, weights)
+        return _by_padded(high, weights, shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Derivatives by both inputs, which have derivatives in turn."""
+        high, weights = ctx.saved_tensors
+        (padded,) = gradients
+        by_high, by_weights, _ = ctx.needs_input_grad
+        return (
+            ShiftedSum.apply(padded, weights) if by_high else None,
+            ShiftedProduct.apply(padded, high) if by_weights else None,
+            None,
         )
 
 

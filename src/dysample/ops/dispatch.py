@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._C import _functorch
 
 from dysample.backends.cpu import library
 from dysample.backends.samplers import SAMPLERS, Sampler
@@ -21,6 +22,8 @@ BACKENDS = ("auto", "cpu", "eager", *SAMPLERS)
 
 VARIABLE = "DYSAMPLE_BACKEND"
 """Environment variable that holds the backend of a process."""
+
+DERIVATIVES = {_functorch.TransformType.Grad, _functorch.TransformType.Jvp}
 
 _LARGEST = 2**23  # pixels an axis whose positions float32 still tells apart
 
@@ -83,6 +86,8 @@ def why_not(*tensors: Tensor | None) -> str | None:
         return "ONNX knows torch's own operators alone"
     if is_tracing():
         return "TorchScript files hold torch's own operators alone"
+    if _transforms() & DERIVATIVES:
+        return "torch.func differentiates torch's own operators alone"
     for tensor in tensors:
         if tensor is None:
             continue
@@ -97,14 +102,21 @@ def why_not(*tensors: Tensor | None) -> str | None:
     return None
 
 
-def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
+def runs_on_cpu(primitive: str, *tensors: Tensor | None, mapped: bool = True) -> bool:
     """Whether the CPU kernels run this call of a primitive.
+
+    Args:
+        primitive: its name.
+        tensors: its arguments.
+        mapped: whether `torch.vmap` maps the primitive's kernels.
 
     Raises:
         RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
     """
     aside = _forced not in ("auto", "cpu")
     reason = f"the backend is set to {_forced!r}" if aside else why_not(*tensors)
+    if reason is None and not mapped and _transforms():
+        reason = "torch.vmap does not map it"
     if reason is not None and _forced == "cpu":
         raise RuntimeError(f"{primitive}: backend 'cpu' cannot run this call: {reason}")
     if _records is not None:
@@ -122,8 +134,20 @@ def _plain() -> str:
     """What runs the calls that the CPU kernels do not."""
     if _forced in SAMPLERS:
         return _forced
-    exporting = torch.onnx.is_in_onnx_export() or is_tracing()
-    return "grid_sample" if exporting else "eager"
+    if torch.onnx.is_in_onnx_export() or is_tracing():
+        return "grid_sample"
+    return "gather" if _transforms() else "eager"
+
+
+def _transforms() -> set[_functorch.TransformType]:
+    """The transforms of torch.func around the call.
+
+    They know no rule for the autograd functions of plain torch's memory savers, and jvp silently
+    takes custom operators for constants: what runs is the graph of torch's own operators.
+    """
+    if torch.compiler.is_compiling():  # who compiles traces operators, whatever is around them
+        return set()
+    return {level.key() for level in _functorch.get_interpreter_stack() or ()}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dysample.ops.dispatch import graph_sampler, runs_on_cpu
 
 def point_attention(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int) -> Tensor:
     """See `dysample.functional.point_attention`."""
-    if runs_on_cpu("point_attention", x, query, key, offset):
+    if runs_on_cpu("point_attention", x, query, key, offset, mapped=False):
         return eager.point_attention(x, query, key, offset, groups, kernels=True)
     sampler = graph_sampler()
     if sampler is not None:
