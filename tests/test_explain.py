@@ -48,3 +48,13 @@ def test_explain_hands_on_keywords_and_takes_no_gradient() -> None:
     up.register_forward_hook(lambda module, inputs, out: seen.append((out.shape, out.grad_fn)))
     dysample.explain(up, torch.zeros(1, 4, 2, 2), size=(3, 5))
     assert seen == [((1, 4, 3, 5), None)]
+
+
+def test_explain_leaves_the_model_as_it_was() -> None:
+    up = dysample.IndexNet(8).train()
+    frozen = next(m for m in up.modules() if isinstance(m, nn.BatchNorm2d)).eval()
+    before = {name: value.clone() for name, value in up.state_dict().items()}
+    dysample.explain(up, torch.randn(2, 8, 2, 2), torch.randn(2, 8, 4, 4))
+    assert all(torch.equal(value, before[name]) for name, value in up.state_dict().items())
+    assert up.training
+    assert not frozen.training

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from dysample.backends.cpu import library
+from dysample.modes import evaluated
 from dysample.ops import Choice, recorded
 
 
@@ -37,7 +37,7 @@ class Explanation:
 
 
 def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
-    """Run a module once without gradients and tell which backend ran its primitives.
+    """Run a module once, in eval mode without gradients, and tell which backend ran its primitives.
 
     >>> import torch, dysample
     >>> with dysample.backend("eager"):
@@ -49,6 +49,6 @@ def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
         inputs: what it is called with.
         options: keywords that it is called with.
     """
-    with recorded() as choices, torch.no_grad():
+    with recorded() as choices, evaluated(module):
         module(*inputs, **options)
     return Explanation(tuple(choices))

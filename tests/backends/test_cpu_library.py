@@ -95,7 +95,7 @@ def results(dtype: torch.dtype, last: bool, C: int, out: tuple[int, int]) -> lis
     if last:
         x, query = (t.contiguous(memory_format=torch.channels_last) for t in (x, query))
     offset, logits = 3 * torch.randn(2, 4, *out), torch.randn(2, 2, 25, *out)
-    up = dysample.DySample(C, groups=2, dyscope=True)
+    up = dysample.DySample(C, groups=2, dyscope=True).to(dtype)
     torch.nn.init.normal_(up.scope.weight)
     tensors = [t.requires_grad_() for t in (x, offset, logits, query)]
     with dysample.backend("cpu"):

@@ -85,6 +85,22 @@ class Net(nn.Module):
         return self.up(self.up(x=self.norm(self.stem(x))), size=(20, 24))
 
 
+@pytest.mark.parametrize("name", ["bilinear", *list_upsamplers(guided=True)])
+def test_the_size_of_the_output_counts_and_not_the_scale_factor(name: str) -> None:
+    x, guide = torch.randn(2, 32, 4, 6), torch.randn(2, 32, 8, 12)
+    for scale in (2, 3):
+        up = create_upsampler(name, 32, scale)
+        assert count_macs(up, x, guide).upsamplers == 2 * up.macs(4, 6, (8, 12))
+        if name != "sapa_d":  # which has scale^2 points an output pixel
+            assert up.macs(4, 6, (8, 12)) == create_upsampler(name, 32).macs(4, 6)
+
+
+def test_a_size_given_by_the_call_counts() -> None:
+    up = create_upsampler("carafe", 32)
+    counted = count_macs(up, torch.randn(1, 32, 4, 6), torch.randn(1, 3, 9, 5)).upsamplers
+    assert counted - up.macs(4, 6) == 25 * 32 * (9 * 5 - 8 * 12)
+
+
 def test_count_macs_of_any_model() -> None:
     net = Net()
     running = net.norm.running_mean.clone()

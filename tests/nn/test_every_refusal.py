@@ -76,3 +76,18 @@ def test_refuses_a_guide_it_cannot_read(name: str) -> None:
         up(X, X[:, :3])
     with pytest.raises(ValueError, match=r"`guide_channels` \(=0\) must be at least 1"):
         create_upsampler(name, C, guide_channels=0)
+
+
+@each_guided
+def test_refuses_a_guide_on_another_device(name: str) -> None:
+    up, x = create_upsampler(name, C), torch.zeros(1, C, 2, 2)
+    with pytest.raises(ValueError, match=r"^`guide` device \(=meta\) must equal that of `x`"):
+        up(x, torch.zeros(1, C, 4, 4, device="meta"))
+
+
+def test_dysample_refuses_another_dtype_than_its_weights() -> None:
+    up, x = create_upsampler("dysample", C), torch.zeros(1, C, 2, 2, dtype=torch.bfloat16)
+    with pytest.raises(TypeError, match=r"^`x` dtype \(=torch.bfloat16\) must equal that of the w"):
+        up(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert up(x).shape == (1, C, 4, 4)

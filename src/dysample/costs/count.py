@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from dysample.geometry import scaled_size
+from dysample.modes import evaluated
 from dysample.nn import Upsampler
 from dysample.ops import backend
 from dysample.registry import create_upsampler, get_entry
@@ -94,33 +94,33 @@ def count_macs(model: nn.Module, *inputs: Tensor) -> Macs:
 
     Convolutions and matrix products are counted by torch's flop counter, which does not know what
     sampling and reassembly cost: what it counts inside upsamplers is replaced by their own `macs`
-    at the input sizes that reach them. Nothing else is counted, interpolation by torch neither.
-    The model is run in evaluation mode and left as it was.
+    at the sizes of what goes into them and comes out. Nothing else is counted, interpolation by
+    torch neither. The model is run in evaluation mode and left as it was.
     """
     counter = FlopCounterMode(display=False)
     depth = entered = inside = own = 0
 
-    def enter(up: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        nonlocal depth, entered, own
+    def enter(up: nn.Module, args: tuple[Any, ...]) -> None:
+        nonlocal depth, entered
         if depth == 0:
-            x = args[0] if args else kwargs["x"]
             entered = counter.get_total_flops()
-            own += x.shape[0] * up.macs(*x.shape[-2:])
         depth += 1
 
-    def leave(up: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        nonlocal depth, inside
+    def leave(up: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
+        nonlocal depth, inside, own
         depth -= 1
         if depth == 0:
+            x = args[0] if args else kwargs["x"]
             inside += counter.get_total_flops() - entered
+            own += x.shape[0] * up.macs(*x.shape[-2:], size=(output.shape[-2], output.shape[-1]))
 
     hooks = []
     for up in model.modules():
         if isinstance(up, Upsampler):
-            hooks.append(up.register_forward_pre_hook(enter, with_kwargs=True))
-            hooks.append(up.register_forward_hook(leave))
+            hooks.append(up.register_forward_pre_hook(enter))
+            hooks.append(up.register_forward_hook(leave, with_kwargs=True))
     try:
-        with _evaluated(model), counter:
+        with evaluated(model), counter:
             model(*inputs)
     finally:
         for hook in hooks:
@@ -137,7 +137,7 @@ def trace_macs(model: nn.Module, *inputs: Tensor) -> int:
     pooling, copies.
     """
     with (
-        _evaluated(model),
+        evaluated(model),
         FlopCounterMode(display=False, custom_mapping=FLOP_FORMULAS) as counter,
     ):
         model(*inputs)
@@ -149,7 +149,7 @@ def peak_memory(model: nn.Module, *inputs: Tensor) -> int:
 
     See `allocated_peak`; no gradient is kept.
     """
-    with _evaluated(model):
+    with evaluated(model):
         return allocated_peak(lambda: model(*inputs))
 
 
@@ -231,16 +231,3 @@ def measure_costs(
         except ValueError as error:
             refused[name] = str(error)
     return costs, refused
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode without gradients: one image would disturb statistics of batches."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dysample.checks import check_choice, check_positive_int
 from dysample.export.check import Comparison, ExportError, compare, one_line, output_names
 from dysample.export.sizes import AXES, check_dynamic, dynamic_shapes, other_sizes, traceable
 from dysample.files import whole_file
+from dysample.modes import evaluated
 from dysample.ops import backend
 
 SAMPLERS = ("auto", "grid_sample", "gather")
@@ -93,7 +93,7 @@ def export_onnx(
         raise FileNotFoundError(f"`path` must lie in a folder that exists: {path.parent}")
     _check_bytes(model)
     _check_libraries("onnx", "onnxscript", *(() if verify is False else ("onnxruntime",)))
-    with _in_eval_mode(model):
+    with evaluated(model):
         graph, names = _graph(model, traceable(args, axes), axes, opset, sampler)
         comparisons: tuple[Comparison, ...] = ()
         if verify is not False:
@@ -171,15 +171,3 @@ def _check_bytes(model: nn.Module) -> None:
     size = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     if size > _LARGEST:
         raise ValueError(f"`model` (={size} bytes) must be at most {_LARGEST}, ONNX's limit a file")
-
-
-@contextmanager
-def _in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Everything in eval mode, then each module as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

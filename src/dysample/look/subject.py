@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dysample.look.calls import Call, choose_call, record_calls
 from dysample.look.models import REFERENCES, find_references, load_model, quick_model
 from dysample.look.picture import Picture, Source, load_picture
+from dysample.modes import evaluated
 from dysample.nn import Upsampler
 from dysample.registry import list_upsamplers
 from dysample.workbench.data.images import read_indices
@@ -156,12 +157,8 @@ def _of_module(
     size = picture.size or (SCENE_SIDE, SCENE_SIDE)
     image = picture.at(size)
     given: tuple[Any, ...] = (_tensor(image).unsqueeze(0) * 2 - 1,) if inputs is None else inputs
-    training = model.training
-    model.eval()
-    try:
+    with evaluated(model):
         calls, _ = record_calls(model, lambda: model(*given))
-    finally:
-        model.train(training)
     call = choose_call(calls, site)
     where = f", {call.site}" if call.site else ""
     title = f"{type(call.upsampler).__name__}: {type(model).__name__}{where}"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_odd
-from dysample.geometry import pad_to_even, pixel_shuffle, scaled_size
+from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 
@@ -95,13 +95,13 @@ class A2U(Upsampler):
         assert guide is not None  # forward has checked it
         return functional.reassemble(self.project(x), self._logits(guide), softmax=True)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Two filters and their inner product a 2x2 block of the guide, k^2 taps an output element.
 
         As in the literature without the 1x1 convolutions of the pooled guide, whose cost does not
         grow with the map.
         """
-        out_height, out_width = scaled_size(height, width, self.scale_factor)
+        out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
         affinity = (2 * _WINDOW**2 + 1) * self.kernel_gen.channels * blocks
         taps = self.up_kernel**2 * self.out_channels * out_height * out_width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from dysample.checks import (
     check_number,
     check_positive_int,
     check_same_batch,
+    check_same_device,
     check_size,
 )
 from dysample.geometry import scaled_size, upscale
@@ -105,6 +107,8 @@ class Upsampler(nn.Module, ABC):
         else:
             check_feature("guide", guide, self.guide_channels)
             check_same_batch("guide", guide, x)
+            if self.guided:
+                check_same_device("guide", guide, x)
             of_guide = (guide.shape[2], guide.shape[3])
             if size is not None and size != of_guide:
                 raise ValueError(f"`guide` size (={of_guide}) must equal `size` (={size})")
@@ -127,8 +131,14 @@ class Upsampler(nn.Module, ABC):
         """Upsample checked features to a checked size."""
 
     @abstractmethod
-    def macs(self, height: int, width: int) -> int:
-        """Multiply-adds for one image of that low-res size at `scale_factor`, by formula."""
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
+        """Multiply-adds for one image, by formula.
+
+        Args:
+            height: of the low-res features, in pixels.
+            width: likewise.
+            size: of the output, (height, width); None for that of `scale_factor`.
+        """
 
     def projection(self) -> nn.Module:
         """1x1 convolution from in_channels to out_channels, or nothing where they are equal."""
@@ -142,10 +152,13 @@ class Upsampler(nn.Module, ABC):
             return 0
         return self.in_channels * self.out_channels * height * width
 
-    def out_pixels(self, height: int, width: int) -> int:
-        """Output pixels of one image of that low-res size at `scale_factor`."""
-        out_height, out_width = scaled_size(height, width, self.scale_factor)
-        return out_height * out_width
+    def out_size(self, height: int, width: int, size: tuple[int, int] | None) -> tuple[int, int]:
+        """(height, width) of the output: `size`, or that of `scale_factor` if it is None."""
+        return scaled_size(height, width, self.scale_factor) if size is None else size
+
+    def out_pixels(self, height: int, width: int, size: tuple[int, int] | None) -> int:
+        """Pixels of one image of that size."""
+        return prod(self.out_size(height, width, size))
 
     def extra_repr(self) -> str:
         """Channels and scale, as `print(model)` shows them."""

@@ -30,7 +30,7 @@ class Bilinear(Upsampler):
         """See `Upsampler.forward`."""
         return F.interpolate(self.project(x), size, mode="bilinear", align_corners=False)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """4 taps an output element."""
-        sampling = 4 * self.out_channels * self.out_pixels(height, width)
+        sampling = 4 * self.out_channels * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + sampling

@@ -99,8 +99,8 @@ class CARAFE(Upsampler):
         logits: Tensor = self.content_encoder(self.channel_compressor(x))
         return logits
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Both convolutions, and k^2 taps an output element."""
         kernels = self.content_encoder.weight.numel() + self.channel_compressor.weight.numel()
-        taps = self.up_kernel**2 * self.out_channels * self.out_pixels(height, width)
+        taps = self.up_kernel**2 * self.out_channels * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + kernels * height * width + taps

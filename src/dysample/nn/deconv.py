@@ -41,6 +41,6 @@ class Deconv(Upsampler):
         )
         return read_nearest(out, size)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Every low-res pixel is spread over the whole kernel."""
         return self.in_channels * self.out_channels * (2 * self.scale - 1) ** 2 * height * width

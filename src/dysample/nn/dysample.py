@@ -126,6 +126,12 @@ class DySample(Upsampler):
     def _field(self, x: Tensor) -> Tensor:
         scope = self.scope if self.dyscope else None
         if _is_plain(self.offset) and (scope is None or _is_plain(scope)):
+            if x.dtype != self.offset.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+                # The kernels would take them; plain torch does not, and where it runs is chance.
+                raise TypeError(
+                    f"`x` dtype (={x.dtype}) must equal that of the weights"
+                    f" (={self.offset.weight.dtype}) outside of autocast"
+                )
             return ops.offset_field(
                 x,
                 self.offset.weight,
@@ -152,11 +158,11 @@ class DySample(Upsampler):
         height, width = x.shape[-2:]
         return sampling_positions(field, (height, width), self.start, compute_dtype(x))
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The 1x1 convolutions, and 4 taps an output element."""
         pixels = height * width * (self.scale**2 if self.style == "pl" else 1)
         linear = self.offset.weight.numel() * (2 if self.dyscope else 1) * pixels
-        sampling = 4 * self.out_channels * self.out_pixels(height, width)
+        sampling = 4 * self.out_channels * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + linear + sampling
 
     def extra_repr(self) -> str:

@@ -102,9 +102,9 @@ class _SemiShift(Upsampler):
         dtype = compute_dtype(x)
         return like_input(out.to(dtype).addcmul_(gate, guide.to(dtype)), x)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolutions at both resolutions, k^2 taps an output element, 2 for the gate."""
-        pixels, out_pixels = height * width, self.out_pixels(height, width)
+        pixels, out_pixels = height * width, self.out_pixels(height, width, size)
         generator = self.ker_generator
         of_guide = generator.compressor_en.weight.numel() + generator.content_encoder.weight.numel()
         of_x = generator.compressor_de.weight.numel() + generator.content_encoder.weight.numel()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_choice
-from dysample.geometry import pad_to_even, pixel_shuffle, scaled_size
+from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 
@@ -115,9 +115,9 @@ class IndexNet(Upsampler):
         # A kernel of one tap: no upsampled copy of x is made.
         return functional.reassemble(self.project(x), self.kernels(x, guide))
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolutions on each 2x2 block of the guide, and one product an output element."""
-        out_height, out_width = scaled_size(height, width, self.scale_factor)
+        out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
         weights = sum(
             module.weight.numel()

@@ -37,6 +37,6 @@ class Nearest(Upsampler):
             return F.interpolate(x, size, mode="nearest")  # the same pixels, and faster
         return read_nearest(x, size)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Copying multiplies nothing."""
         return self.projection_macs(height, width)

@@ -39,6 +39,6 @@ class PixelShuffle(Upsampler):
         out = pixel_shuffle(self.get_submodule("0")(x), self.scale)
         return read_nearest(out, size)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolution; the shuffle moves numbers only."""
         return 9 * self.in_channels * self.out_channels * self.scale**2 * height * width

@@ -135,9 +135,9 @@ class SAPA(Upsampler):
         high = F.conv2d(guide, weight[:, : guide.shape[1]], self.q.bias)
         return high + read_nearest(F.conv2d(x, weight[:, guide.shape[1] :]), size)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Linear layers, the gate's mixture, and k^2 products a query and an output element."""
-        low, high = height * width, self.out_pixels(height, width)
+        low, high = height * width, self.out_pixels(height, width, size)
         of_guide = self.guide_channels or self.in_channels
         total = (high * of_guide + low * self.in_channels) * self.embedding
         if self.query != "guide":

@@ -120,9 +120,9 @@ class SAPADeform(Upsampler):
         offset = read_nearest(offset, (guide.shape[2], guide.shape[3]))
         return self.q(self.norm_y(guide)), self.k(normal), offset
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Linear layers; 4 for each bilinear sample and 1 for each product of it."""
-        low, high = height * width, self.out_pixels(height, width)
+        low, high = height * width, self.out_pixels(height, width, size)
         of_guide = self.guide_channels or self.in_channels
         linear = high * of_guide * self.q.out_channels
         linear += low * self.in_channels * (self.k.out_channels + self.offset.out_channels)

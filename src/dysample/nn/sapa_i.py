@@ -72,10 +72,10 @@ class SAPAI(Upsampler):
     def _query_and_key(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
         return (guide, x) if self.norm is None else (_normalised(guide), _normalised(x))
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """k^2 products an element of the guide and an output element."""
         products = self.up_kernel**2 * (self.in_channels + self.out_channels)
-        return self.projection_macs(height, width) + products * self.out_pixels(height, width)
+        return self.projection_macs(height, width) + products * self.out_pixels(height, width, size)
 
     def extra_repr(self) -> str:
         """Channels, scale and variant, as `print(model)` shows them."""

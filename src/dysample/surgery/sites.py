@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from dysample.geometry import scaled_size
+from dysample.modes import evaluated
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
 from dysample.surgery.watch import Step, Watch
 
@@ -86,7 +86,7 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
         ValueError: if it is compiled, or scripted.
     """
     check_model(model)
-    with as_in_use(model):
+    with evaluated(model):
         watch = Watch()
         watch.run(model, lambda: _call(model, example_inputs))
         shared = _several_steps(watch.steps)
@@ -117,19 +117,6 @@ def _call(model: nn.Module, example_inputs: Any) -> Any:
     if isinstance(example_inputs, tuple):
         return model(*example_inputs)
     return model(example_inputs)
-
-
-@contextmanager
-def as_in_use(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; each module's own mode comes back."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _several_steps(steps: list[Step]) -> set[nn.Module]:
