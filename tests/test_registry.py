@@ -5,7 +5,7 @@ import torch
 
 import dysample
 from dysample import DySample, create_upsampler, list_upsamplers, register_upsampler
-from dysample.nn import Nearest
+from dysample.nn import CARAFE, Nearest
 from dysample.registry import _ENTRIES, get_entry
 
 
@@ -77,6 +77,37 @@ def test_register_your_own() -> None:
         _ENTRIES.pop("mine", None)
     with pytest.raises(TypeError, match=r"`factory` \(=3\) must be callable"):
         register_upsampler("mine", 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "name"),
+    [
+        (TypeError, r"`name` \(=3\) must be a string", 3),
+        (TypeError, r"`name` \(=\['a'\]\) must be a string", ["a"]),
+        (ValueError, r"`name` \(='Mine'\) must be lower case", "Mine"),
+    ],
+)
+def test_a_name_to_register_is_a_lower_case_string(error: type[Exception], match, name) -> None:
+    with pytest.raises(error, match=match):
+        register_upsampler(name, DySample)
+    assert list_upsamplers("dysample_s*")
+
+
+@pytest.mark.parametrize("name", [["a"], 3, None])
+def test_a_name_to_look_up_is_a_string(name) -> None:
+    with pytest.raises(TypeError, match=r"`name` \(=.*\) must be a string"):
+        get_entry(name)
+    with pytest.raises(TypeError, match=r"`name` \(=.*\) must be a string"):
+        create_upsampler(name, 64)
+
+
+def test_an_option_that_a_name_stands_for_must_exist_too() -> None:
+    try:
+        register_upsampler("mine", CARAFE, kernel=3)
+        with pytest.raises(TypeError, match="`kernel` must be an option of mine: up_kernel, up_"):
+            create_upsampler("mine", 8)
+    finally:
+        _ENTRIES.pop("mine", None)
 
 
 def test_public_names_exist() -> None:

@@ -64,9 +64,12 @@ def register_upsampler(
             `create_upsampler` may override them.
 
     Raises:
-        TypeError: if `factory` cannot be called.
-        ValueError: if the name is taken.
+        TypeError: if `name` is no string, or `factory` cannot be called.
+        ValueError: if the name is not lower case, or taken.
     """
+    _check_str(name)
+    if name != name.lower():
+        raise ValueError(f"`name` (={name!r}) must be lower case")
     if not callable(factory):
         raise TypeError(f"`factory` (={factory!r}) must be callable")
     if name in _ENTRIES:
@@ -80,13 +83,20 @@ def get_entry(name: str) -> Entry:
     """What a name stands for.
 
     Raises:
+        TypeError: if `name` is no string.
         ValueError: if the name is unknown; the message holds the nearest known ones.
     """
+    _check_str(name)
     if name not in _ENTRIES:
-        near = difflib.get_close_matches(str(name), _ENTRIES, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, _ENTRIES, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(_ENTRIES)}"
         raise ValueError(f"`name` (={name!r}) must be a known upsampler: {hint}")
     return _ENTRIES[name]
+
+
+def _check_str(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"`name` (={name!r}) must be a string")
 
 
 def create_upsampler(
@@ -110,9 +120,10 @@ def create_upsampler(
 
     Raises:
         ValueError: if the name is unknown, or an argument is out of its range.
-        TypeError: if an option does not exist.
+        TypeError: if `name` is no string, or an option, given here or with the name, does not exist.
     """
     entry = get_entry(name)
+    options = {**entry.options, **options}
     accepted = inspect.signature(entry.factory).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         unknown = [option for option in options if option not in accepted]
@@ -120,7 +131,7 @@ def create_upsampler(
             raise TypeError(
                 f"`{unknown[0]}` must be an option of {name}: {', '.join(list(accepted)[2:])}"
             )
-    return entry.factory(in_channels, scale_factor, **{**entry.options, **options})
+    return entry.factory(in_channels, scale_factor, **options)
 
 
 def list_upsamplers(pattern: str = "*", *, guided: bool | None = None) -> list[str]:
