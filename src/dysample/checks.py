@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -11,13 +12,13 @@ from torch import Tensor
 
 
 def is_int(value: Any) -> bool:
-    """True for whole numbers; bool is not a number.
+    """True for whole numbers, numpy's too; bool is not a number.
 
     Lengths that an exporter sees are numbers too: symbols of torch.export, tensors of a trace.
     """
     if isinstance(value, Tensor):
         return is_tracing()
-    return isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool)
+    return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)
 
 
 def is_tracing() -> bool:
@@ -31,14 +32,23 @@ def check_positive_int(name: str, value: Any) -> int:
         raise TypeError(f"`{name}` (={value!r}) must be an integer")
     if value < 1:
         raise ValueError(f"`{name}` (={value}) must be at least 1")
-    return value  # type: ignore[no-any-return]
+    # The symbols of an exporter stay what they are.
+    return int(value) if isinstance(value, Integral) else value
 
 
 def check_odd(name: str, value: Any) -> int:
     """Return `value` if it is an odd integer of at least 1."""
-    if check_positive_int(name, value) % 2 == 0:
+    odd = check_positive_int(name, value)
+    if odd % 2 == 0:
         raise ValueError(f"`{name}` (={value}) must be odd")
-    return value  # type: ignore[no-any-return]
+    return odd
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` (={value!r}) must be True or False")
+    return value
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
@@ -50,11 +60,12 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
 
 def check_number(name: str, value: Any) -> float:
     """Return `value` if it is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` (={value!r}) must be a number")
-    if not (math.isfinite(value) and value > 0):
+    number = int(value) if isinstance(value, Integral) else float(value)
+    if not (math.isfinite(number) and number > 0):
         raise ValueError(f"`{name}` (={value}) must be finite and above 0")
-    return value
+    return number
 
 
 def check_divides(name: str, value: int, of_name: str, of_value: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dysample import ops
 from dysample.checks import (
+    check_bool,
     check_choice,
     check_divides,
     check_feature,
@@ -96,7 +97,9 @@ def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     kernel = round(int(taps) ** 0.5)
     if kernel * kernel != taps or kernel % 2 == 0:
         raise ValueError(f"`weight` axis 2 (={taps}) must be the square of an odd kernel size")
-    return ops.reassemble(x, weight.flatten(1, 2), kernel, 1, (size[0], size[1]), bool(softmax))
+    return ops.reassemble(
+        x, weight.flatten(1, 2), kernel, 1, (size[0], size[1]), check_bool("softmax", softmax)
+    )
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Tensor:

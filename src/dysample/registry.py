@@ -120,7 +120,7 @@ def create_upsampler(
 
     Raises:
         ValueError: if the name is unknown, or an argument is out of its range.
-        TypeError: if `name` is no string, or an option, given here or with the name, does not exist.
+        TypeError: if `name` is no string, or an option (given here or registered) does not exist.
     """
     entry = get_entry(name)
     options = {**entry.options, **options}

@@ -82,6 +82,19 @@ def test_half_precision_checkpoints_load() -> None:
     DySample(32, 4).load_state_dict(state)
 
 
+def test_scope_bias_of_forks_is_frozen_as_the_rest() -> None:
+    up = DySample(16, dyscope=True).requires_grad_(False)
+    up.load_state_dict({**up.state_dict(), "scope.bias": torch.ones(32)})
+    assert not up.scope.bias.requires_grad
+
+
+def test_init_pos_on_the_meta_device_has_a_shape_alone() -> None:
+    up = DySample(16).to("meta")
+    up.load_state_dict({**up.state_dict(), "init_pos": torch.empty(1, 32, 1, 1, device="meta")})
+    with pytest.raises(RuntimeError, match="`init_pos` must hold"):
+        up.load_state_dict({**up.state_dict(), "init_pos": torch.empty(1, 8, 1, 1, device="meta")})
+
+
 def test_init_pos_of_another_design_is_refused() -> None:
     state = published_state("lp", 4, False)
     with pytest.raises(RuntimeError, match=r"`init_pos` must hold .* start='nearest', scale 2"):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
+import numpy as np
 import pytest
 import torch
 
 from dysample import create_upsampler
+from dysample.registry import get_entry
 from upsamplers import GUIDED, C, each_guided, each_name, each_name_but
 
 X = torch.zeros(2, C, 4, 4)
@@ -55,6 +59,28 @@ def test_constructor_refuses(
 ) -> None:
     with pytest.raises(error, match=match):
         create_upsampler(name, in_channels, scale_factor)
+
+
+FLAGS = ("dyscope", "gating", "high_offset", "nonlinear", "context", "bias", "embed_value")
+
+
+@each_name
+def test_flags_are_true_or_false(name: str) -> None:
+    """A "no" of a configuration file is not True."""
+    flags = set(FLAGS) & set(inspect.signature(get_entry(name).factory).parameters)
+    assert flags or not name.startswith(("dysample", "fade", "indexnet", "sapa_d"))
+    for flag in flags:
+        with pytest.raises(TypeError, match=rf"^`{flag}` \(='no'\) must be True or False$"):
+            create_upsampler(name, C, **{flag: "no"})
+
+
+@each_name
+def test_numbers_of_numpy_are_numbers(name: str) -> None:
+    up = create_upsampler(name, np.int64(C), np.float32(2))
+    assert type(up.in_channels) is int
+    assert type(up.scale_factor) is float
+    guide = torch.zeros(2, C, 8, 9) if up.guided else None
+    assert up(X, guide, size=(np.int32(8), np.int64(9))).shape == (2, C, 8, 9)
 
 
 @each_name_but(dict.fromkeys(GUIDED, "the guide gives the size, whatever the scale"))

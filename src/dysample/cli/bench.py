@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from dysample.cli.options import FILE, given, option
+from dysample.cli.options import FILE, GIVEN_FILE, check_folder, given, option
 
 
 @click.command()
@@ -16,7 +16,7 @@ from dysample.cli.options import FILE, given, option
 @click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
 @click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-@click.option("--read", type=FILE, help="Measure nothing: show the rows of this file.")
+@click.option("--read", type=GIVEN_FILE, help="Measure nothing: show the rows of this file.")
 @click.pass_context
 def bench(
     context: click.Context,
@@ -46,11 +46,11 @@ def bench(
             if given(context, parameter):
                 raise click.UsageError("--read measures nothing: leave --rounds and --json out")
     # What would fail after half an hour is better tried now.
+    check_folder("--json", file)
+    check_folder("--figure", figure)
     if figure is not None:
         from dysample.report.speed import draw_speed
 
-        if not figure.parent.is_dir():
-            raise click.UsageError(f"`--figure` must lie in a folder that exists: {figure.parent}")
     if read is None:
         parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)
     else:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+GIVEN_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -16,6 +17,12 @@ def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callabl
         help_text += "  [default: depends on task and data]"
         return click.option(name, type=kind, help=help_text)
     return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+
+
+def check_folder(name: str, path: Path | None) -> None:
+    """Raise unless the file that the option `name` names can lie where it is to lie."""
+    if path is not None and not path.parent.is_dir():
+        raise click.UsageError(f"`{name}` must lie in a folder that exists: {path.parent}")
 
 
 def given(context: click.Context, parameter: str) -> bool:

@@ -14,8 +14,8 @@ from dysample.checks import check_odd
 from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
+from dysample.nn.pointwise import GROUPS, GroupNorm
 
-_GROUPS = 32  # of the normalisation
 _WINDOW = 6  # pixels a side of the two predicted filters
 
 
@@ -63,10 +63,10 @@ class A2U(Upsampler):
             in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
         )
         guide_channels = in_channels if guide_channels is None else guide_channels
-        if guide_channels % _GROUPS != 0:
+        if guide_channels % GROUPS != 0:
             raise ValueError(
-                f"`guide_channels` (={guide_channels}) must be a multiple of {_GROUPS}:"
-                f" they are normalised in {_GROUPS} groups"
+                f"`guide_channels` (={guide_channels}) must be a multiple of {GROUPS}:"
+                f" they are normalised in {GROUPS} groups"
             )
         self.up_kernel = check_odd("up_kernel", up_kernel)
         self.project = self.projection()
@@ -124,8 +124,8 @@ class _KernelGenerator(nn.Module):
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
         self.channels = channels
-        self.bnu = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
-        self.bnv = nn.Sequential(_GroupNorm(_GROUPS, channels), nn.LeakyReLU())
+        self.bnu = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
+        self.bnv = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
         self.bconv_UP = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 4 * taps, 1))
         self.bconv_U = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
         self.bconv_V = nn.Sequential(_Windows(_WINDOW), nn.Conv2d(channels, 1, 1))
@@ -198,11 +198,3 @@ def window_averages(length: int, windows: int, like: Tensor) -> Tensor:
     end = torch.div((window + 1) * length + windows - 1, windows, rounding_mode="floor")
     inside = ((pixel >= first) & (pixel < end)).to(compute_dtype(like))
     return (inside / inside.sum(-1, keepdim=True)).to(like.dtype)
-
-
-class _GroupNorm(nn.GroupNorm):
-    """Group norm that also takes a single value a group: 32 channels, one image of 2x2 pixels."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        # torch.nn.functional.group_norm refuses it; the operator itself gives the bias.
-        return torch.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from dysample import functional, ops
 from dysample.backends.eager import sampling_positions
-from dysample.checks import check_choice, check_divides, check_number, check_positive_int
+from dysample.checks import (
+    check_bool,
+    check_choice,
+    check_divides,
+    check_number,
+    check_positive_int,
+)
 from dysample.geometry import pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
@@ -80,7 +86,7 @@ class DySample(Upsampler):
         self.groups = check_positive_int("groups", groups)
         check_divides("groups", groups, "in_channels", in_channels)
         check_divides("groups", groups, "out_channels", self.out_channels)
-        self.dyscope = bool(dyscope)
+        self.dyscope = check_bool("dyscope", dyscope)
         self.scope_factor = check_number("scope_factor", scope_factor)
         self.start = check_choice("start", start, functional.STARTS)
         planes = 2 * groups
@@ -194,7 +200,9 @@ class DySample(Upsampler):
             if bias is None:
                 self.scope.bias = None
             elif self.scope.bias is None:
-                self.scope.bias = nn.Parameter(self.scope.weight.new_zeros(bias.shape))
+                weight = self.scope.weight
+                zeros = weight.new_zeros(bias.shape)
+                self.scope.bias = nn.Parameter(zeros, requires_grad=weight.requires_grad)
         super()._load_from_state_dict(
             state_dict,
             prefix,
@@ -220,6 +228,8 @@ def _same_start(module: DySample, published: Tensor) -> bool:
     x = part.view(1, 1, s).expand(groups, s, s)
     y = part.view(1, s, 1).expand(groups, s, s)
     expected = torch.stack((x, y)).reshape(-1)
+    if published.is_meta:  # a checkpoint's shapes alone
+        return published.numel() == expected.numel()
     published = published.detach().flatten().to("cpu", torch.float32)
     # 1e-2: a checkpoint stored in bfloat16 keeps 8 bits.
     return published.shape == expected.shape and torch.allclose(published, expected, atol=1e-2)

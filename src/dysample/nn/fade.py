@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dysample import functional
-from dysample.checks import check_odd, check_positive_int
+from dysample.checks import check_bool, check_odd, check_positive_int
 from dysample.geometry import read_nearest
 from dysample.layout import compute_dtype, like_input
 from dysample.nn.base import Upsampler
@@ -42,7 +42,7 @@ class _SemiShift(Upsampler):
             in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
         )
         guide_channels = in_channels if guide_channels is None else guide_channels
-        if gating and guide_channels != self.out_channels:
+        if check_bool("gating", gating) and guide_channels != self.out_channels:
             raise ValueError(
                 f"`guide_channels` (={guide_channels}) must equal out_channels"
                 f" (={self.out_channels}): the gate blends the guide with the result;"

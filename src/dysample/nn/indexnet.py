@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample import functional
-from dysample.checks import check_choice
+from dysample.checks import check_bool, check_choice
 from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
@@ -67,8 +67,8 @@ class IndexNet(Upsampler):
         )
         guide_channels = in_channels if guide_channels is None else guide_channels
         self.style = check_choice("style", style, STYLES)
-        self.nonlinear = bool(nonlinear)
-        self.context = bool(context)
+        self.nonlinear = check_bool("nonlinear", nonlinear)
+        self.context = check_bool("context", context)
         self.project = self.projection()
         if style == "holistic":
             block = _block(guide_channels, 2 * guide_channels, 4, 1, nonlinear, context)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dysample import functional
-from dysample.checks import check_choice, check_odd, check_positive_int
+from dysample.checks import check_bool, check_choice, check_odd, check_positive_int
 from dysample.geometry import read_nearest
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import PixelLinear, PixelNorm, group_norm
@@ -78,6 +78,7 @@ class SAPA(Upsampler):
         self.norm = norm if norm is None else check_choice("norm", norm, NORMS)
         self.up_kernel = check_odd("up_kernel", up_kernel)
         self.embedding = check_positive_int("embedding", embedding)
+        check_bool("bias", bias)
         of_guide = self.guide_channels or in_channels
         self.norm_y = self._norm("guide_channels", of_guide)
         self.norm_x = self._norm("in_channels", in_channels)
@@ -90,7 +91,7 @@ class SAPA(Upsampler):
             self.q = self._linear(inputs, embedding, bias)
         self.k = self._linear(in_channels, embedding, bias)
         self.v: nn.Module | None = None
-        if embed_value or self.out_channels != in_channels:
+        if check_bool("embed_value", embed_value) or self.out_channels != in_channels:
             self.v = self._linear(in_channels, self.out_channels, bias)
         self.reset_parameters()
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.backends.eager import point_weights, sampling_positions
-from dysample.checks import check_choice, check_divides, check_positive_int
+from dysample.checks import check_bool, check_choice, check_divides, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
@@ -67,8 +67,9 @@ class SAPADeform(Upsampler):
         self.groups = check_positive_int("groups", groups)
         self.embedding = check_positive_int("embedding", embedding)
         check_divides("groups", groups, "out_channels", self.out_channels)
-        self.high_offset = bool(high_offset)
+        self.high_offset = check_bool("high_offset", high_offset)
         self.norm = norm if norm is None else check_choice("norm", norm, ("group",))
+        check_bool("bias", bias)
         of_guide = self.guide_channels or in_channels
         self.norm_y = self._norm("guide_channels", of_guide)
         self.norm_x = self._norm("in_channels", in_channels)
