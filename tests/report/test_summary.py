@@ -114,3 +114,13 @@ def test_model_and_encoder_are_told_where_they_are_not_the_usual_ones(entry, wri
     assert texts[0] == texts[1] == texts[2]
     assert texts[0].endswith("weight_decay 0.01, width 32")
     assert texts[3].endswith("weight_decay 0.01, weights w.pth")
+
+
+def test_the_same_seed_twice_is_no_second_seed(entry, write):
+    """Of another precision, say: the run differs, upsampler, seed and settings do not."""
+    path = write([entry(frames=0), entry(frames=0) | {"run": "another"}])
+    with pytest.raises(
+        ValueError, match=r"line 1 and .* line 2: \w+, seed 0, twice under"
+    ) as caught:
+        summarise(read_records(path))
+    assert "\n" not in str(caught.value)

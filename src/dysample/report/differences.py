@@ -68,7 +68,7 @@ def _limits(shown: Sequence[Group], group: Group, metric: str) -> tuple[float, f
         for row in other.rows
         for value in row.differences[metric].by_seed.values()
     ]
-    low, high = min(0.0, *values), max(0.0, *values)
+    low, high = min([0.0, *values]), max([0.0, *values])
     margin = 0.08 * (high - low) or 0.01
     return low - margin, high + margin
 

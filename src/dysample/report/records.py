@@ -149,10 +149,8 @@ def _record(entry: Any, source: str) -> Record:
         settings=_field(entry, "settings", dict),
         measures=measures,
         metrics={
-            name: None
-            if place >= MAIN and _field(entry, f"metrics.{name}", object) is None
-            else _number(entry, f"metrics.{name}")
-            for place, name in enumerate(measures)
+            name: _number_or_none(_field(entry, f"metrics.{name}", object), f"metrics.{name}")
+            for name in measures
         },
         parameters=_field(entry, "parameters.total", int),
         upsampler_parameters=_field(entry, "parameters.upsamplers", int),

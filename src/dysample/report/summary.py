@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dysample.registry import list_upsamplers
@@ -113,6 +114,10 @@ def summarise(records: Sequence[Record]) -> list[Group]:
     Rows stand in one order in every group, table and figure: that of the registry, variants with
     options behind their upsampler, then what is not registered here. Not by metric: over few seeds
     that would look like a ranking. Nor as they finished: runs side by side finish in any order.
+
+    Raises:
+        ValueError: if two runs share everything but their training's means or what their file of
+            weights holds: they are no two seeds.
     """
     rank = {name: place for place, name in enumerate(list_upsamplers())}
     ranked = sorted(
@@ -169,6 +174,12 @@ def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, f
         for metric in baseline
     }
     by_seed = sorted(records, key=lambda record: record.seed)
+    for one, other in pairwise(by_seed):
+        if one.seed == other.seed:
+            raise ValueError(
+                f"{one.source} and {other.source}: {name}, seed {one.seed}, twice under the same"
+                " settings, from other weights or another precision: put them into two files"
+            )
     return Row(name, records[0].guided, tuple(by_seed), metrics, differences)
 
 

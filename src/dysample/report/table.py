@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dysample.report.records import Record
-from dysample.report.summary import BASELINE, Group, Row, families, summarise
+from dysample.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
 from dysample.report.wording import (
     KEEP,
     count,
@@ -69,8 +69,7 @@ def _others_table(group: Group, console: Console) -> Table:
         table.add_column(_head(group, key), justify="right", no_wrap=True)
 
     def cells(row: Row) -> list[str]:
-        means = [row.metrics[key].mean for key in group.others]
-        return [row.name, *("-" if mean is None else number(mean) for mean in means)]
+        return [row.name, *(_level(row.metrics[key]) for key in group.others)]
 
     _fill(table, group, cells, console)
     return table
@@ -94,11 +93,15 @@ def _cells(group: Group, row: Row, wide: bool) -> list[str]:
     cells = [row.name, str(len(row.records))]
     for metric in group.main:
         values = row.metrics[metric]
-        cells.append(spread(values) if wide else number(values.mean or 0.0))
+        cells.append(spread(values) if wide else _level(values))
         cells.append(spread(row.differences[metric], sign=True))
     record = row.records[0]
     parameters = f"+{count(record.upsampler_parameters)}"
     return [*cells, parameters, three_digits(record.macs / 1e9), three_digits(row.seconds)]
+
+
+def _level(values: OverSeeds) -> str:
+    return "-" if values.mean is None else number(values.mean)
 
 
 def _head_table(groups: Sequence[Group], console: Console) -> Table:

@@ -75,7 +75,10 @@ def difference_sentences(group: Group) -> list[str]:
     several = [row for row in paired if row.pairs(lead) > 1]
     single = [row.name for row in paired if row.pairs(lead) == 1]
     if several:
-        sentences += [_verdict(group, several, metric) for metric in group.main]
+        for metric in group.main:
+            # A measure may be undefined in some runs.
+            if told := [row for row in several if row.pairs(metric) > 1]:
+                sentences.append(_verdict(group, told, metric))
     if single:
         sentences.append(
             "One pair of runs has no spread, so nothing can be said against the noise about "
@@ -171,7 +174,7 @@ def _verdict(group: Group, rows: Sequence[Row], metric: str) -> str:
     ]
     if undecided:
         parts.append(
-            f"not told apart from {BASELINE} (signs differ between runs, or the mean is within "
+            f"undecided against {BASELINE} (signs differ between runs, or the mean is within "
             f"its spread): {listed(undecided)}"
         )
     name = measure.name if measure.higher_is_better else f"{measure.name} (lower is better)"

@@ -1,5 +1,7 @@
 """Intervals against numbers worked out by hand, and how often they hold what is true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,7 @@ def test_the_interval_lies_around_the_difference_on_all_images(rows):
 def test_images_shared_by_all_seeds_do_not_average_out(rows):
     """Every seed differs alike on each part: more seeds must not make the interval narrower."""
     widths = []
-    for count in (2, 8):
+    for count in (3, 8):
         seeds = range(count)
         parts = {
             "bilinear": dict.fromkeys(seeds, [0.5] * 10),
@@ -129,6 +131,32 @@ def test_the_t_interval_holds_the_truth_as_often_as_it_says(rows):
         half = intervals._half_width(table.mean(axis=1), table)
         missed += abs(table.mean()) > half
     assert missed < 0.08 * 400
+
+
+def test_runs_that_do_not_differ_are_seldom_called_different(rows, monkeypatch):
+    """Three seeds, or five, keep to about 5 %; two, of which no statement is made, do not."""
+    rng = np.random.default_rng(0)
+    pair = rows({0: 0.5, 1: 0.5}, {0: 0.5, 1: 0.5})
+
+    def called(seeds: int) -> float:
+        found = 0
+        for _ in range(400):
+            by_seed = rng.normal(size=seeds)
+            ours = [
+                replace(pair[0].records[0], seed=s, metrics={"m": v}) for s, v in enumerate(by_seed)
+            ]
+            none = [replace(one, metrics={"m": 0.0}) for one in ours]
+            found += (
+                estimate(replace(pair[0], records=ours), replace(pair[1], records=none), "m").sign
+                != 0
+            )
+        return found / 400
+
+    assert called(3) < 0.08
+    assert called(5) < 0.08
+    assert called(2) == 0
+    monkeypatch.setattr(intervals, "ENOUGH", 2)
+    assert called(2) > 0.02
 
 
 def test_seeds_and_parts_are_drawn_independently():

@@ -1,16 +1,19 @@
 """The page as a whole: what is on it, the same bytes every time, small enough to send."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from dysample.report.page import pictures
 from dysample.report.page.blocks import Heading, Paragraph, Picture
 from dysample.report.page.page import page_blocks, write_page
 from dysample.report.page.pictures import BUDGET, Embedder
 from dysample.report.records import read_records
+from dysample.report.report import write_report
 from dysample.report.summary import summarise
 from made_results import TASKS, evidence_runs, made_run, write_runs
 
@@ -82,3 +85,22 @@ def test_a_long_comparison_stays_below_two_megabytes(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert len(text.encode()) + BUDGET * 4 / 3 < 2e6
     assert text.count("<svg") > 5 * len(TASKS)
+
+
+@pytest.mark.parametrize("undefined", ["ap", "ap50"])
+@pytest.mark.parametrize("upsamplers", [("carafe",), ("bilinear", "carafe", "dysample")])
+def test_a_main_measure_without_a_value_costs_no_other(tmp_path, undefined, upsamplers):
+    """As the AP of a validation set without any object: null in the file."""
+    names = ("bilinear", "carafe", "dysample")
+    runs = [made_run("detection", name, seed, None) for name in names for seed in range(3)]
+    for run in runs:
+        if run["upsampler"] in upsamplers:
+            run["metrics"][undefined] = None
+            run["parts"][undefined] = [None] * 10
+    console = Console(file=io.StringIO(), width=120)
+    *_, page = write_report(write_runs(tmp_path / "results.jsonl", runs), tmp_path, console)
+    text, defined = page.with_suffix(".md").read_text(), {"ap": "ap50", "ap50": "ap"}[undefined]
+    assert f"{defined} of bilinear is .".replace("_", " ") in text
+    assert ("is undefined" in text) is ("bilinear" in upsamplers)
+    assert "nan" not in text.replace("nance", "")
+    assert "nan" not in console.file.getvalue()

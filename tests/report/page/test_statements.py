@@ -46,10 +46,12 @@ def test_where_lower_is_better_the_lower_one_is(said):
     assert "AbsRel (lower is better) of bilinear is .500. Against bilinear, better: carafe." in text
 
 
-def test_one_pair_allows_no_statement(said):
-    text, family = said(carafe={0: 0.5})
-    assert "one pair of runs, which allows no statement: carafe" in text
+def test_one_or_two_pairs_allow_no_statement(said):
+    text, _ = said(carafe={0: 0.5, 1: 0.5}, bilinear={0: 0.0, 1: 0.0, 2: 0.0})
+    assert "fewer than 3 pairs of runs, which allow no statement: carafe" in text
     assert "better" not in text
+    text, family = said(carafe={0: 0.5})
+    assert "fewer than 3 pairs of runs, which allow no statement: carafe" in text
     assert "A single run has no spread" in seeds_sentence(family)
 
 

@@ -15,6 +15,9 @@ from dysample.report.summary import Row
 
 DRAWS = 10_000
 LEVEL = 0.95
+ENOUGH = 3
+"""Pairs of runs from which a difference is called one: with two, intervals that do not hold what is
+true are too common."""
 Range = tuple[float, float]
 
 
@@ -42,9 +45,14 @@ class Estimate:
         return float(np.mean(list(self.by_seed.values())))
 
     @property
+    def enough(self) -> bool:
+        """Whether there are the seeds for a statement."""
+        return len(self.by_seed) >= ENOUGH
+
+    @property
     def sign(self) -> int:
-        """1 or -1 if both intervals lie on that side of zero, over several seeds; otherwise 0."""
-        if self.bootstrap is None or self.t is None:
+        """1 or -1 if both intervals lie on that side of zero, over enough seeds; otherwise 0."""
+        if not self.enough or self.bootstrap is None or self.t is None:
             return 0
         low = min(self.bootstrap[0], self.t[0])
         high = max(self.bootstrap[1], self.t[1])

@@ -22,7 +22,7 @@ def pair_table(member: Compared) -> Folded | None:
         for place, one in enumerate(rows)
         for other in rows[place + 1 :]
     }
-    told = [one for one in found.values() if one is not None and one.bootstrap is not None]
+    told = [one for one in found.values() if one is not None and one.enough]
     if not told:
         return None
     lines = tuple((one.name, *(_cell(found, one, other) for other in rows)) for one in rows)
@@ -42,7 +42,7 @@ def _cell(found: dict[tuple[str, str], Estimate | None], one: Row, other: Row) -
         return ""
     direct, turned = found.get((one.name, other.name)), found.get((other.name, one.name))
     either = direct or turned
-    if either is None or either.bootstrap is None:
+    if either is None or not either.enough:
         return "-"
     if either.sign == 0:
         return OPEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dysample.report.page.compared import Compared, Family
-from dysample.report.page.intervals import Estimate
+from dysample.report.page.intervals import ENOUGH, Estimate
 from dysample.report.page.wording import span
 from dysample.report.summary import BASELINE, Row
 from dysample.report.wording import listed, number
@@ -22,7 +22,8 @@ def statements(compared: Compared, metric: str) -> list[str]:
             f"No {BASELINE} run with these settings is in the file, so there are no differences: "
             f"run {BASELINE} with the same seeds to get them."
         ]
-    level = number(group.baseline.metrics[metric].mean or 0.0)
+    mean = group.baseline.metrics[metric].mean
+    level = "undefined" if mean is None else number(mean)
     measure = group.measures[metric]
     lower = "" if measure.higher_is_better else " (lower is better)"
     found = compared.to_baseline[metric]
@@ -46,7 +47,7 @@ def seeds_sentence(family: Family) -> str:
     if min(counts) == 1:
         return f"{text} A single run has no spread over seeds, so it allows no statement."
     if min(counts) == 2:
-        return f"{text} Two seeds are an illustration, not evidence."
+        return f"{text} Two seeds are an illustration, so they allow no statement."
     if min(counts) < FEW:
         few = "That is few" if max(counts) < FEW else f"Fewer than {FEW} are few"
         return f"{text} {few}: take differences near the edge of an interval as unknown."
@@ -62,6 +63,14 @@ def reading(families: Sequence[Family]) -> list[str]:
     """How the differences of the page were made, and how they mislead if read otherwise."""
     estimates = _all_estimates(families)
     images = any(one.images for one in estimates)
+    seeds_alone = [
+        row.name
+        for family in families
+        for member in family.members
+        for row in member.rows
+        for by_name in member.to_baseline.values()
+        if row.name in by_name and not by_name[row.name].images
+    ]
     what = (
         "seeds and, independently of them, tenths of the validation images, the same tenths for "
         "every seed"
@@ -75,10 +84,16 @@ def reading(families: Sequence[Family]) -> list[str]:
         f"{what}.",
         "With two or three seeds a bootstrap is too narrow, as it can only repeat what those few "
         "seeds happened to give. So Student's t interval (thin line), which knows their number, "
-        "stands beside it, and only where both keep off zero a difference is called one. This asks "
-        "for more than 95 %.",
+        "stands beside it, and only where both keep off zero a difference is called one. Simulated "
+        "runs without any difference are called different in about 5 % of cases with three seeds "
+        f"or five, but more often with two: fewer than {ENOUGH} pairs of runs allow no statement.",
     ]
-    if tested := sum(one.bootstrap is not None for one in estimates):
+    if images and seeds_alone:
+        sentences.append(
+            "Some runs keep no results on tenths of the images, so that intervals are over seeds "
+            f"alone, in one measure at least: {listed(list(dict.fromkeys(seeds_alone)))}."
+        )
+    if tested := sum(one.enough for one in estimates):
         sentences.append(
             f"The page holds {tested} such differences. If no upsampler differed from {BASELINE}, "
             f"about {max(1, round(tested / 20))} of them would still be called one at this level: "
@@ -106,12 +121,12 @@ def reading(families: Sequence[Family]) -> list[str]:
 
 
 def _verdict(rows: Sequence[Row], estimates: Sequence[Estimate], higher_is_better: bool) -> str:
-    single = "one pair of runs, which allows no statement"
-    sides: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": [], single: []}
+    few = f"fewer than {ENOUGH} pairs of runs, which allow no statement"
+    sides: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": [], few: []}
     for row, one in zip(rows, estimates):
         sign = one.sign if higher_is_better else -one.sign
         side = "better" if sign > 0 else "worse" if sign < 0 else "not told apart"
-        sides[side if one.bootstrap else single].append(row.name)
+        sides[side if one.enough else few].append(row.name)
     return "; ".join(f"{words}: {listed(names)}" for words, names in sides.items() if names)
 
 
