@@ -1,5 +1,6 @@
 """The committed evidence says what its runs say."""
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def test_what_the_page_says_in_short_is_in_the_readme() -> None:
     assert len(lines) == 9
     readme = (EVIDENCE / "README.md").read_text().splitlines()
     assert all(line in readme for line in lines)
+
+
+def test_the_pictures_that_the_page_names_lie_beside_it() -> None:
+    named = re.findall(r"In (\S+\.png), beside this page", (EVIDENCE / "report.md").read_text())
+    assert sorted(named) == sorted(path.name for path in EVIDENCE.glob("*.png"))
+    assert len(named) == 4
 
 
 MAIN = {

@@ -64,18 +64,23 @@ def test_references_differ_in_the_upsampler_alone(
     run_of: Callable[[str], Path], compared: Path, tmp_path: Path
 ) -> None:
     checkpoint = run_of("dysample") / "last.ckpt"
-    found = find_references(checkpoint, restore(checkpoint).recipe)
+    found = find_references(checkpoint, restore(checkpoint))
     assert [name for name, _ in found] == ["nearest", "bilinear"]
     nearest = run_of("nearest") / "last.ckpt"
-    assert [n for n, _ in find_references(nearest, restore(nearest).recipe)] == ["bilinear"]
+    assert [n for n, _ in find_references(nearest, restore(nearest))] == ["bilinear"]
     copy = tmp_path / "copy"
     shutil.copytree(compared, copy)
     other = next((copy / "runs").glob("semantic-nearest-*")) / "last.ckpt"
     held = torch.load(other, weights_only=True)
     held["recipe"]["settings"]["steps"] += 1
     torch.save(held, other)
+    bilinear = next((copy / "runs").glob("semantic-bilinear-*")) / "last.ckpt"
     moved = copy / "runs" / checkpoint.parent.name / "last.ckpt"
-    assert [n for n, _ in find_references(moved, restore(moved).recipe)] == ["bilinear"]
+    assert [n for n, _ in find_references(moved, restore(moved))] == ["bilinear"]
+    held = torch.load(bilinear, weights_only=True)
+    held["about"]["train"] += 1
+    torch.save(held, bilinear)
+    assert find_references(moved, restore(moved)) == []
 
 
 def test_which_models_a_command_line_means(compared: Path, run_of: Callable[[str], Path]) -> None:
@@ -91,6 +96,21 @@ def test_which_models_a_command_line_means(compared: Path, run_of: Callable[[str
         choose_models(compared, "carafe,fade")
     with pytest.raises(ValueError, match=r"must be left out: .* is a single model"):
         choose_models(run, "carafe")
+
+
+def test_runs_that_differ_in_more_than_upsampler_and_seed(compared: Path, tmp_path: Path) -> None:
+    """As those of two heads in one folder: none takes the place of another unseen."""
+    shutil.copytree(compared, tmp_path / "copy")
+    runs = tmp_path / "copy" / "runs"
+    one = next(runs.glob("semantic-dysample-*"))
+    other = runs / f"{one.name[:-12]}{12 * '0'}"
+    shutil.copytree(one, other)
+    with pytest.raises(ValueError, match=r"several runs of dysample that .*: give the folder of"):
+        choose_models(runs, None)
+    assert list(choose_models(runs, "carafe")) == ["carafe"]
+    shown = models_of_page(runs, None, Console())
+    assert len(shown) == 5
+    assert shown[f"semantic, dysample, seed 0 ({12 * '0'})"] == other
 
 
 def test_a_quick_model_is_trained_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

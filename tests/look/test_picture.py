@@ -33,6 +33,18 @@ def test_files_arrays_and_images_of_pillow(tmp_path: Path) -> None:
         loaded.frame((32, 32))
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_more_than_eight_bits_are_refused(tmp_path: Path, dtype: type) -> None:
+    """A conversion would make nearly all of it white."""
+    deep = Image.fromarray(np.full((3, 4), 1000, dtype))
+    with pytest.raises(ValueError, match=r"^`image` must have 8 bits a channel, but is of mode"):
+        load_picture(deep)
+    if dtype is np.uint16:
+        deep.save(tmp_path / "deep.png")
+        with pytest.raises(ValueError, match=r"^`image` \(=deep.png\) must have 8 bits a channel"):
+            load_picture(tmp_path / "deep.png")
+
+
 def test_a_photo_stands_upright(tmp_path: Path) -> None:
     pixels = np.zeros((4, 6, 3), np.uint8)
     pixels[0] = 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ QUICK = {"steps": 150, "train_frames": 500, "val_frames": 8}
 ONE_MODEL = (BEST, LAST, "model.safetensors")
 """Files of which a folder with a single model holds one."""
 
-_RUN = re.compile(r"(?P<task>[a-z]+)-(?P<upsampler>.+)-seed(?P<seed>\d+)-[0-9a-f]{12}")
+_RUN = re.compile(r"(?P<task>[a-z]+)-(?P<upsampler>.+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{12})")
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class Run:
     task: str
     upsampler: str
     seed: int
+    id: str
 
     @property
     def label(self) -> str:
-        """Name for people."""
+        """Name for people; runs that differ in data, settings or options may share it."""
         return f"{self.task}, {self.upsampler}, seed {self.seed}"
 
 
@@ -65,7 +67,8 @@ def find_runs(folder: Path) -> list[Run]:
         for path in sorted(place.iterdir()) if place.is_dir() else ():
             named = _RUN.fullmatch(path.name)
             if named and any((path / name).is_file() for name in (BEST, LAST)):
-                found.append(Run(path, named["task"], named["upsampler"], int(named["seed"])))
+                run = (named["task"], named["upsampler"], int(named["seed"]), named["id"])
+                found.append(Run(path, *run))
     if not found:
         raise FileNotFoundError(
             f"folder {folder} must hold runs of `dysample compare` with their checkpoints, but has"
@@ -94,17 +97,23 @@ def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str |
             )
         return {checkpoint.name: checkpoint}
     runs = sorted(find_runs(checkpoint), key=lambda run: (run.task != "semantic", run.seed))
-    first: dict[str, str | Path] = {}
+    by_name: dict[str, list[Run]] = {}
     for run in runs:
-        first.setdefault(run.upsampler, run.folder)
-    if names is None:
-        return first
-    wanted = _choose_names(names)
+        by_name.setdefault(run.upsampler, []).append(run)
+    first: dict[str, str | Path] = {name: of_name[0].folder for name, of_name in by_name.items()}
+    wanted = list(first) if names is None else _choose_names(names)
     if missing := [name for name in wanted if name not in first]:
         raise ValueError(
             f"`upsampler` (={', '.join(missing)}) must be among those that {checkpoint} has"
             f" trained: {', '.join(sorted(first))}"
         )
+    for name in wanted:
+        alike = [run.folder for run in by_name[name] if run.label == by_name[name][0].label]
+        if len(alike) > 1:
+            raise ValueError(
+                f"{checkpoint} holds several runs of {name} that differ in data, settings or"
+                f" options: give the folder of one, such as {alike[0]}"
+            )
     return {name: first[name] for name in wanted}
 
 
@@ -123,7 +132,11 @@ def models_of_page(folder: Path | None, names: str | None, console: Console) -> 
         if names is not None:
             raise ValueError(f"`upsampler` (={names}) must be left out: {folder} holds the models")
         runs = sorted(find_runs(folder), key=lambda run: run.upsampler in REFERENCES)
-        return {run.label: run.folder for run in runs}
+        times = Counter(run.label for run in runs)
+        return {
+            run.label if times[run.label] == 1 else f"{run.label} ({run.id})": run.folder
+            for run in runs
+        }
     wanted = _choose_names(names or "dysample,carafe")
     return {name: quick_model(name, console) for name in dict.fromkeys([*wanted, *REFERENCES])}
 
@@ -153,8 +166,9 @@ def load_model(source: str | Path) -> tuple[Path, Restored] | nn.Module:
     return path, restore(path)
 
 
-def find_references(checkpoint: Path, recipe: Recipe) -> list[tuple[str, Restored]]:
+def find_references(checkpoint: Path, restored: Restored) -> list[tuple[str, Restored]]:
     """Runs beside a run that differ from it in the upsampler alone: nearest, bilinear."""
+    recipe = restored.recipe
     found = []
     for name in REFERENCES:
         if name == recipe.upsampler:
@@ -164,7 +178,8 @@ def find_references(checkpoint: Path, recipe: Recipe) -> list[tuple[str, Restore
             if not (folder / LAST).is_file():
                 continue
             other = restore(find_checkpoint(folder))
-            if _without_upsampler(other.recipe) == _without_upsampler(recipe):
+            same_data = other.task.about == restored.task.about
+            if same_data and _without_upsampler(other.recipe) == _without_upsampler(recipe):
                 found.append((name, other))
                 break
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from dysample.workbench.data.images import open_image
+from dysample.workbench.data.images import open_image, rgb
 from dysample.workbench.data.scene_set import SCENES_SEED
 from dysample.workbench.data.scenes import LARGEST_SET, Frame, render_frame
 
@@ -74,11 +74,12 @@ def load_picture(source: Source) -> Picture:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a file that is too large or cannot be read, or an array of another form.
+        ValueError: a file that is too large or cannot be read, more than 8 bits a channel, or an
+            array of another form.
         TypeError: something else.
     """
     if isinstance(source, Image.Image):
-        return Picture("image", np.asarray(source.convert("RGB")))
+        return Picture("image", rgb(source, "`image`"))
     if isinstance(source, np.ndarray):
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
             raise ValueError(
@@ -101,7 +102,7 @@ def load_picture(source: Source) -> Picture:
     check_file(path)
     with open_image(path) as image:
         upright = ImageOps.exif_transpose(image)
-        return Picture(path.name, np.asarray(upright.convert("RGB")))
+        return Picture(path.name, rgb(upright, f"`image` (={path.name})"))
 
 
 def check_file(path: Path) -> None:

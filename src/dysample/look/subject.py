@@ -98,7 +98,7 @@ def _of_run(
     inputs: tuple[Any, ...] | None,
 ) -> Subject:
     task, recipe = restored.task, restored.recipe
-    others = {name: other.task for name, other in find_references(path, recipe)}
+    others = {name: other.task for name, other in find_references(path, restored)}
     settings = recipe.settings
     parts = [f"{recipe.task} on {task.about['name']}", f"{settings.model} model"]
     if getattr(settings, "head", None) is not None:

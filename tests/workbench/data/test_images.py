@@ -37,6 +37,16 @@ def test_grey_and_palette_images_become_rgb(tmp_path: Path) -> None:
     assert read_image(path)[:, 0, 0].tolist() == [10, 20, 30]
 
 
+def test_sixteen_bits_are_refused_and_not_clipped_to_white(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((3, 4), 1000, np.uint16)).save(path)
+    for read in (read_image, check_image):
+        with pytest.raises(
+            ValueError, match=r"deep.png must have 8 bits a channel, but is of mode"
+        ):
+            read(path)
+
+
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"image .*no.png does not exist"):
         read_image(tmp_path / "no.png")

@@ -38,8 +38,24 @@ def read_image(path: Path) -> ImageTensor:
         ValueError, FileNotFoundError: a file that cannot be read.
     """
     with open_image(path) as image:
-        pixels = np.array(image.convert("RGB"))
+        pixels = rgb(image, f"image {path}")
     return ImageTensor(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+
+
+def rgb(image: Image.Image, what: str) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3); grey ones and those of a palette become coloured ones.
+
+    Raises:
+        ValueError: more than 8 bits a channel, of which a conversion would clip all but the
+            darkest to white; `what` names the image.
+    """
+    _check_bits(image, what)
+    return np.array(image.convert("RGB"))
+
+
+def _check_bits(image: Image.Image, what: str) -> None:
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(f"{what} must have 8 bits a channel, but is of mode {image.mode}")
 
 
 def check_image(path: Path) -> tuple[int, int]:
@@ -51,6 +67,7 @@ def check_image(path: Path) -> tuple[int, int]:
         ValueError, FileNotFoundError: a file that cannot be read.
     """
     with open_image(path, draft=True) as image:
+        _check_bits(image, f"image {path}")
         return image.info["full_size"]  # type: ignore[no-any-return]
 
 
