@@ -17,6 +17,7 @@ from dysample import DySample, create_upsampler
 from dysample.look import show
 from dysample.look.subject import look_at
 from dysample.look.view import place_of
+from dysample.nn import Bilinear
 from look_runs import train
 
 
@@ -155,3 +156,24 @@ def test_without_a_pixel_it_is_where_interpolations_differ_most() -> None:
 def test_a_notebook_shows_it() -> None:
     figure: Any = show(DySample(8), "scene", inputs=(torch.randn(1, 8, 8, 8),))
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (5, {}, r"^`model` \(=5\) must be a module, a folder or a file, or an upsampler's name$"),
+        ("dysampel", {}, r"^`model` \(=dysampel\) does not exist; did you mean dysample\?$"),
+        ("no/such", {}, r"^`model` \(=no/such\) does not exist, nor is it the name of an ups"),
+        ("dysample", {"pixel": (1.5, 2)}, r"^`pixel` \(=\(1.5, 2\)\) must be two integers"),
+        ("dysample", {"pixel": 3}, r"^`pixel` \(=3\) must be two integers \(row, column\)$"),
+        ("dysample", {"label": np.zeros((2, 2))}, "^`label` must be left out: that of scene:1 is"),
+        (Bilinear(4), {"inputs": torch.zeros(1, 4, 2, 2)}, "^`inputs` must be a tuple of argument"),
+        (Bilinear(4), {"inputs": (torch.full((1, 4, 2, 2), torch.nan),)}, "must give finite feat"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, model: Any, options: dict[str, Any], message: str
+) -> None:
+    monkeypatch.setattr("dysample.look.subject.quick_model", None)
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):
+        show(model, "scene:1", **options)

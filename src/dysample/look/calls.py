@@ -71,8 +71,18 @@ def choose_call(calls: list[Call], site: str | None) -> Call:
     """The call at a site; without one the last of those with the largest output.
 
     Raises:
-        ValueError: no upsampler was called, or none at that site.
+        ValueError: no upsampler was called, or none at that site; features that are not finite.
     """
+    call = _call_at(calls, site)
+    if not (call.x.isfinite().all() and call.out.isfinite().all()):
+        raise ValueError(
+            f"`model` must give finite features, but {call.site or 'its upsampler'} reads or gives"
+            " others: nan or infinity"
+        )
+    return call
+
+
+def _call_at(calls: list[Call], site: str | None) -> Call:
     if not calls:
         raise ValueError("`model` must call an upsampler of dysample, but called none")
     if site is None:

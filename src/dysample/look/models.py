@@ -30,7 +30,7 @@ PATIENCE = 600
 """Seconds to wait for another process that trains such a model."""
 
 QUICK = {"steps": 150, "train_frames": 500, "val_frames": 8}
-"""Settings of the model that is trained where none is given: half a minute on one core."""
+"""Settings of the model that is trained where none is given: less than a minute on one core."""
 
 ONE_MODEL = (BEST, LAST, "model.safetensors")
 """Files of which a folder with a single model holds one."""

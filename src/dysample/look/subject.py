@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -70,14 +71,26 @@ def look_at(
     console: Console | None = None,
 ) -> Subject:
     """Run a model on an image and keep what its upsampler did; see `dysample.look.show`."""
+    if not isinstance(model, (str, Path, nn.Module)):
+        raise TypeError(
+            f"`model` (={model!r}) must be a module, a folder or a file, or an upsampler's name"
+        )
+    if inputs is not None and not isinstance(inputs, tuple):
+        raise TypeError(f"`inputs` must be a tuple of arguments, not {type(inputs).__name__}")
     picture = load_picture(image)
     if isinstance(model, str) and model in list_upsamplers():
+        if label is not None:
+            _given_label(picture, label)  # what is wrong with it is told before the training
         # Errors are shown beside those of the fixed interpolations, where labels are known.
         known = picture.scene is not None or label is not None
         console = console or Console(stderr=True)
         for name in REFERENCES if known else ():
             quick_model(name, console)
         model = quick_model(model, console)
+    elif isinstance(model, str) and not Path(model).exists():
+        near = get_close_matches(model, list_upsamplers(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ", nor is it the name of an upsampler"
+        raise FileNotFoundError(f"`model` (={model}) does not exist{hint}")
     if not isinstance(model, nn.Module):
         loaded = load_model(model)
         if isinstance(loaded, tuple):
@@ -183,16 +196,7 @@ def _label(
         return None
     if label is None:
         return _label_of_scene(task, picture, size)
-    if picture.size is None:
-        raise ValueError(f"`label` must be left out: that of {picture.name} is known")
-    if isinstance(label, (str, Path)):
-        indices = read_indices(Path(label), picture.size)
-    elif label.shape == picture.size and label.dtype == np.uint8:
-        indices = label
-    else:
-        raise ValueError(
-            f"`label` must be {picture.size} uint8 as the image, but is {label.shape} {label.dtype}"
-        )
+    indices = _given_label(picture, label)
     classes = len(task.about["classes"])
     beyond = indices[(indices >= classes) & (indices != IGNORE)]
     if len(beyond):
@@ -200,10 +204,23 @@ def _label(
             f"`label` must hold classes below {classes}, or {IGNORE}, but holds {beyond.max()}"
         )
     rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, picture.size)
+        ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, indices.shape)
     )
     found: Bytes = indices[np.ix_(rows, columns)]
     return found
+
+
+def _given_label(picture: Picture, label: Label) -> Bytes:
+    """Of the image's size, as a user gives it."""
+    if picture.size is None:
+        raise ValueError(f"`label` must be left out: that of {picture.name} is known")
+    if isinstance(label, (str, Path)):
+        return read_indices(Path(label), picture.size)
+    if label.shape != picture.size or label.dtype != np.uint8:
+        raise ValueError(
+            f"`label` must be {picture.size} uint8 as the image, but is {label.shape} {label.dtype}"
+        )
+    return label
 
 
 def _label_of_scene(task: Task, picture: Picture, size: tuple[int, int]) -> Bytes | None:

@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from dysample.checks import is_int
 from dysample.look.figure import draw
 from dysample.look.picture import Source
 from dysample.look.subject import Label, Model, Subject, look_at
@@ -52,8 +53,16 @@ def show(
     Raises:
         ValueError, TypeError, FileNotFoundError: what is wrong with an argument, by its name.
     """
+    if pixel is not None:
+        check_pixel(pixel)
     subject = look_at(model, image, site=site, label=label, inputs=inputs, console=console)
     return draw(subject, place_of(subject, pixel)).figure
+
+
+def check_pixel(pixel: Any) -> None:
+    """Raise a TypeError unless it is a row and a column: before a model is trained for it."""
+    if not isinstance(pixel, (tuple, list)) or len(pixel) != 2 or not all(map(is_int, pixel)):
+        raise TypeError(f"`pixel` (={pixel!r}) must be two integers (row, column)")
 
 
 def place_of(subject: Subject, pixel: tuple[int, int] | None) -> tuple[int, int]:

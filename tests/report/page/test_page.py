@@ -104,3 +104,12 @@ def test_a_main_measure_without_a_value_costs_no_other(tmp_path, undefined, upsa
     assert ("is undefined" in text) is ("bilinear" in upsamplers)
     assert "nan" not in text.replace("nance", "")
     assert "nan" not in console.file.getvalue()
+
+
+def test_losses_that_no_logarithm_takes(tmp_path):
+    """As a negative log-likelihood may give: no curves, and everything else."""
+    runs = [made_run("depth", name, 0) for name in ("bilinear", "carafe")]
+    for run in runs:
+        run["curve"]["loss"] = [-loss for loss in run["curve"]["loss"]]
+    (page,) = [path for path in write(tmp_path, runs) if path.suffix == ".html"]
+    assert "carafe" in page.read_text()

@@ -36,14 +36,14 @@ Line = tuple[Sequence[float], Sequence[float]]
 
 @rc_context(STYLE)
 def draw_curves(name: str, title: str, rows: Sequence[Row], alt: str) -> Chart | None:
-    """The mean over seeds of each upsampler; None if no run tells its losses."""
+    """The mean over seeds of each upsampler; None if no run tells a loss above 0."""
     lines = {row.name: line for row in rows if (line := mean_curve(row)) is not None}
-    if not lines:
+    losses = [loss for _, values in lines.values() for loss in values if loss > 0]
+    if not losses:
         return None
     count = math.ceil(len(lines) / COLUMNS)
     canvas = Canvas(name, TOP + count * (PANEL + GAP_Y) + FOOT)
     width = (WIDTH - LEFT - 10 - (COLUMNS - 1) * GAP_X) / COLUMNS
-    losses = [loss for _, values in lines.values() for loss in values if loss > 0]
     last = max(step for steps, _ in lines.values() for step in steps)
     guided = {row.name: row.guided for row in rows}
     for number, (label, (steps, values)) in enumerate(lines.items()):
