@@ -96,7 +96,7 @@ def affinity(
 def affinity_backward(to_query: bool = True, to_key: bool = True, **options: Any) -> Call:
     query, key, kernel, groups = affinity(**options).arguments
     logits = torch.promote_types(query.dtype, F32)
-    high = tensor(2, groups, kernel**2, *query.shape[2:], dtype=logits)
+    high = tensor(2, groups * kernel**2, *query.shape[2:], dtype=logits)
     operator = torch.ops.dysample.affinity_backward.default
     return Call(operator, (high, query, key, kernel, groups, to_query, to_key), 3)
 

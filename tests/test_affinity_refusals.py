@@ -53,3 +53,8 @@ def test_point_attention_refuses(match: str, x, key, offset, groups: int) -> Non
 def test_sapa_refuses_keys_of_another_size() -> None:
     with pytest.raises(ValueError, match=r"`key` size \(=\(3, 2\)\) must equal that of `x`"):
         functional.sapa(K, Q, K[..., :2], kernel=3)
+
+
+def test_sapa_refuses_keys_of_another_batch() -> None:
+    with pytest.raises(ValueError, match=r"`key` batch \(=1\) must equal that of `x` \(=2\)"):
+        functional.sapa(K, Q[:1], K[:1], kernel=3)

@@ -123,7 +123,10 @@ def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Ten
     NeurIPS 2022 [lu2022sapa].
     """
     _check_query(query, key, groups)
-    return ops.affinity(query, key, check_odd("kernel", kernel), groups)
+    kernel = check_odd("kernel", kernel)
+    logits = ops.affinity(query, key, kernel, groups)
+    B, _, Y, X = logits.shape
+    return logits.reshape(B, groups, kernel**2, Y, X)
 
 
 def point_attention(
@@ -255,8 +258,13 @@ def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
     NeurIPS 2022 [lu2022sapa].
     """
     check_feature("x", x)
+    _check_query(query, key, 1)
     check_same_size("key", key, x)
-    return reassemble(x, affinity(query, key, kernel), softmax=True)
+    check_same_batch("key", key, x)
+    check_same_device("key", key, x)
+    kernel = check_odd("kernel", kernel)
+    logits = ops.affinity(query, key, kernel, 1)
+    return ops.reassemble(x, logits, kernel, 1, (query.shape[2], query.shape[3]), True)
 
 
 def _check_query(query: Tensor, key: Tensor, groups: int) -> None:

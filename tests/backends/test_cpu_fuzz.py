@@ -192,7 +192,7 @@ def test_affinity(data: st.DataObject) -> None:
     def function(query: Tensor, key: Tensor) -> Tensor:
         return ops.affinity(query, key, k, G)
 
-    high = torch.randn(B, G, k**2, *out, generator=draw.source).to(compute_dtype(query))
+    high = torch.randn(B, G * k**2, *out, generator=draw.source).to(compute_dtype(query))
     (ours, grads), (exact, exact_grads) = both(function, (query, key), high)
     sizes = (query.double().abs(), key.double().abs())
     magnitude, sums = run(function, sizes, high.double().abs(), "eager")

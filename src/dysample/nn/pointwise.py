@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dysample.layout import format_of
+
 GROUPS = 32
 """Groups of `GroupNorm` in the published upsamplers, whatever the width."""
 
@@ -23,7 +25,12 @@ class PixelNorm(nn.LayerNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Keeps the shape."""
-        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+        out = super().forward(input.movedim(1, -1)).movedim(-1, 1)
+        if torch.compiler.is_compiling():
+            # Inductor cannot keep a permuted view for the backward pass at sizes that vary. Else
+            # the copy would only cost time.
+            out = out.contiguous(memory_format=format_of(input))
+        return out
 
 
 class GroupNorm(nn.GroupNorm):

@@ -17,7 +17,10 @@ from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivat
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
-    """Inner products (B, G, k^2, H', W') of a query with the keys around it.
+    """Inner products (B, G k^2, H', W') of a query with the keys around it.
+
+    Groups and taps are one axis, as in the field that `reassemble` takes: a view between the two
+    operators is what torch's inductor cannot keep for the backward pass at sizes that vary.
 
     Args:
         query: (B, G E, H', W').
@@ -29,8 +32,8 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
         out: Tensor = _forward(query, key, kernel, groups)
         return out
     if graph_sampler() is not None:
-        return graph.affinity(query, key, kernel, groups)
-    return eager.affinity(query, key, kernel, groups)
+        return graph.affinity(query, key, kernel, groups).flatten(1, 2)
+    return eager.affinity(query, key, kernel, groups).flatten(1, 2)
 
 
 @torch.library.custom_op("dysample::affinity", mutates_args=(), device_types="cpu")
@@ -41,7 +44,7 @@ def _forward(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
 @_forward.register_fake
 def _(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     B, _, Y, X = query.shape
-    return query.new_empty((B, groups, kernel**2, Y, X), dtype=compute_dtype(query))
+    return query.new_empty((B, groups * kernel**2, Y, X), dtype=compute_dtype(query))
 
 
 @torch.library.custom_op("dysample::affinity_backward", mutates_args=(), device_types="cpu")

@@ -60,7 +60,7 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     query, key, last = _alike(query, key)
     B, C, H, W = key.shape
     Y, X = query.shape[2:]
-    shape = (B, groups, kernel**2, Y, X)
+    shape = (B, groups * kernel**2, Y, X)
     if C == 0:
         return query.new_zeros(shape, dtype=compute_dtype(query))
     out = query.new_empty(shape, dtype=compute_dtype(query))
@@ -82,12 +82,11 @@ def affinity_backward(
     """
     dtypes = query.dtype, key.dtype
     query, key, _ = _alike(query, key)
-    field = high.flatten(1, 2)
     size = (query.shape[2], query.shape[3])
-    to_query = reassemble(key, field, kernel, 1, size, False) if wanted[0] else None
+    to_query = reassemble(key, high, kernel, 1, size, False) if wanted[0] else None
     to_key = None
     if wanted[1]:
-        to_key, _ = reassemble_backward(query, key, field, kernel, 1, False, (True, False))
+        to_key, _ = reassemble_backward(query, key, high, kernel, 1, False, (True, False))
     return (
         None if to_query is None else to_query.to(dtypes[0]),
         None if to_key is None else to_key.to(dtypes[1]),
