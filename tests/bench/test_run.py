@@ -47,7 +47,7 @@ def test_markdown_and_a_figure_of_a_file(monkeypatch, capsys, tmp_path) -> None:
     [
         (["--suite", "papers"], "`suite` (='papers') must be one of all, paper,"),
         (["--only", "W9"], "`only` (='W9') must match a workload"),
-        (["--read", "nothing.jsonl"], "'--read': File 'nothing.jsonl' does not exist"),
+        (["--read", "nothing.jsonl"], "`--read` must be a file of --json's that exists: nothing"),
         (["--read", __file__, "--rounds", "3"], "leave --rounds and --json out"),
         (["--json", "no/such/rows.jsonl"], "`--json` must lie in a folder that exists: no/such"),
         (["--figure", "no/such/figure.png"], "`--figure` must lie in a folder"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from dysample.cli.options import FILE, GIVEN_FILE, check_folder, given, option
+from dysample.cli.options import FILE, check_folder, given, option
 
 
 @click.command()
@@ -16,7 +16,7 @@ from dysample.cli.options import FILE, GIVEN_FILE, check_folder, given, option
 @click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
 @click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-@click.option("--read", type=GIVEN_FILE, help="Measure nothing: show the rows of this file.")
+@click.option("--read", type=FILE, help="Measure nothing: show the rows of this file.")
 @click.pass_context
 def bench(
     context: click.Context,
@@ -45,6 +45,8 @@ def bench(
         for parameter in ("rounds", "file"):
             if given(context, parameter):
                 raise click.UsageError("--read measures nothing: leave --rounds and --json out")
+        if not read.is_file():
+            raise click.UsageError(f"`--read` must be a file of --json's that exists: {read}")
     # What would fail after half an hour is better tried now.
     check_folder("--json", file)
     check_folder("--figure", figure)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import click
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-GIVEN_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 

@@ -13,7 +13,7 @@ from dysample.report.summary import BASELINE, Row, row_name
 
 COLUMNS = (
     "part", "task", "data", "head", "upsampler", "guided", "quantity", "class", "seeds", "mean",
-    "deviation", "difference", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
+    "deviation", "difference", "pairs", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
         line = {"quantity": metric, "mean": values.mean, "deviation": values.deviation}
         one = member.to_baseline.get(metric, {}).get(row.name)
         if one is not None:
-            line |= {"difference": one.mean}
+            line |= {"difference": one.mean, "pairs": len(one.by_seed)}
             line |= dict(zip(("bootstrap_low", "bootstrap_high"), one.bootstrap or ()))
             line |= dict(zip(("t_low", "t_high"), one.t or ()))
         elif row.name != BASELINE:
