@@ -234,7 +234,7 @@ def test_guided_upsamplers_see_the_finer_map(
         def upsample(self, x: Any, guide: Any, size: Any) -> Any:
             return torch.nn.functional.interpolate(x, size=size) + guide
 
-        def macs(self, height: int, width: int) -> int:
+        def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
             return 1
 
     monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Guided(*args))

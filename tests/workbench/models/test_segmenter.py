@@ -25,7 +25,7 @@ class Recorder(Upsampler):
         self.calls.append((x, guide, size))
         return nn.functional.interpolate(x, size=size)
 
-    def macs(self, height: int, width: int) -> int:
+    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         return 0
 
 
