@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import dysample
-from dysample import functional
+from dysample import functional, ops
 from dysample.backends.cpu import library
 from operators import needs_kernels
 
@@ -95,7 +95,7 @@ def results(dtype: torch.dtype, last: bool, C: int, out: tuple[int, int]) -> lis
     if last:
         x, query = (t.contiguous(memory_format=torch.channels_last) for t in (x, query))
     offset, logits = 3 * torch.randn(2, 4, *out), torch.randn(2, 2, 25, *out)
-    up = dysample.DySample(C, groups=2, dyscope=True).to(dtype)
+    up = dysample.DySample(C, groups=2, dyscope=True)  # its weights stay float32, as under autocast
     torch.nn.init.normal_(up.scope.weight)
     tensors = [t.requires_grad_() for t in (x, offset, logits, query)]
     with dysample.backend("cpu"):
@@ -103,7 +103,7 @@ def results(dtype: torch.dtype, last: bool, C: int, out: tuple[int, int]) -> lis
             functional.point_sample(x, offset),
             functional.reassemble(x, logits, softmax=True),
             functional.affinity(query, x, 3, groups=2),
-            up.offsets(x),
+            ops.offset_field(x, *up.offset.parameters(), *up.scope.parameters(), None, 0.25),
         ]
         cotangents = [torch.randn_like(value) for value in outs]
         wanted = [*tensors, *up.parameters()]

@@ -76,4 +76,5 @@ def test_search_without_a_server(browser, site: Path, words: str, found: str) ->
     page.keyboard.press("End")
     result = page.locator(".md-search-result__item", has_text=found).first
     result.wait_for(timeout=20_000)
+    assert found in result.inner_text()
     page.close()

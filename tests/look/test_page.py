@@ -131,7 +131,10 @@ def test_what_is_refused_is_said_in_a_line(browser: Any, address: str, tmp_path:
     visit.upload(heavy)
     visit.page.get_by_text("exceed the maximum allowed size of 20").first.wait_for()
     visit.upload(bomb(tmp_path / "bomb.png", 30000, 30000))
-    visit.page.get_by_text("must have at most 50 million pixels").first.wait_for()
+    said = visit.page.get_by_text("must have at most 50 million pixels").first
+    said.wait_for()
+    assert said.inner_text().startswith("`image` (=bomb.png) must have at most")
+    assert "\n" not in said.inner_text()
     visit.click_image(32, 32, 64, 64)
     visit.wait("scene:0, 64x64, pixel 32, 32.")
 

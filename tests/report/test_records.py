@@ -27,6 +27,13 @@ def test_reads_the_measures_of_any_task(depth_entry, write):
     assert record.metrics == {"abs_rel": 0.25, "delta1": 0.8, "rmse": 1.0, "ap_small": None}
 
 
+def test_a_main_measure_may_be_undefined(depth_entry, write):
+    line = depth_entry()
+    line["metrics"]["abs_rel"] = None
+    (record,) = read_records(write([line]))
+    assert record.metrics["abs_rel"] is None
+
+
 def test_lines_without_measures_are_semantic(entry, write):
     (record,) = read_records(write([entry(frames=0)]))
     assert [m.name for m in record.measures.values()] == ["mIoU", "boundary IoU"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from dysample.cli.options import FILE
+from dysample.cli.options import FILE, check_folder
 
 
 @click.command()
@@ -47,8 +47,7 @@ def show(
     place = _pixel(pixel)
     if file.suffix.lower() != ".png":
         raise click.UsageError(f"--output (={file}) must end in .png")
-    if not file.parent.is_dir():
-        raise click.UsageError(f"--output (={file}) must lie in a folder that exists")
+    check_folder("--output", file)
     from dysample.look import show as draw
     from dysample.look.models import choose_models
     from dysample.look.picture import load_picture

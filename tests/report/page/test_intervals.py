@@ -83,7 +83,7 @@ def test_the_interval_lies_around_the_difference_on_all_images(rows):
 def test_images_shared_by_all_seeds_do_not_average_out(rows):
     """Every seed differs alike on each part: more seeds must not make the interval narrower."""
     widths = []
-    for count in (3, 8):
+    for count in (2, 8):
         seeds = range(count)
         parts = {
             "bilinear": dict.fromkeys(seeds, [0.5] * 10),
@@ -93,7 +93,8 @@ def test_images_shared_by_all_seeds_do_not_average_out(rows):
             *rows(dict.fromkeys(seeds, 0.5), dict.fromkeys(seeds, 0.55), parts), "miou"
         )
         widths.append(found.bootstrap[1] - found.bootstrap[0])
-        assert found.sign == 1
+        assert found.bootstrap[0] > 0
+        assert found.sign == (count == 8)  # two seeds allow no statement
     assert widths[0] == pytest.approx(widths[1])
     assert widths[0] == pytest.approx(2 * 1.96 * 0.05 / 10**0.5, rel=0.05)
 
