@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import types
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.surgery import find_sites, replace_upsamplers
 from dysample.surgery.reroute import is_rerouted
-from surgery_net import IMAGE, STEPS, Block, Net
+from surgery_net import IMAGE, STEPS, Block, Net, lively
 
 
 def names(sites: tuple[dysample.surgery.Site, ...]) -> list[str]:
@@ -194,10 +196,99 @@ def test_a_module_that_the_model_holds_twice() -> None:
     assert new.rows[1] is new.up
 
 
-def test_a_forward_set_on_the_instance(net: Net) -> None:
+def test_calls_of_a_forward_set_on_the_instance_are_those_of_the_module_around_it(net: Net) -> None:
     forward = net.block.forward
     net.block.forward = lambda *inputs: forward(*inputs)
+    new, report = replace_upsamplers(net, "dysample", example_inputs=IMAGE)
+    assert names(report.replaced) == [":0", "up", ":1"]
+    torch.testing.assert_close(new(IMAGE), net(IMAGE), rtol=0, atol=1e-5)
+    assert not torch.allclose(lively(new)(IMAGE), net(IMAGE), atol=1e-4)
+
+
+def test_a_forward_set_on_the_whole_model(net: Net) -> None:
+    net.forward = types.MethodType(lambda self, images: type(self).forward(self, images), net)
     _, report = replace_upsamplers(net, "carafe", example_inputs=IMAGE, dry_run=True)
+    assert names(report.replaced) == ["block:0", "up"]
     assert [d.reason for d in report.decisions if d.action == "refused"] == [
         "the module's forward is set on the instance"
     ]
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["around", "inside"])
+def test_parameters_have_the_dtype_of_the_model_under_autocast(inside: bool) -> None:
+    class Cast(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16) if inside else nullcontext():
+                return super().forward(x)
+
+    up = nn.Upsample(scale_factor=2, mode="bilinear")
+    model = Cast(nn.Conv2d(3, 8, 1), up, nn.Conv2d(8, 2, 1))
+    images = torch.rand(1, 3, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16, enabled=not inside):
+        new, report = replace_upsamplers(model, "dysample", example_inputs=images)
+    assert report.replaced[0].dtype == torch.bfloat16
+    assert {parameter.dtype for parameter in new.parameters()} == {torch.float32}
+    assert new(images).dtype == model(images).dtype
+
+
+class Widened(nn.Sequential):
+    """Resizes in another dtype than that of its layers."""
+
+    def __init__(self, to: torch.dtype) -> None:
+        up = nn.Upsample(scale_factor=2, mode="bilinear")
+        super().__init__(nn.Conv2d(3, 8, 1), up, nn.Conv2d(8, 2, 1))
+        self.to_dtype = to
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, up, last = self
+        x = first(x)
+        return last(up(x.to(self.to_dtype)).to(x.dtype))
+
+
+def test_a_map_that_the_model_makes_wider_wants_wider_parameters() -> None:
+    model, images = Widened(torch.float32).bfloat16(), torch.rand(1, 3, 8, 8).bfloat16()
+    new, _ = replace_upsamplers(model, "dysample", example_inputs=images)
+    assert new[1].offset.weight.dtype == torch.float32
+    torch.testing.assert_close(new(images), model(images))
+
+
+def test_a_map_that_the_model_makes_narrower_without_autocast_is_refused() -> None:
+    images = torch.rand(1, 3, 8, 8)
+    with pytest.raises(ValueError, match=r"1: its upsampler raises TypeError: `x` dtype"):
+        replace_upsamplers(Widened(torch.bfloat16), "dysample", example_inputs=images)
+
+
+def test_nothing_to_replace_is_told_with_the_reasons() -> None:
+    images = torch.rand(1, 3, 8, 8)
+    head = nn.Conv2d(3, 8, 1)
+    for layers, match in (
+        ([head], "0 refused; no step of it resizes a map"),
+        ([head, nn.PixelShuffle(2)], "0 refused; 1: learned already"),
+        ([head, nn.ConvTranspose2d(8, 8, 2, 2)], "0 refused; 1: learned already"),
+        ([nn.Upsample(scale_factor=2), head], "0 refused; 0: an image: no learned layer before it"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            replace_upsamplers(nn.Sequential(*layers), "dysample", example_inputs=images)
+
+
+def test_the_model_s_own_exception_says_where_it_comes_from(net: Net) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^`example_inputs` must be what `model` runs on: in eval mode Net raises "
+        r"RuntimeError: .*expected input.* to have 3 channels",
+    ) as raised:
+        replace_upsamplers(net, "dysample", example_inputs=torch.rand(1, 4, 21, 26))
+    assert "\n" not in str(raised.value)
+
+
+def test_random_numbers_go_on_as_if_nothing_had_run(net: Net) -> None:
+    net.drop = nn.Dropout(0.5)
+    torch.manual_seed(0)
+    for _ in range(3):
+        nn.init.normal_(torch.empty(1))
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    find_sites(net, IMAGE)
+    for _ in range(3):
+        nn.init.normal_(torch.empty(1))
+    assert torch.equal(torch.rand(3), expected)

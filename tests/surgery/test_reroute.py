@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 import dysample
 from dysample.surgery import replace_upsamplers
-from surgery_net import IMAGE, Net, lively
+from dysample.surgery.reroute import _rerouted
+from surgery_net import IMAGE, Block, Net, lively
 
 
 @pytest.fixture
@@ -187,3 +188,48 @@ def test_a_call_that_is_not_the_one_replaced() -> None:
 def test_signature_and_name_are_the_host_s(new: nn.Module) -> None:
     assert list(inspect.signature(new.forward).parameters) == ["images"]
     assert type(new).__name__ == "Net"
+
+
+def test_a_pickle_of_another_release_of_the_host(new: nn.Module, monkeypatch) -> None:
+    """Calls are known by their lines, which stand elsewhere there."""
+    saved = pickle.dumps(new)
+
+    def forward(self, images):
+        return None
+
+    monkeypatch.setattr(Block, "forward", forward)
+    _rerouted.cache_clear()
+    with pytest.raises(
+        ValueError, match=r"`surgery_net.Block` must have the code that it had when"
+    ):
+        pickle.loads(saved)
+
+
+class Broken(nn.Module):
+    """Breaks dynamo's graph between its steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.interpolate(self.conv(x), scale_factor=2, mode="bilinear")
+        torch._dynamo.graph_break()
+        x = F.interpolate(x + 1, None, 2, "bilinear")
+        return self.conv(x[:, :3])
+
+
+def test_compile_with_a_graph_that_breaks(fresh_dynamo: None) -> None:
+    new, report = replace_upsamplers(Broken(), "dysample", example_inputs=torch.rand(1, 3, 4, 4))
+    assert [site.name for site in report.replaced] == [":0", ":1"]
+    images = torch.rand(1, 3, 4, 4)
+    compiled = torch.compile(lively(new), backend="aot_eager")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(images), new(images), rtol=0, atol=1e-5)
+        assert not torch.allclose(compiled(images), Broken.forward(new, images), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*side effects:UserWarning")
+def test_strict_export(new: nn.Module) -> None:
+    program = torch.export.export(lively(new), (IMAGE,), strict=True)
+    torch.testing.assert_close(program.module()(IMAGE), new(IMAGE), rtol=0, atol=1e-5)

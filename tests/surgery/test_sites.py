@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample import Bilinear
+from dysample import Bilinear, DySample
 from dysample.surgery import Site, find_sites
 from dysample.surgery.report import site_table
 
@@ -51,6 +53,63 @@ WHY = {
     ":6": None,
     ":7": "makes the map smaller",
 }
+
+
+class Keeps(Everything):
+    """Keeps what it has computed, as detectors keep their anchors."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.norm.kept = self.stem(images)
+        self.runs = getattr(self, "runs", 0) + 1
+        return super().forward(images)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_stays_as_it_was_to_the_byte(training: bool) -> None:
+    model = Keeps().train(training)
+    model.norm.register_buffer("cache", torch.zeros(1, 8, 1, 1))
+    before = pickle.dumps(model)
+    images = torch.rand(1, 3, 8, 8)
+    find_sites(model, images)
+    assert pickle.dumps(model) == before
+    assert vars(images) == {}
+    assert b"dysample.surgery" not in before
+
+
+class Fits(nn.Module):
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self.stem, self.head, self.options = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1), options
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(F.interpolate(self.stem(images), **self.options))
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "fits"),
+    [
+        ((2, 3), {"size": (2, 4)}, True),
+        ((12, 13), {"size": (13, 13)}, True),
+        ((5, 10), {"size": (7, 12)}, True),
+        ((20, 20), {"scale_factor": (1.0, 1.1)}, True),
+        ((20, 20), {"scale_factor": (1.0, 1.2)}, False),
+        ((2, 3), {"size": (3, 5)}, False),  # a doubling that was cropped
+        ((2, 3), {"size": (2, 6)}, False),  # along one axis alone
+        ((20, 20), {"size": (25, 25)}, False),
+        ((2, 3), {"scale_factor": 1.5}, False),
+    ],
+)
+def test_resizes_that_only_fit_sizes(size, options: dict[str, object], fits: bool) -> None:
+    (site,) = find_sites(Fits(**options), torch.rand(1, 3, *size))
+    why = "fits sizes: grows by two pixels at most" if fits else None
+    assert site.why_not_features == why
+
+
+def test_pixel_shuffles_are_named() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.PixelShuffle(2), DySample(2, groups=1))
+    (site,) = find_sites(model, torch.rand(1, 3, 4, 4))
+    assert (site.name, site.kind, site.why_not_features) == ("1", "shuffle", "learned already")
+    assert site.why_not_replaceable == "its channels are sub-pixels: a layer before it makes them"
 
 
 def by_name(model: nn.Module, example: object) -> dict[str, Site]:

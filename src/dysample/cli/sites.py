@@ -24,6 +24,7 @@ def sites(model: str, height: int, width: int, upsampler: str | None, trust: boo
     from dysample.surgery import find_sites, replace_upsamplers
     from dysample.surgery.loading import example_for, load_model
     from dysample.surgery.report import site_table
+    from dysample.surgery.running import ModelError
 
     loaded = load_model(model, trust=trust)
     image = example_for(loaded, height, width)
@@ -33,6 +34,8 @@ def sites(model: str, height: int, width: int, upsampler: str | None, trust: boo
         else:
             _, plan = replace_upsamplers(loaded, upsampler, example_inputs=image, dry_run=True)
             table = str(plan)
-    except RuntimeError as error:
-        raise click.UsageError(f"{model} does not run on {height}x{width}: {error}") from error
+    except ModelError as error:
+        raise click.UsageError(
+            f"{model} does not run on {height}x{width}: {error.reason}"
+        ) from error
     click.echo(table)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -13,10 +13,15 @@ from torch import nn
 
 from dysample.nn import Bilinear, DySample, Nearest, Upsampler
 from dysample.registry import create_upsampler, get_entry
+from dysample.surgery.exchange import exchange, why_not_exchange
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
 from dysample.surgery.reroute import reroute
 from dysample.surgery.sites import Site, find_sites
+from dysample.surgery.verify import Verdict, places_of, train, verify
+from dysample.surgery.watch import copy_model
+
+_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 Where = str | Iterable[str] | Callable[[Site], bool]
 
@@ -32,15 +37,18 @@ def replace_upsamplers(
 ) -> tuple[nn.Module, Report]:
     """Replace the steps at which a model upsamples features, on a copy of it.
 
-    The model runs once on the example, which shows its `nn.Upsample` modules and its calls of
-    `F.interpolate`. Of these, steps between learned layers upsample features; resizes of images,
-    logits, masks and tables are left alone, and so are transposed convolutions, unless `where`
-    names them.
+    Copies of the model run on the example. The first run shows its `nn.Upsample` modules and its
+    calls of `F.interpolate`. Of these, steps between learned layers upsample features; resizes of
+    images, logits, masks and tables are left alone, and so are transposed convolutions, unless
+    `where` names them. Then the model runs with its upsamplers, in eval mode and in training mode:
+    a site is reported as replaced only if its upsampler ran wherever the step ran before, and gets
+    a gradient. Others are put back and refused with the reason.
 
     DySample starts with zero offsets: in the place of bilinear steps it changes nothing until it
     is trained. The parameters of the model keep their names and values; those of the upsamplers
     are added below the modules in whose forward they run, as "upsamplers.0" and so on, or in the
-    place of the modules that they replace.
+    place of the modules that they replace. Those modules keep their attributes and hooks. New
+    parameters have the dtype of the parameters nearest to the step, and the device of its map.
 
     >>> import torch
     >>> from torch import nn
@@ -57,7 +65,7 @@ def replace_upsamplers(
             positional arguments; or a mapping of keyword arguments. On the model's device.
         where: the sites to replace in place of those that upsample features: names or patterns
             like "decoder.*", or a function that tells for a `Site`.
-        dry_run: replace nothing, only report what would be.
+        dry_run: return the model as it is, and the report of what would be done.
         options: given to `create_upsampler`.
 
     Returns:
@@ -65,24 +73,38 @@ def replace_upsamplers(
 
     Raises:
         TypeError: an argument of a wrong kind, or an option that the upsampler does not take.
-        ValueError: an unknown upsampler, a model that is compiled or scripted, a pattern that
-            matches nothing, or a model in which nothing can be replaced.
+        ValueError: an unknown upsampler, a model that is compiled, scripted or wrapped, one that
+            cannot be copied or does not run on the example, a pattern that matches nothing, or a
+            model in which nothing can be replaced.
     """
     _check_options(upsampler, options)
     sites = find_sites(model, example_inputs)
     asked = _asked(sites, where)
-    operated = model if dry_run else copy.deepcopy(model)
-    plan = [_decide(operated, site, asked, upsampler, options) for site in sites]
-    if get_entry(upsampler).guided:
-        plan = _together(plan)
-    report = Report(upsampler, tuple(decision for decision, _ in plan))
-    if not dry_run:
-        if not report.replaced:
-            raise ValueError(
-                f"`model` ({type(model).__name__}) must have a step that can be replaced:"
-                f" {report.summary()}; dry_run=True reports the reasons"
-            )
-        _operate(operated, {decision.site: up for decision, up in plan if up is not None}, sites)
+    trained = train(model, example_inputs)
+    places, refusals = places_of(sites, trained.steps)
+    while True:
+        operated = copy_model(model)
+        plan = [_decide(operated, site, asked, upsampler, options, refusals) for site in sites]
+        if get_entry(upsampler).guided:
+            plan = _together(plan)
+        built = {decision.site: up for decision, up in plan if up is not None}
+        if not built:
+            verdict = Verdict({}, {}, (), "")
+            break
+        _operate(operated, built, places)
+        verdict = verify(operated, example_inputs, trained, {site: places[site] for site in built})
+        if not verdict.refusals:
+            break
+        refusals.update(verdict.refusals)
+    decisions = tuple(_as_seen(decision, verdict) for decision, _ in plan)
+    report = Report(upsampler, options, decisions, verdict.modes, verdict.note)
+    if dry_run:
+        return model, report
+    if not report.replaced:
+        raise ValueError(
+            f"`model` ({type(model).__name__}) must have a step that can be replaced:"
+            f" {report.summary()}; {report.reasons()}"
+        )
     return operated, report
 
 
@@ -121,12 +143,13 @@ def _decide(
     asked: set[Site],
     upsampler: str,
     options: dict[str, Any],
+    refusals: Mapping[Site, str],
 ) -> Plan:
     """What to do with a site."""
     if site not in asked:
         return Decision(site, "left alone", site.why_not_features or "not asked for"), None
     owner = model.get_submodule(site.owner)
-    why_not = site.why_not_replaceable
+    why_not = site.why_not_replaceable or refusals.get(site)
     if why_not is None and get_entry(upsampler).guided:
         calls = {other.call for other in asked if other.owner == site.owner}
         why_not, options = _with_guide(owner, site, calls, options)
@@ -140,10 +163,30 @@ def _decide(
         return Decision(site, "refused", str(error)), None
     if isinstance(up, DySample):
         nn.init.zeros_(up.offset.weight)
-    up.to(device=site.device, dtype=site.dtype).train(owner.training)
+    up.to(device=site.device, dtype=_dtype(model, site)).train(owner.training)
+    if site.call is None:
+        why_not = why_not_exchange(owner, up)
+        if why_not is not None:
+            return Decision(site, "refused", why_not), None
     change = _change(site, up)
     reason = f"changes at once: {change}" if change else "unchanged at first"
     return Decision(site, "replaced", reason, unchanged=change is None), up
+
+
+def _dtype(model: nn.Module, site: Site) -> torch.dtype:
+    """Dtype of new parameters: that of the parameters nearest to the step.
+
+    Without autocast a map that the model has made wider wants wider layers.
+    """
+    path = site.owner
+    while True:  # from the step outwards
+        for parameter in model.get_submodule(path).parameters():
+            if parameter.dtype in _DTYPES:
+                own = parameter.dtype
+                return own if site.autocast else torch.promote_types(own, site.dtype)
+        if not path:
+            return site.dtype
+        path = path.rpartition(".")[0]
 
 
 def _with_guide(
@@ -179,7 +222,7 @@ def _change(site: Site, up: Upsampler) -> str | None:
     if isinstance(up, DySample):
         mode = up.start
     elif isinstance(up, (Bilinear, Nearest)):
-        mode = type(up).__name__.lower()
+        mode = "bilinear" if isinstance(up, Bilinear) else "nearest"
     else:
         return "random weights"
     before = "nearest" if site.mode == "nearest-exact" else site.mode
@@ -190,25 +233,33 @@ def _change(site: Site, up: Upsampler) -> str | None:
     return None if site.regular else "its size was rounded"
 
 
-def _operate(model: nn.Module, built: Mapping[Site, Upsampler], sites: Sequence[Site]) -> None:
+def _as_seen(decision: Decision, verdict: Verdict) -> Decision:
+    """A decision whose claim of an unchanged output is what the run has shown."""
+    change = verdict.changed.get(decision.site)
+    if not decision.unchanged or change is None:
+        return decision
+    reason = f"changes at once: by {change:.1g} of its largest value"
+    return replace(decision, reason=reason, unchanged=False)
+
+
+def _operate(
+    model: nn.Module, built: Mapping[Site, Upsampler], places: Mapping[Site, Sequence[str]]
+) -> None:
     """Put the upsamplers into the model."""
     guided: dict[nn.Module, dict[int, Upsampler]] = {}
     unguided: dict[nn.Module, dict[int, Upsampler]] = {}
+    numbers: dict[nn.Module, dict[str, int]] = {}
     # Before anything is replaced: then the paths lead elsewhere.
-    owners = {site: model.get_submodule(site.owner) for site in sites}
+    owners = {site: model.get_submodule(site.owner) for site in built}
     for site, up in built.items():
+        owner = owners[site]
         if site.call is None:
-            _exchange(model, owners[site], up)
+            exchange(owner, up)
         else:
-            kind = guided if up.guided else unguided
-            kind.setdefault(owners[site], {})[site.call] = up
+            (guided if up.guided else unguided).setdefault(owner, {})[site.call] = up
+            of_owner = numbers.setdefault(owner, {})
+            of_owner.update(dict.fromkeys(places[site], site.call))
     for owner, upsamplers in guided.items():
         install(owner, upsamplers)
-    reroute(unguided, callers=owners.values())
-
-
-def _exchange(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put a module in the place of another one, wherever the model holds it."""
-    for parent in list(model.modules()):
-        for name in [name for name, child in parent._modules.items() if child is old]:
-            setattr(parent, name, new)
+    for owner, upsamplers in unguided.items():
+        reroute(owner, upsamplers, numbers[owner])

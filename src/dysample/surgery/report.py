@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dysample.surgery.sites import Site
 
@@ -37,10 +37,21 @@ class Decision:
 
 @dataclass(frozen=True)
 class Report:
-    """Every site of a model with what was done; printed as a table."""
+    """Every site of a model with what was done; printed as a table.
+
+    Args:
+        upsampler: name of the upsamplers.
+        options: with which they were created.
+        decisions: one for each site, in the order in which the sites ran.
+        modes: in which the model was seen to run with its upsamplers, "eval" and "training".
+        note: why it did not run in training mode, or what could not be seen there.
+    """
 
     upsampler: str
+    options: Mapping[str, Any]
     decisions: tuple[Decision, ...]
+    modes: tuple[str, ...]
+    note: str = ""
 
     @property
     def replaced(self) -> tuple[Site, ...]:
@@ -73,9 +84,23 @@ class Report:
         )
 
     def __str__(self) -> str:
-        """The sites by `site_table`, and the numbers."""
+        """The sites by `site_table`, the numbers, and in which modes they were seen to run."""
         verdicts = [f"{d.action}: {d.reason}" if d.reason else d.action for d in self.decisions]
-        return f"{site_table([d.site for d in self.decisions], verdicts)}\n{self.summary()}"
+        lines = [site_table([d.site for d in self.decisions], verdicts), self.summary()]
+        if self.replaced:
+            seen = f"seen to run in {' and '.join(self.modes)} mode"
+            seen += f"; {self.note}" if self.note else ""
+            lines.append(textwrap.fill(seen, WIDTH, break_long_words=False))
+        return "\n".join(lines)
+
+    def reasons(self) -> str:
+        """Why sites have no upsampler, in one line."""
+        by_reason: dict[str, list[str]] = {}
+        for decision in self.decisions:
+            if decision.action != "replaced":
+                by_reason.setdefault(decision.reason, []).append(decision.site.name)
+        found = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
+        return found or "no step of it resizes a map"
 
 
 def site_table(sites: Sequence[Site], verdicts: Sequence[str] | None = None) -> str:

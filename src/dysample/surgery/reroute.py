@@ -1,9 +1,10 @@
 """Put upsamplers in the place of the `F.interpolate` calls of a module's forward.
 
 The module's class is replaced by a subclass that runs the same forward under a torch function
-mode: it hands the numbered calls to the upsamplers, which are submodules of the module, and leaves
-all others alone. The forward is neither copied nor rewritten, parameters keep their names, and
-`isinstance` still holds. The mode is also seen by `torch.compile` and `torch.export`.
+mode: it hands the calls that were replaced, known by their place in the code, to the upsamplers,
+which are submodules of the module, and leaves all others alone. The forward is neither copied nor
+rewritten, parameters keep their names, and `isinstance` still holds. The mode is also seen by
+`torch.compile` and `torch.export`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Iterable, Mapping
-from types import FunctionType, TracebackType
+from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, cast
 
 import torch.nn.functional as F
@@ -20,10 +21,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import scaled_length
-from dysample.surgery.watch import as_factors, is_scaling
+from dysample.surgery.places import Occurrences, place
 
 UPSAMPLERS = "upsamplers"
 """Name of the upsamplers among a module's submodules."""
+
+_NUMBERS = "_upsampler_numbers"
+"""Attribute of a module whose calls were replaced: name of the upsampler by place of the call."""
 
 
 class _Running(threading.local):
@@ -41,7 +45,7 @@ class _Reroute(TorchFunctionMode):
     def __init__(self, owner: nn.Module) -> None:
         super().__init__()
         self.owner = owner
-        self.calls = 0
+        self.occurrences = Occurrences()
 
     def __enter__(self) -> _Reroute:
         self.outer = _running.run
@@ -64,11 +68,11 @@ class _Reroute(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
-        number = str(self.calls)
-        self.calls += 1
-        upsamplers: Any = self.owner._modules.get(UPSAMPLERS)
-        if upsamplers is None or number not in upsamplers:
+        numbers: dict[str, str] = getattr(self.owner, _NUMBERS)
+        number = numbers.get(self.occurrences.name(place()))
+        if number is None:
             return func(*args, **kwargs)
+        upsamplers: Any = self.owner._modules[UPSAMPLERS]
         return _upsample(upsamplers[number], number, type(self.owner), *args, **kwargs)
 
 
@@ -76,22 +80,31 @@ def _upsample(
     up: Any,
     number: str,
     host: type,
-    x: Tensor,
-    *,
+    input: Tensor,
     size: Any = None,
     scale_factor: Any = None,
-    **_: Any,
+    *_: Any,
+    **__: Any,
 ) -> Tensor:
     """Call an upsampler as `F.interpolate` was called."""
-    if x.shape[1] != up.in_channels:
+    if input.shape[1] != up.in_channels:
         raise ValueError(
             f"call {number} of F.interpolate in {host.__name__} must be on {up.in_channels}"
-            f" channels (={x.shape[1]}): the example on which it was replaced took another path"
+            f" channels (={input.shape[1]}): the example on which it was replaced took another path"
         )
     if size is None:
-        size = tuple(map(scaled_length, x.shape[2:], as_factors(scale_factor, 2)))
-    result: Tensor = up(x, size=size if isinstance(size, int) else tuple(size))
+        size = tuple(map(scaled_length, input.shape[2:], as_factors(scale_factor, 2)))
+    result: Tensor = up(input, size=size if isinstance(size, int) else tuple(size))
     return result
+
+
+def as_factors(scale_factor: Any, axes: int) -> tuple[float, ...]:
+    """The factor of each axis, whole where it can be; nothing where a call has none."""
+    if scale_factor is None:
+        return ()
+    if not isinstance(scale_factor, (tuple, list)):
+        scale_factor = [scale_factor] * axes
+    return tuple(int(f) if float(f).is_integer() else float(f) for f in scale_factor)
 
 
 @functools.cache
@@ -104,7 +117,7 @@ def _rerouted(host: type[nn.Module]) -> type[nn.Module]:
             return host.forward(self, *args, **kwargs)
 
     def reduce(self: nn.Module, protocol: Any) -> Any:
-        return _rebuild, (host,), *object.__reduce_ex__(self, protocol)[2:]
+        return _rebuild, (host, _code(host)), *object.__reduce_ex__(self, protocol)[2:]
 
     members = {
         "forward": forward,
@@ -116,9 +129,21 @@ def _rerouted(host: type[nn.Module]) -> type[nn.Module]:
     return cast(type[nn.Module], type(host.__name__, (host,), members))
 
 
-def _rebuild(host: type[nn.Module]) -> nn.Module:
+def _rebuild(host: type[nn.Module], code: tuple[Any, ...]) -> nn.Module:
+    if code != _code(host):
+        raise ValueError(
+            f"`{host.__module__}.{host.__qualname__}` must have the code that it had when its calls"
+            " were replaced: another release stands elsewhere in its file; replace them anew and"
+            " load the state_dict"
+        )
     kind = _rerouted(host)  # type: ignore[arg-type]
     return kind.__new__(kind)
+
+
+def _code(host: type[nn.Module]) -> tuple[Any, ...]:
+    """Where the forward begins and which names it uses: calls are known by their lines."""
+    code = getattr(inspect.unwrap(host.forward), "__code__", None)
+    return () if code is None else (code.co_firstlineno, code.co_names)
 
 
 def is_rerouted(module: nn.Module) -> bool:
@@ -127,43 +152,16 @@ def is_rerouted(module: nn.Module) -> bool:
 
 
 def reroute(
-    upsamplers: Mapping[nn.Module, Mapping[int, nn.Module]],
-    callers: Iterable[nn.Module] = (),
+    owner: nn.Module, upsamplers: Mapping[int, nn.Module], numbers: Mapping[str, int]
 ) -> None:
-    """Replace calls of `F.interpolate` in the forwards of modules, in place.
+    """Replace calls of `F.interpolate` in the forward of a module, in place.
 
     Args:
-        upsamplers: by owner, and by number of the call, from 0 in each run of the forward.
-        callers: modules known to call `F.interpolate`, beyond those whose code shows it.
+        owner: the module.
+        upsamplers: by number, which names them below the module.
+        numbers: the number of the upsampler by the place of each call.
     """
-    known = set(callers)
-    for owner, by_number in upsamplers.items():
-        setattr(owner, UPSAMPLERS, nn.ModuleDict({str(k): up for k, up in by_number.items()}))
-        for module in owner.modules():
-            # Calls of the modules below would be counted as the owner's: each has its own count.
-            if module is owner or module in known or _may_interpolate(module):
-                _take_over(module)
-
-
-def _take_over(module: nn.Module) -> None:
-    if not hasattr(type(module), "_rerouted"):
-        module.__class__ = _rerouted(type(module))  # type: ignore[arg-type]
-
-
-def _may_interpolate(module: nn.Module) -> bool:
-    """Whether its code calls `interpolate`, in a run that goes another way than the example.
-
-    Not of `nn.Upsample`: those that are steps of their own are known from the example, and the
-    calls of the others count as their owner's.
-    """
-    return not is_scaling(module) and _names_interpolate(type(module))  # type: ignore[arg-type]
-
-
-@functools.cache
-def _names_interpolate(kind: type) -> bool:
-    for ancestor in kind.__mro__:
-        for member in vars(ancestor).values():
-            function = inspect.unwrap(member) if callable(member) else member
-            if isinstance(function, FunctionType) and "interpolate" in function.__code__.co_names:
-                return True
-    return False
+    modules = {str(number): up for number, up in upsamplers.items()}
+    setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
+    setattr(owner, _NUMBERS, {at: str(number) for at, number in numbers.items()})
+    owner.__class__ = _rerouted(type(owner))  # type: ignore[arg-type]

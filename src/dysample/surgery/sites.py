@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from dysample.geometry import scaled_size
-from dysample.modes import evaluated
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
-from dysample.surgery.watch import Step, Watch
+from dysample.surgery.watch import Kind, Step, watch
 
 
 @dataclass(frozen=True)
@@ -22,9 +19,12 @@ class Site:
 
     Args:
         owner: path of the module that resizes, or in whose forward `F.interpolate` is called.
-        call: number of that call in the forward, from 0; None where the module itself is the step.
+        call: number of that call, in the order in which the example meets the calls of the module;
+            None where the module itself is the step.
+        place: where the call stands in the code: file and line, then those of the functions that
+            called, up to the forward; "#1" is the second time in one run. None as for `call`.
         kind: "module" for `nn.Upsample` and its kin, "call" for `F.interpolate`, "deconv" for
-            `nn.ConvTranspose2d`.
+            `nn.ConvTranspose2d`, "shuffle" for a pixel shuffle.
         host: class of the module, with its package.
         channels: C of the map.
         from_size: its height and width in the example run.
@@ -36,13 +36,15 @@ class Site:
         runs: how often the step ran in the example run.
         dtype: of the map.
         device: of the map.
+        autocast: whether autocast chooses the dtypes of layers there.
         why_not_features: why it is no step of upsampling features; None if it is one.
         why_not_replaceable: why nothing can be put in its place; None if something can.
     """
 
     owner: str
     call: int | None
-    kind: Literal["module", "call", "deconv"]
+    place: str | None
+    kind: Kind
     host: str
     channels: int
     from_size: tuple[int, ...]
@@ -53,6 +55,7 @@ class Site:
     runs: int
     dtype: torch.dtype
     device: torch.device
+    autocast: bool
     why_not_features: str | None
     why_not_replaceable: str | None
 
@@ -63,9 +66,9 @@ class Site:
 
 
 def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
-    """Find the steps at which a model resizes maps, by running it once.
+    """Find the steps at which a model resizes maps, by running a copy of it once.
 
-    The run is in eval mode without gradients; the model is left as it was.
+    The run is in eval mode without gradients; the model itself does not run.
 
     >>> import torch
     >>> from torch import nn
@@ -83,22 +86,21 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
 
     Raises:
         TypeError: if `model` is no module.
-        ValueError: if it is compiled, or scripted.
+        ValueError: if it is compiled, scripted or wrapped, cannot be copied, or does not run on the
+            example; the message holds the model's own.
     """
     check_model(model)
-    with evaluated(model):
-        watch = Watch()
-        watch.run(model, lambda: _call(model, example_inputs))
-        shared = _several_steps(watch.steps)
-        if shared:
-            # Their steps are told apart only by who calls them: look again, through them.
-            watch = Watch(transparent=shared)
-            watch.run(model, lambda: _call(model, example_inputs))
-    by_key: dict[tuple[nn.Module, int | None], list[Step]] = {}
-    for step in watch.steps:
-        by_key.setdefault((step.owner, step.call), []).append(step)
-    paths = {module: path for path, module in model.named_modules()}
-    return [_site(steps, paths[owner]) for (owner, _), steps in by_key.items()]
+    by_key: dict[tuple[str, str | None], list[Step]] = {}
+    for step in watch(model, example_inputs):
+        by_key.setdefault((step.owner, step.place), []).append(step)
+    calls: dict[str, int] = {}
+    sites = []
+    for (owner, place), steps in by_key.items():
+        call = None if place is None else calls.get(owner, 0)
+        if call is not None:
+            calls[owner] = call + 1
+        sites.append(_site(steps, call, model.get_submodule(owner)))
+    return sites
 
 
 def check_model(model: nn.Module) -> None:
@@ -107,37 +109,27 @@ def check_model(model: nn.Module) -> None:
         raise TypeError(f"`model` (={type(model).__name__}) must be a torch.nn.Module")
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("`model` must not be scripted: replace first, then export")
-    if hasattr(model, "_orig_mod"):
-        raise ValueError("`model` must not be compiled: replace first, then torch.compile")
+    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        raise ValueError(
+            f"`model` (={type(model).__name__}) must not be wrapped: give its `.module`, then wrap"
+        )
+    for path, module in model.named_modules():
+        if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+            where = f" (its `{path}` is)" if path else ""
+            raise ValueError(
+                f"`model` must not be compiled{where}: replace first, then torch.compile"
+            )
 
 
-def _call(model: nn.Module, example_inputs: Any) -> Any:
-    if isinstance(example_inputs, Mapping):
-        return model(**example_inputs)
-    if isinstance(example_inputs, tuple):
-        return model(*example_inputs)
-    return model(example_inputs)
-
-
-def _several_steps(steps: list[Step]) -> set[nn.Module]:
-    """Upsampling modules that serve several steps: one replacement could not take their place."""
-    uses = Counter((step.owner, step.caller_run) for step in steps if step.kind == "module")
-    channels: dict[nn.Module, set[int]] = {}
-    for step in steps:
-        if step.kind == "module":
-            channels.setdefault(step.owner, set()).add(step.channels)
-    twice = {owner for (owner, _), count in uses.items() if count > 1}
-    return twice | {owner for owner, found in channels.items() if len(found) > 1}
-
-
-def _site(steps: list[Step], path: str) -> Site:
+def _site(steps: list[Step], call: int | None, owner: nn.Module) -> Site:
     # A module may run on several maps, and enlarge only some of them.
     first = next((step for step in steps if _why_not_features(step) is None), steps[0])
     return Site(
-        owner=path,
-        call=first.call,
+        owner=first.owner,
+        call=call,
+        place=first.place,
         kind=first.kind,
-        host=_host(type(first.owner)),
+        host=_host(type(owner)),
         channels=first.channels,
         from_size=first.from_size,
         to_size=first.to_size,
@@ -147,8 +139,9 @@ def _site(steps: list[Step], path: str) -> Site:
         runs=len(steps),
         dtype=first.dtype,
         device=first.device,
+        autocast=first.autocast,
         why_not_features=_why_not_features(first),
-        why_not_replaceable=_why_not_replaceable(steps, path),
+        why_not_replaceable=_why_not_replaceable(steps, owner),
     )
 
 
@@ -168,7 +161,7 @@ def _why_not_features(step: Step) -> str | None:
     """Why a step is not one of upsampling features."""
     if step.inside_upsampler:
         return "part of an upsampler"
-    if step.kind == "deconv":
+    if step.kind in ("deconv", "shuffle"):
         return "learned already"
     if any(to < of for of, to in zip(step.from_size, step.to_size)):
         return "makes the map smaller"
@@ -182,35 +175,46 @@ def _why_not_features(step: Step) -> str | None:
         return "pooled to a fixed grid: its scale follows the image's size"
     if max(step.from_size) == 1:
         return "one pixel: nothing to sample"
+    if all(map(_fits, step.from_size, step.to_size)):
+        return "fits sizes: grows by two pixels at most"
     if not step.read:
         return "logits or masks: no learned layer after it"
     return None
 
 
-def _why_not_replaceable(steps: list[Step], path: str) -> str | None:
+def _fits(of: int, to: int) -> bool:
+    """Whether a length only follows that of another map: a half more is a step, however short."""
+    return to < 1.5 * of and to <= of + 2
+
+
+def _why_not_replaceable(steps: list[Step], owner: nn.Module) -> str | None:
     """Why nothing can be put in the place of steps at one site."""
-    owner, step = steps[0].owner, steps[0]
+    step = steps[0]
     if len(step.from_size) != 2:
         return f"{len(step.from_size)} spatial axes; upsamplers take two"
     if len({s.channels for s in steps}) > 1:
         return f"runs on {' and '.join(str(s.channels) for s in steps)} channels"
     if step.inside_upsampler:
         return "part of an upsampler"
-    if step.kind != "call" and not path:
+    if step.kind == "shuffle":
+        return "its channels are sub-pixels: a layer before it makes them"
+    if step.kind != "call" and not step.owner:
         return "it is the model itself: no module holds it"
+    if "forward" in vars(owner):
+        return "the module's forward is set on the instance"
     if step.kind == "deconv":
         return _why_not_plain(owner, step)
     if step.kind == "call" and is_rerouted(owner):
         return "calls of this module were replaced before: replace all of them at once"
-    if step.kind == "call" and "forward" in vars(owner):
-        return "the module's forward is set on the instance"
     if step.kind == "call" and hasattr(owner, UPSAMPLERS):
         return f"the module has `{UPSAMPLERS}` of its own"
     return None
 
 
 def _why_not_plain(deconv: nn.Module, step: Step) -> str | None:
-    strides = set(getattr(deconv, "stride", ()))
+    if type(deconv) is not nn.ConvTranspose2d or deconv._parameters.get("weight") is None:
+        return "more than its weight: a subclass, or a weight that is computed"
+    strides = set(deconv.stride)
     if len(strides) != 1:
         return "its stride differs by axis"
     (stride,) = strides

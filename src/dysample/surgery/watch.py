@@ -7,19 +7,27 @@ of two or more axes: convolutions, linear layers and attention are, normalisatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+import copy
+import functools
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from dysample.nn import Upsampler
+from dysample.surgery.places import Occurrences, place
+from dysample.surgery.reroute import as_factors
+from dysample.surgery.running import named, run_model
 
 POOLS = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
+
+Kind = Literal["module", "call", "deconv", "shuffle"]
 
 
 @dataclass(eq=False)
@@ -27,8 +35,8 @@ class Step:
     """One resize as it happened.
 
     Args:
-        owner: the module that resizes, or in whose forward `F.interpolate` is called.
-        call: number of that call in the forward; None where the module itself is the step.
+        owner: path of the module that resizes, or in whose forward `F.interpolate` is called.
+        place: of that call in the code; None where the module itself is the step.
         caller_run: which run of which module the step is part of, as a number.
         kind: as in `Site`.
         channels: C of the map (B, C, ...).
@@ -39,15 +47,16 @@ class Step:
         scale_factor: of the code, if it is the same for all axes.
         dtype: of the map.
         device: of the map.
+        autocast: whether autocast chooses the dtypes of layers there.
         flow: where the map comes from.
         inside_upsampler: whether it is part of an upsampler of ours.
         read: whether a learned layer reads the result.
     """
 
-    owner: nn.Module
-    call: int | None
+    owner: str
+    place: str | None
     caller_run: int
-    kind: Literal["module", "call", "deconv"]
+    kind: Kind
     channels: int
     from_size: tuple[int, ...]
     to_size: tuple[int, ...]
@@ -56,6 +65,7 @@ class Step:
     scale_factor: float | None
     dtype: torch.dtype
     device: torch.device
+    autocast: bool
     flow: Flow
     inside_upsampler: bool
     read: bool = False
@@ -78,59 +88,108 @@ class Flow:
     steps: frozenset[Step] = frozenset()
 
 
+def watch(model: nn.Module, example_inputs: Any, *, training: bool = False) -> list[Step]:
+    """The resizes of a model in the order in which they happen.
+
+    A copy of the model runs, so that what a run leaves behind (statistics, caches) is not left in
+    the model.
+
+    Args:
+        model: any module that can be copied.
+        example_inputs: as `dysample.surgery.find_sites` takes them.
+        training: run in training mode and with gradients, in place of eval mode.
+
+    Raises:
+        ValueError: if the model cannot be copied, or does not run.
+    """
+    steps = _Watch().run(model, example_inputs, training)
+    shared = _several_steps(steps)
+    if shared:
+        # Their steps are told apart only by who calls them: look again, through them.
+        steps = _Watch(shared).run(model, example_inputs, training)
+    return steps
+
+
+def _several_steps(steps: list[Step]) -> set[str]:
+    """Upsampling modules that serve several steps: one replacement could not take their place."""
+    uses = Counter((step.owner, step.caller_run) for step in steps if step.kind == "module")
+    channels: dict[str, set[int]] = {}
+    for step in steps:
+        if step.kind == "module":
+            channels.setdefault(step.owner, set()).add(step.channels)
+    twice = {owner for (owner, _), count in uses.items() if count > 1}
+    return twice | {owner for owner, found in channels.items() if len(found) > 1}
+
+
 @dataclass
 class _Run:
     """A module's forward that is running."""
 
+    path: str
     module: nn.Module
     number: int
-    calls: int = 0
+    occurrences: Occurrences
 
 
-class Watch:
-    """Record the resizes of a model while `run` runs it.
+class _Watch:
+    """Record the resizes of one run of a model.
 
     Args:
-        transparent: upsampling modules whose resize counts as a call of the module that calls them.
+        transparent: paths of upsampling modules whose resize counts as a call of the module that
+            calls them.
     """
 
-    def __init__(self, transparent: Iterable[nn.Module] = ()) -> None:
-        self.transparent = set(transparent)
+    def __init__(self, transparent: Collection[str] = ()) -> None:
+        self.transparent = transparent
         self.steps: list[Step] = []
         self._runs: list[_Run] = []
         self._numbers = 0
+        # Not attributes of the tensors: a model may keep them, and be pickled.
+        self._flows: MutableMapping[Tensor, Flow] = WeakIdKeyDictionary()
 
-    def run(self, model: nn.Module, call: Callable[[], Any]) -> None:
-        """Make a call of the model."""
-        with ExitStack() as hooks:
-            for module in model.modules():
-                if module not in self.transparent:
-                    hooks.callback(module.register_forward_pre_hook(self._enter).remove)
-                    hooks.callback(module.register_forward_hook(self._leave).remove)
-            hooks.enter_context(_Mode(self))
-            call()
+    def run(self, model: nn.Module, example_inputs: Any, training: bool) -> list[Step]:
+        """Run a copy of the model."""
+        copied = copy_model(model)
+        for path, module in copied.named_modules():
+            own = vars(module).get("forward")
+            # Not where it is set on the instance: what resizes there is seen from outside, as the
+            # subclass of `reroute` sees it. The whole model has nobody outside.
+            if path in self.transparent or (own is not None and module is not copied):
+                continue
+            forward = module.forward  # of its class, of the instance, or TorchScript's
+            watched = functools.partial(self._forward, path, module, forward)
+            module.__dict__["forward"] = watched
+        with _Mode(self):
+            run_model(copied, example_inputs, training=training)
+        return self.steps
 
-    def _enter(self, module: nn.Module, inputs: Any) -> None:
+    def _forward(
+        self, path: str, module: nn.Module, forward: Any, /, *args: Any, **kwargs: Any
+    ) -> Any:
         self._numbers += 1
-        self._runs.append(_Run(module, self._numbers))
-
-    def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self._runs.pop()
-        # What operations hide that the mode does not see, such as autograd functions.
-        unseen = [x for x in _tensors(output) if not hasattr(x, "_flow")]
+        self._runs.append(_Run(path, module, self._numbers, Occurrences()))
+        try:
+            output = forward(*args, **kwargs)
+        finally:
+            self._runs.pop()
+        # What operations hide that the mode does not see, such as TorchScript.
+        unseen = [x for x in tensors_of(output) if x not in self._flows]
         if unseen:
-            _mark(unseen, _combined([*_tensors(inputs), *module.parameters(recurse=False)]))
+            given = [*tensors_of((args, kwargs)), *module.parameters(recurse=False)]
+            self.mark(unseen, self.combined(given))
+        return output
 
     def resized(self, x: Tensor, result: Tensor, options: dict[str, Any]) -> Step:
         """Note a call of `F.interpolate`."""
         run = self._runs[-1]
-        number, run.calls = run.calls, run.calls + 1
         mode, corners = options["mode"], bool(options["align_corners"])
         if corners:
             mode += ", corners"
+        factor = options["scale_factor"]
         if is_scaling(run.module):
-            return self._note("module", None, x, result, mode, options["scale_factor"], corners)
-        return self._note("call", number, x, result, mode, options["scale_factor"], corners)
+            return self._note("module", None, x, result, mode, factor, corners)
+        at = run.occurrences.name(place())
+        return self._note("call", at, x, result, mode, factor, corners)
 
     def convolved(self, x: Tensor, result: Tensor) -> None:
         """Note a transposed convolution, if it is a module's and enlarges the map."""
@@ -139,22 +198,27 @@ class Watch:
             kernel = "x".join(map(str, deconv.kernel_size))
             self._note("deconv", None, x, result, f"deconv {kernel}", deconv.stride, False)
 
+    def shuffled(self, x: Tensor, result: Tensor) -> None:
+        """Note a pixel shuffle, but those of upsamplers of ours."""
+        if x.dim() == 4 and not any(isinstance(run.module, Upsampler) for run in self._runs):
+            self._note("shuffle", None, x, result, "pixel shuffle", None, False)
+
     def _note(
         self,
-        kind: Literal["module", "call", "deconv"],
-        call: int | None,
+        kind: Kind,
+        at: str | None,
         x: Tensor,
         result: Tensor,
         mode: str,
         scale_factor: Any,
         corners: bool,
     ) -> Step:
-        callers = self._runs if call is not None else self._runs[:-1]
+        callers = self._runs if at is not None else self._runs[:-1]
         from_size, to_size = tuple(x.shape[2:]), tuple(result.shape[2:])
         factors = as_factors(scale_factor, len(from_size))
         step = Step(
-            owner=self._runs[-1].module,
-            call=call,
+            owner=self._runs[-1].path,
+            place=at,
             caller_run=callers[-1].number if callers else 0,
             kind=kind,
             channels=x.shape[1],
@@ -166,17 +230,44 @@ class Watch:
             scale_factor=one_factor(scale_factor),
             dtype=x.dtype,
             device=x.device,
-            flow=_flow(x),
+            autocast=torch.is_autocast_enabled(x.device.type),
+            flow=self._flow(x),
             inside_upsampler=any(isinstance(run.module, Upsampler) for run in self._runs),
         )
         self.steps.append(step)
         return step
 
+    def _flow(self, x: Tensor) -> Flow:
+        if isinstance(x, nn.Parameter):
+            return Flow(table=True)
+        return self._flows[x] if x in self._flows else Flow()
+
+    def mark(self, result: Any, flow: Flow) -> None:
+        """Note where the tensors of a result come from."""
+        for x in tensors_of(result):
+            # A mask of booleans or an index carries no features on.
+            if x.is_floating_point() and not isinstance(x, nn.Parameter):
+                self._flows[x] = flow
+
+    def combined(self, given: Iterable[Tensor]) -> Flow:
+        """Flow of the result of an operation, by its inputs of two or more axes."""
+        flows = [self._flow(x) for x in given if x.ndim > 1 and x.is_floating_point()]
+        moving = [flow for flow in flows if not flow.table]
+        if not moving:
+            return Flow(table=bool(flows))
+        pooled = all(flow.pooled for flow in moving)
+        steps = frozenset[Step]().union(*(flow.steps for flow in moving))
+        if len(moving) < len(flows):  # there is a weight
+            for step in steps:
+                step.read = True
+            return Flow(learned=True, pooled=pooled)
+        return Flow(any(flow.learned for flow in moving), pooled=pooled, steps=steps)
+
 
 class _Mode(TorchFunctionMode):
-    """Sees every operation on tensors, and keeps the flow of each result as its attribute."""
+    """Sees every operation on tensors, and notes the flow of each result."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: _Watch) -> None:
         super().__init__()
         self.watch = watch
 
@@ -184,9 +275,9 @@ class _Mode(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        given = list(_tensors((args, kwargs)))
+        given = list(tensors_of((args, kwargs)))
         result = func(*args, **kwargs)
-        flow = _combined(given)
+        flow = self.watch.combined(given)
         if func is F.interpolate:
             step = self.watch.resized(args[0], result, kwargs)
             flow = Flow(flow.learned, flow.table, flow.pooled, flow.steps | {step})
@@ -194,8 +285,25 @@ class _Mode(TorchFunctionMode):
             flow = Flow(flow.learned, flow.table, True, flow.steps)
         elif func is F.conv_transpose2d:
             self.watch.convolved(given[0], result)
-        _mark(args[0] if func is Tensor.__setitem__ else result, flow)
+        elif func is F.pixel_shuffle:
+            self.watch.shuffled(given[0], result)
+        self.watch.mark(args[0] if func is Tensor.__setitem__ else result, flow)
         return result
+
+
+def copy_model(model: nn.Module) -> nn.Module:
+    """A deep copy.
+
+    Raises:
+        ValueError: if the model cannot be copied.
+    """
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:  # whatever its parts raise
+        raise ValueError(
+            f"`model` ({type(model).__name__}) must be one that copy.deepcopy copies, since surgery"
+            f" works on copies: {named(error)}"
+        ) from error
 
 
 def is_scaling(module: nn.Module) -> bool:
@@ -203,19 +311,9 @@ def is_scaling(module: nn.Module) -> bool:
     return (
         isinstance(module, nn.Upsample)
         and type(module).forward is nn.Upsample.forward
-        and "forward" not in vars(module)
         and module.size is None
         and one_factor(module.scale_factor) is not None
     )
-
-
-def as_factors(scale_factor: Any, axes: int) -> tuple[float, ...]:
-    """The factor of each axis, whole where it can be; nothing where a call has none."""
-    if scale_factor is None:
-        return ()
-    if not isinstance(scale_factor, (tuple, list)):
-        scale_factor = [scale_factor] * axes
-    return tuple(int(f) if float(f).is_integer() else float(f) for f in scale_factor)
 
 
 def one_factor(scale_factor: Any) -> float | None:
@@ -224,42 +322,16 @@ def one_factor(scale_factor: Any) -> float | None:
     return factors.pop() if len(factors) == 1 else None
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in nested containers, the outputs of transformers included."""
+def tensors_of(value: Any) -> Iterator[Tensor]:
+    """All tensors in nested containers, dataclasses and the outputs of transformers included."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_of(item)
     elif isinstance(value, (tuple, list)):
         for item in value:
-            yield from _tensors(item)
-
-
-def _flow(x: Tensor) -> Flow:
-    if isinstance(x, nn.Parameter):
-        return Flow(table=True)
-    flow: Flow = getattr(x, "_flow", Flow())
-    return flow
-
-
-def _mark(result: Any, flow: Flow) -> None:
-    for x in _tensors(result):
-        # A mask of booleans or an index carries no features on.
-        if x.is_floating_point() and not isinstance(x, nn.Parameter):
-            x._flow = flow  # type: ignore[attr-defined]
-
-
-def _combined(given: Iterable[Tensor]) -> Flow:
-    """Flow of the result of an operation, by its inputs of two or more axes."""
-    flows = [_flow(x) for x in given if x.ndim > 1 and x.is_floating_point()]
-    moving = [flow for flow in flows if not flow.table]
-    if not moving:
-        return Flow(table=bool(flows))
-    pooled = all(flow.pooled for flow in moving)
-    steps = frozenset[Step]().union(*(flow.steps for flow in moving))
-    if len(moving) < len(flows):  # there is a weight
-        for step in steps:
-            step.read = True
-        return Flow(learned=True, pooled=pooled)
-    return Flow(any(flow.learned for flow in moving), pooled=pooled, steps=steps)
+            yield from tensors_of(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from tensors_of(getattr(value, field.name))

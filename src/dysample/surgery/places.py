@@ -1,0 +1,95 @@
+"""Where in a model's code a call stands: the lines from a module's forward down to the call.
+
+The number of a call would be a worse name: it changes with every branch that the forward takes
+before. Lines are the same in eager mode, where Python's frames tell them, and while dynamo traces,
+where its own record of the frames does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch._guards import TracingContext
+
+_HERE = os.path.dirname(sys._getframe().f_code.co_filename)
+_TORCH = os.path.dirname(torch.__file__) + os.sep
+
+Frame = tuple[str, int]
+"""File and line."""
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # dynamo runs it
+def place() -> str:
+    """Lines from the innermost forward that surgery wraps to the call, innermost first.
+
+    Called by the torch function mode that sees the call. A file is given by its name alone, since
+    its folder differs between machines. Frames of torch are left out: those of a decorator or of
+    `nn.Module.__call__` differ between releases.
+    """
+    frames = _user_frames()
+    return " < ".join(f"{_short(file)}:{line}" for file, line in frames)
+
+
+def line_of(place: str) -> str:
+    """The line of the call itself."""
+    return place.partition(" ")[0]
+
+
+class Occurrences:
+    """Names for the calls of one run: the place, and how often the run has met it before."""
+
+    def __init__(self) -> None:
+        self.met: dict[str, int] = {}
+
+    def name(self, place: str) -> str:
+        """The place of the first call there, "place #1" of the second, and so on."""
+        times = self.met.get(place, 0)
+        self.met[place] = times + 1
+        return f"{place} #{times}" if times else place
+
+
+def _user_frames() -> list[Frame]:
+    traced = [(f.filename, f.lineno or 0) for f in reversed(TracingContext.extract_stack())]
+    if any(map(_is_ours, traced)):
+        found, at_wrapper = _collect(iter(traced))
+        if at_wrapper:
+            return found
+        # Dynamo compiles a function below the wrapper: the rest of the way is on the stack, which
+        # begins with that function once more.
+        return found + _collect(_python_frames())[0][1:]
+    return _collect(_python_frames())[0]
+
+
+def _collect(frames: Iterator[Frame]) -> tuple[list[Frame], bool]:
+    """Frames between those of surgery that see the call and the one that wraps the forward."""
+    found: list[Frame] = []
+    inside = False
+    for frame in frames:
+        if _is_ours(frame):
+            if inside:
+                return found, True
+            continue
+        inside = True
+        if not frame[0].startswith(_TORCH):
+            found.append(frame)
+    return found, False
+
+
+def _python_frames() -> Iterator[Frame]:
+    frame = sys._getframe()
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno or 0
+        frame = frame.f_back  # type: ignore[assignment]
+
+
+def _is_ours(frame: Frame) -> bool:
+    # Not those of `recipes`, a folder below: they are hosts.
+    return os.path.dirname(frame[0]) == _HERE
+
+
+def _short(file: str) -> str:
+    """Name of a file; without the number that torch.fx gives each piece of code it makes."""
+    return file.partition(">")[0] + ">" if file.startswith("<") else os.path.basename(file)

@@ -1,0 +1,58 @@
+"""Run somebody else's model on an example, without leaving a trace outside of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+
+class ModelError(ValueError):
+    """A model that does not run on its example.
+
+    Args:
+        name: of the model's class.
+        mode: in which it ran, "eval" or "training".
+        error: what it raised.
+    """
+
+    def __init__(self, name: str, mode: str, error: Exception) -> None:
+        self.reason = f"in {mode} mode {name} raises {named(error)}"
+        super().__init__(f"`example_inputs` must be what `model` runs on: {self.reason}")
+
+
+def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
+    """The model's outputs for an example.
+
+    The random numbers of the process and the example stay as they are; the model is left in the
+    mode in which it ran.
+
+    Args:
+        model: any module.
+        example_inputs: a tensor or a list, given to the model as its only argument; a tuple of
+            positional arguments; or a mapping of keyword arguments.
+        training: run in training mode and with gradients, in place of eval mode.
+
+    Raises:
+        ModelError: if the model raises; the message holds the model's own.
+    """
+    model.train(training)
+    given = tree_map(lambda x: x.detach().clone() if isinstance(x, Tensor) else x, example_inputs)
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    try:
+        with torch.random.fork_rng(devices), torch.set_grad_enabled(training):
+            if isinstance(given, Mapping):
+                return model(**given)
+            return model(*given) if isinstance(given, tuple) else model(given)
+    except Exception as error:  # whatever a model raises
+        mode = "training" if training else "eval"
+        raise ModelError(type(model).__name__, mode, error) from error
+
+
+def named(error: BaseException | None) -> str:
+    """An exception in one line: its type and its message."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
