@@ -16,7 +16,12 @@ from torch import Tensor, nn
 
 from dysample import DySample
 from dysample.export import export_onnx
-from dysample.surgery import find_sites, replace_upsamplers
+from dysample.surgery import (
+    find_sites,
+    load_upsamplers,
+    replace_upsamplers,
+    save_upsamplers,
+)
 
 BACKEND = os.environ.get("BACKEND", "inductor")
 CLOSE = 1e-4
@@ -37,6 +42,7 @@ class Trial:
         "differs at first by",
         "gradient",
         "state_dict",
+        "save_upsamplers",
         "pickle",
         "compiled",
         "exported",
@@ -64,14 +70,15 @@ class Trial:
 
     def cells(self) -> list[str]:
         """One for each of `COLUMNS`."""
-        first = [
+        cells = [
             f"{len(self.report.replaced)} of {len(self.sites)}",
             tried(self.at_first),
             tried(self.gradient),
         ]
         moved(self.new)
-        checks = (self.loaded, self.pickled, self.compiled, self.exported, self.onnx)
-        return first + [self.beside_the_host(check) for check in checks]
+        cells += [self.beside_the_host(self.loaded), tried(self.kept)]
+        checks = (self.pickled, self.compiled, self.exported, self.onnx)
+        return cells + [self.beside_the_host(check) for check in checks]
 
     def beside_the_host(self, check: Callable[[nn.Module], str]) -> str:
         """What came of a check; where it failed, whether it does without surgery, too."""
@@ -107,6 +114,20 @@ class Trial:
             fresh, _ = self.operated(fresh)
         fresh.load_state_dict(model.state_dict())
         return self.same(fresh, model)
+
+    def kept(self) -> str:
+        """Whether the library's own way to save and load, and a file beside it, keep all of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "upsamplers.pt"
+            save_upsamplers(self.new, self.report, path)
+            if hasattr(self.new, "save_pretrained"):
+                self.new.save_pretrained(folder)
+                model = type(self.model).from_pretrained(folder)
+            else:
+                model, _ = self.built(seed=1)
+                model.load_state_dict(self.new.state_dict(), strict=False)
+            again, _ = load_upsamplers(model, path, example_inputs=self.args)
+        return self.same(again, self.new)
 
     def pickled(self, model: nn.Module) -> str:
         with tempfile.TemporaryFile() as file:
