@@ -187,6 +187,27 @@ def test_one_step_reached_in_two_ways_is_one_upsampler() -> None:
     assert runs_of(new) == {True: 1, False: 1}
 
 
+class Sparse(nn.Module):
+    """Calls another method in training mode, as RF-DETR does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Net()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            x = F.interpolate(self.net.stem(x), scale_factor=2, mode="bilinear")
+            return self.net.head(x)
+        return self.net(x)
+
+
+def test_a_step_that_does_not_run_in_training_mode() -> None:
+    with pytest.raises(ValueError, match="net:0: the step does not run in training mode: its"):
+        replace_upsamplers(Sparse(), "dysample", example_inputs=IMAGES)
+    _, report = replace_upsamplers(Sparse(), "bilinear", example_inputs=IMAGES)
+    assert report.unchanged
+
+
 class Ambiguous(Net):
     """One line is reached twice in training mode, on other channels."""
 

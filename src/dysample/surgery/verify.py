@@ -164,8 +164,11 @@ class _Trial:
         self.untrained: set[Site] = set()
         self.note = ""
         self.refusals: dict[Site, str] = {}
+        self.parameters: dict[Site, list[Tensor]] = {}
         for site in sites:
-            self._record(model.get_submodule(upsampler_path(site)), site)
+            up = model.get_submodule(upsampler_path(site))
+            self.parameters[site] = list(up.parameters())
+            self._record(up, site)
         try:
             outputs = run_model(model, example_inputs, training=training)
         except ModelError as error:
@@ -174,7 +177,7 @@ class _Trial:
                 self.refusals = dict.fromkeys(sites, why)
             return
         if training:
-            self._differentiate(model, list(tensors_of(outputs)), sites)
+            self._differentiate(list(tensors_of(outputs)))
 
     def missed(self, expected: dict[Site, int], mode: str) -> dict[Site, str]:
         """Why sites cannot stay replaced, given how often their steps run."""
@@ -183,7 +186,11 @@ class _Trial:
         refusals = {}
         for site, runs in expected.items():
             found = self.runs[site]
-            if found == 0 < runs:
+            if mode == "training" and runs == 0 and self.parameters[site]:
+                refusals[site] = (
+                    "the step does not run in training mode: its upsampler would never be trained"
+                )
+            elif found == 0 < runs:
                 refusals[site] = (
                     f"its upsampler does not run in {mode} mode: the forward reaches the step by"
                     " another way than the modules that the model holds"
@@ -192,7 +199,7 @@ class _Trial:
                 refusals[site] = (
                     f"its upsampler runs {found} times in {mode} mode, the step runs {runs} times"
                 )
-            elif runs and site in self.untrained:
+            elif site in self.untrained:
                 refusals[site] = "its weights get no gradient in training mode"
         return refusals
 
@@ -213,30 +220,24 @@ class _Trial:
 
         up.forward = recorded  # also for those who call it without calling the module
 
-    def _differentiate(
-        self, model: nn.Module, outputs: list[Tensor], sites: Collection[Site]
-    ) -> None:
+    def _differentiate(self, outputs: list[Tensor]) -> None:
         roots = [x.float().mean() for x in outputs if x.requires_grad]
-        parameters = {
-            site: list(model.get_submodule(upsampler_path(site)).parameters()) for site in sites
-        }
-        flat = [p for several in parameters.values() for p in several]
+        parameters = [p for several in self.parameters.values() for p in several]
         if not roots:
             self.note = "no output has a gradient: whether the upsamplers train was not seen"
-            return
-        if not flat:
+        if not roots or not parameters:
             return
         try:
-            gradients = torch.autograd.grad(torch.stack(roots).sum(), flat, allow_unused=True)
+            gradients = torch.autograd.grad(torch.stack(roots).sum(), parameters, allow_unused=True)
         except RuntimeError as error:
             why = f"the model's backward pass does not run with its upsamplers: {named(error)}"
-            self.refusals = dict.fromkeys(sites, why)
+            self.refusals = dict.fromkeys(self.parameters, why)
             return
-        found = {id(p) for p, gradient in zip(flat, gradients) if gradient is not None}
+        reached = {id(p) for p, gradient in zip(parameters, gradients) if gradient is not None}
         self.untrained = {
             site
-            for site, several in parameters.items()
-            if several and not any(id(p) in found for p in several)
+            for site, several in self.parameters.items()
+            if several and reached.isdisjoint(map(id, several))
         }
 
 
