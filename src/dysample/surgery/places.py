@@ -51,6 +51,11 @@ class Occurrences:
         return f"{place} #{times}" if times else place
 
 
+def without_occurrence(name: str) -> str:
+    """The place in a name of `Occurrences`."""
+    return name.partition(" #")[0]
+
+
 def _user_frames() -> list[Frame]:
     traced = [(f.filename, f.lineno or 0) for f in reversed(TracingContext.extract_stack())]
     if any(map(_is_ours, traced)):

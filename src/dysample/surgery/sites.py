@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,8 +91,13 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
             example; the message holds the model's own.
     """
     check_model(model)
+    return sites_of(model, watch(model, example_inputs))
+
+
+def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:
+    """The sites at which a model made the steps of a run."""
     by_key: dict[tuple[str, str | None], list[Step]] = {}
-    for step in watch(model, example_inputs):
+    for step in run:
         by_key.setdefault((step.owner, step.place), []).append(step)
     calls: dict[str, int] = {}
     sites = []

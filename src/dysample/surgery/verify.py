@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from dysample.surgery.places import line_of
+from dysample.surgery.places import line_of, without_occurrence
 from dysample.surgery.reroute import UPSAMPLERS
 from dysample.surgery.running import ModelError, named, run_model
 from dysample.surgery.sites import Site
@@ -99,6 +99,26 @@ def places_of(
                     " ways, which cannot be told apart"
                 )
     return places, refusals
+
+
+def times_of(*runs: Iterable[Step]) -> dict[str, dict[str, list[int]]]:
+    """How often the forward of a module met each place of a call, by its path and the place.
+
+    Args:
+        runs: of the model.
+    """
+    times: dict[str, dict[str, list[int]]] = {}
+    for steps in runs:
+        counts = Counter(
+            (step.owner, without_occurrence(step.place), step.caller_run)
+            for step in steps
+            if step.place is not None
+        )
+        for (owner, place, _), count in counts.items():
+            found = times.setdefault(owner, {}).setdefault(place, [])
+            if count not in found:
+                found.append(count)
+    return times
 
 
 def verify(
@@ -250,7 +270,7 @@ def _interpolated(x: Tensor, out: Tensor, mode: str) -> Tensor:
 def _difference(out: Tensor, wanted: Tensor) -> float:
     if out.shape != wanted.shape:
         return float("inf")
-    if out.numel() == 0:
+    if out.numel() == 0 or out.is_meta:
         return 0.0
     peak = float(wanted.double().abs().max())
     return float((out.double() - wanted.double()).abs().max()) / (peak or 1.0)

@@ -230,7 +230,8 @@ class _Watch:
             scale_factor=one_factor(scale_factor),
             dtype=x.dtype,
             device=x.device,
-            autocast=torch.is_autocast_enabled(x.device.type),
+            autocast=torch.amp.is_autocast_available(x.device.type)  # not on meta
+            and torch.is_autocast_enabled(x.device.type),
             flow=self._flow(x),
             inside_upsampler=any(isinstance(run.module, Upsampler) for run in self._runs),
         )
