@@ -32,8 +32,11 @@ def demo(folder: Path | None, names: str | None, host: str, port: int | None) ->
 
     Nothing is sent anywhere, and nothing is fetched.
     """
+    try:
+        from dysample.look.page import serve
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"no module {error.name}: pip install 'dysample[demo]'") from error
     from dysample.look.models import models_of_page
-    from dysample.look.page import serve
 
     models = models_of_page(folder, names, Console(stderr=True))
     # Stopped by a supervisor it ends as by Ctrl-C: uploads are deleted.
