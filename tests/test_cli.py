@@ -1,9 +1,13 @@
+import re
+import subprocess
 import sys
 
 import pytest
+import torch
 
 from dysample import __version__
 from dysample.cli import main
+from dysample.cli.group import verbs
 from layouts import LAYOUTS
 
 
@@ -75,8 +79,74 @@ def test_a_missing_library_names_the_extra(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "compare") == 2
     assert (
         capsys.readouterr().err
-        == "dysample: error: no module filelock: pip install 'dysample[all]'\n"
+        == "dysample: error: no module filelock: pip install 'dysample[workbench]'\n"
     )
+
+
+def without(module: str, *commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
+    """What commands end with in another interpreter that cannot import a module."""
+    ended = []
+    for command in commands:
+        code = (
+            f"import sys; sys.modules[{module!r}] = None; sys.argv[0] = 'dysample'\n"
+            "from dysample.cli import main\n"
+            "main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        ended.append((done.returncode, done.stdout, done.stderr))
+    return ended
+
+
+def test_help_and_version_are_answered_without_torch() -> None:
+    helps = [(verb, "--help") for verb in verbs.commands]
+    ended = without("torch", ("--version",), ("--help",), *helps)
+    assert [code for code, _, _ in ended] == [0] * len(ended)
+    assert ended[0][1] == f"dysample, version {__version__}\n"
+    for verb, (_, out, error) in zip(verbs.commands, ended[2:]):
+        assert out.lower().startswith(f"usage: dysample {verb}")
+        assert error == ""
+    assert without("torch", ("info",))[0][0] == 2  # the helper does take torch away
+
+
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_the_operators_alone_have_a_command_line(module: str) -> None:
+    version, usage, nothing, info, compare, export, wrong = without(
+        module,
+        ("--version",),
+        ("compare", "--help"),
+        (),
+        ("info",),
+        ("compare", "--seeds", "3"),
+        ("export", "carafe"),
+        ("info", "more"),
+    )
+    assert version == (0, f"dysample, version {__version__}\n", "")
+    assert usage == nothing
+    assert usage[0] == 0
+    assert set(verbs.commands) <= set(re.findall(r"\w+", usage[1]))
+    assert info[0] == 0
+    assert info[1].startswith(f"dysample            {__version__}\n")
+    error = f"dysample: error: no module {module}: pip install 'dysample[{{}}]'\n"
+    assert compare == (2, "", error.format("workbench"))
+    assert export == (2, "", error.format("cli,export"))
+    assert wrong == (2, "", error.format("cli"))
+
+
+def test_info_tells_what_an_installation_is_made_of(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("dysample.info._version", lambda name: None if name == "ray" else "7.0")
+    assert run(monkeypatch, "info") == 0
+    lines = dict(
+        re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines()
+    )
+    assert lines["dysample"] == "7.0"
+    assert lines["torch"].startswith(torch.__version__)
+    assert lines["extra ray"] == "missing ray"
+    assert lines["extra hub"] == "huggingface-hub 7.0, safetensors 7.0"
 
 
 def test_data_lists_every_name(monkeypatch, capsys) -> None:

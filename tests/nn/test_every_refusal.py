@@ -27,6 +27,14 @@ X = torch.zeros(2, C, 4, 4)
         (ValueError, r"`guide` batch \(=1\) must equal that of `x` \(=2\)", (X, X[:1]), None),
         (ValueError, "`guide` must have 4 axes", (X, X[0]), None),
         (
+            TypeError,
+            "^`guide` must be a tensor, not tuple: .* by name, `size=`$",
+            (X, (8, 8)),
+            None,
+        ),
+        (TypeError, "^`guide` must be a tensor, not Size: .*`size=`$", (X, X.shape[2:]), None),
+        (TypeError, "^`guide` must be a tensor, not int: .*`size=`$", (X, 8), (8, 8)),
+        (
             ValueError,
             r"`guide` size \(=\(4, 4\)\) must equal `size` \(=\(8, 9\)\)",
             (X, X),

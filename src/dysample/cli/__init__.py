@@ -5,10 +5,13 @@ import sys
 try:
     import click
     import rich  # noqa: F401
-except ImportError as missing:  # the operators are installed alone
-    sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
+except ModuleNotFoundError as error:  # the operators are installed alone
+    from dysample.cli.core import run
+
+    sys.exit(run(sys.argv[1:], str(error.name)))
 
 from dysample.cli.group import verbs
+from dysample.extras import missing
 
 GOES_ON = {
     "compare": "; the same command goes on from here",
@@ -28,7 +31,7 @@ def main() -> None:
     except (*MISTAKES, ChildProcessError) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:  # of an extra that is not installed
-        _fail(f"no module {error.name}: pip install 'dysample[all]'")
+        _fail(missing(error.name, "".join(sys.argv[1:2])) if error.name else str(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"dysample: stopped{GOES_ON.get(''.join(sys.argv[1:2]), '')}", err=True)
         sys.exit(130)

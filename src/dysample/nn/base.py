@@ -105,6 +105,11 @@ class Upsampler(nn.Module, ABC):
                     f" (B, {self.guide_channels}, H', W'), such as the encoder's"
                 )
         else:
+            if not isinstance(guide, Tensor):
+                raise TypeError(
+                    f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
+                    " by name, `size=`"
+                )
             check_feature("guide", guide, self.guide_channels)
             check_same_batch("guide", guide, x)
             if self.guided:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from dysample.fitting import build_for
 from dysample.workbench.checkpoints import read_checkpoint
 from dysample.workbench.settings import SCENES, Settings, settings_for
 from dysample.workbench.tasks.base import Task
@@ -81,10 +82,17 @@ def restore(path: Path) -> Restored:
     kind = task_class(recipe.task)
     # The checkpoint holds the encoder too: no pretrained weights have to be there.
     bare = replace(settings, weights=None)
-    model = kind.build_model(recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed)
-    task = kind(model, about, settings, recipe.seed, checkpoint["run"])
+    saved = checkpoint["state_dict"]
+    of_model = {n.removeprefix("model."): v for n, v in saved.items() if n.startswith("model.")}
+
+    def build() -> nn.Module:
+        return kind.build_model(
+            recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed
+        )
+
     try:
-        task.load_state_dict(checkpoint["state_dict"])
+        task = kind(build_for(build, of_model), about, settings, recipe.seed, checkpoint["run"])
+        task.load_state_dict(saved)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"checkpoint {path} must fit the model that it names: {reason}") from error
