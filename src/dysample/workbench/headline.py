@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def headline(measures: dict[str, dict[str, Any]], metrics: dict[str, Any]) -> str:
@@ -29,7 +30,7 @@ def print_metrics(
         title: above the table.
         console: to print to.
     """
-    console.print(title, highlight=False)
+    console.print(Text(title))
     table = _table("measure", "value")
     for key, measure in measures.items():
         table.add_row(measure["name"], _number(metrics[key]))
@@ -39,8 +40,10 @@ def print_metrics(
         return
     table = _table("class", *(key.removeprefix("class_").replace("_", " ") for key in by_class))
     for name in next(iter(by_class.values())):
-        table.add_row(name, *(_number(values[name]) for values in by_class.values()))
+        table.add_row(Text(name), *(_number(values[name]) for values in by_class.values()))
     console.print(table)
+    if any(value is None for values in by_class.values() for value in values.values()):
+        console.print("-: not in the labels, and left out of means over classes", highlight=False)
 
 
 def _table(first: str, *columns: str) -> Table:
