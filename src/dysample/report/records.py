@@ -115,7 +115,7 @@ def read_records(path: Path) -> list[Record]:
         source = f"`{path}` line {number}"
         try:
             entry = json.loads(line)
-        except (ValueError, RecursionError) as error:  # of the JSON or of its UTF-8
+        except ValueError as error:  # of the JSON or of its UTF-8
             # A complete line ends with a newline, after which split() yields one empty rest.
             if number == len(lines):
                 _log.warning("%s: skipped, its writer was stopped before the end", source)

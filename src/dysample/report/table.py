@@ -39,7 +39,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             console.print(Text(settings_text(group), style="dim"))
             console.print(_table(group, console))
             _say(difference_sentences(group), console)
-            if (absent := absent_sentence(group)) is not None:
+            if absent := absent_sentence(group):
                 _say([absent], console)
             if group.others:
                 console.print(_others_table(group, console))
@@ -57,10 +57,8 @@ def _table(group: Group, console: Console) -> Table:
     wide = console.width >= WIDE
     table = _empty_table(wide)
     table.add_column("upsampler", overflow="fold")
-    heads = ["seeds"]
-    for key in group.main:
-        heads += [_head(group, key), f"diff. to\n{BASELINE}"]
-    for name in (*heads, "para-\nmeters", "GMACs", "train\nsec."):
+    heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
+    for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
         table.add_column(Text(name), justify="right", no_wrap=True)
     _fill(table, group, lambda row: _cells(group, row, wide), console)
     return table
@@ -91,7 +89,7 @@ def _fill(table: Table, group: Group, cells: Callable[[Row], list[str]], console
         if row.guided and not guided:
             table.add_row(Text("guided:", style="italic"))
             guided = True
-        table.add_row(*(Text(_encodable(cell, console)) for cell in cells(row)))
+        table.add_row(*(_plain(cell, console) for cell in cells(row)))
 
 
 def _cells(group: Group, row: Row, wide: bool) -> list[str]:
@@ -127,7 +125,7 @@ def _head_table(groups: Sequence[Group], console: Console) -> Table:
             for metric in main
             for rows in by_head
         ]
-        table.add_row(*(Text(_encodable(cell, console)) for cell in (name, *cells)))
+        table.add_row(*(_plain(cell, console) for cell in (name, *cells)))
     return table
 
 
@@ -152,6 +150,11 @@ def _say(sentences: Sequence[str], console: Console) -> None:
             break_on_hyphens=False,
         )
         console.print(Text(lines.replace(KEEP, " ")))
+
+
+def _plain(text: str, console: Console) -> Text:
+    """A cell: brackets in it are no markup."""
+    return Text(_encodable(text, console))
 
 
 def _encodable(text: str, console: Console) -> str:

@@ -137,7 +137,7 @@ def absent_sentence(group: Group) -> str | None:
     absent = [name for name, there in measured.items() if not there]
     if not absent:
         return None
-    shown = listed(absent[:SHOWN]) + (" and others" if len(absent) > SHOWN else "")
+    shown = listed([*absent[:SHOWN], *["others"] * (len(absent) > SHOWN)])
     sentence = (
         f"{len(absent)} of {len(measured)} classes never occur in the validation labels, and means "
         f"over classes are of the others alone: {shown}."

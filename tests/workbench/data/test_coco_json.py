@@ -74,13 +74,26 @@ def categories(*entries: dict[str, Any]) -> dict[str, Any]:
         (images(width="4", height=3), r"images\[1\]: `width` \(='4'\) must be a positive integer"),
         (images(width=None, height=3), r"images\[1\]: `width` \(=None\) must be a positive"),
         (images(width=4.5, height=3), r"images\[1\]: `width` \(=4.5\) must be a positive integer"),
-        (categories({"id": 5, "name": 7}), r"categories\[0\]: `name` \(=7\) must be text"),
-        (categories({"id": 5, "name": None}), r"categories\[0\]: `name` \(=None\) must be text"),
+        (
+            categories({"id": 5, "name": 7}),
+            r"categories\[0\]: `name` \(=7\) must be text of one line",
+        ),
+        (
+            categories({"id": 5, "name": None}),
+            r"categories\[0\]: `name` \(=None\) must be text of one line",
+        ),
         (
             categories({"id": 5, "name": ["x"]}),
-            r"categories\[0\]: `name` \(=\['x'\]\) must be text",
+            r"categories\[0\]: `name` \(=\['x'\]\) must be text of one line",
         ),
-        (categories({"id": 5, "name": ""}), r"categories\[0\]: `name` \(=''\) must be text"),
+        (categories({"id": 5, "name": "a\nb"}), r"`name` \(='a\\nb'\) must be text of one line"),
+        (categories({"id": 5, "name": "\x1b[31m"}), r"`name` \(='\\x1b\[31m'\) must be text of on"),
+        (categories({"id": 5, "name": "\ud800"}), r"`name` \(='\\ud800'\) must be text of one li"),
+        (images(file_name="x" * 300), r"`file_name` \(='x+...x+'\) must be the name of a file"),
+        (
+            categories({"id": 5, "name": ""}),
+            r"categories\[0\]: `name` \(=''\) must be text of one line",
+        ),
         (
             categories({"id": 5, "name": "x"}, {"id": 5, "name": "y"}),
             r"categories\[1\]: `id` \(=5\) must be another one than that of categories\[0\]",

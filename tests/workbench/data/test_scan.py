@@ -124,8 +124,8 @@ def test_a_class_that_never_occurs(tmp_path: Path, console: Console) -> None:
     folder = layouts.binary(tmp_path)
     check(open_data(f"folders:{folder}", "val"), console)
     assert console.file.getvalue() == (
-        "folders val: 1 of 2 classes never occur: crack; if masks of 0 and 255 mean 'crack' by 255,"
-        " `binary:PATH` reads them so\n"
+        "folders val: 1 of 2 classes never occur: crack; where 255 is a class and not void,"
+        " `binary:PATH` reads it\n"
     )
     console.file = io.StringIO()
     check(open_data(f"binary:{folder}", "val"), console)

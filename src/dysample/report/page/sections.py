@@ -62,7 +62,7 @@ def _sentences(family: Family) -> Iterator[str]:
     for member in family.members:
         for metric in member.group.main:
             yield f"{sentence_start(member.head)}{' '.join(statements(member, metric))}"
-        if (absent := absent_sentence(member.group)) is not None:
+        if absent := absent_sentence(member.group):
             yield f"{sentence_start(member.head)}{absent}"
 
 

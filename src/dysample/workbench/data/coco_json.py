@@ -150,8 +150,8 @@ def check_stated(path: Path, item: Item, size: Size) -> None:
         height, width = item.size
         raise error_in(
             path,
-            f"image {item.image.name}: `width`, `height` (={width}, {height}) must be those of its"
-            f" file, {size[1]}, {size[0]}",
+            f"image {item.image.name}: `width`, `height` (={shown(width)}, {shown(height)}) must be"
+            f" those of its file, {size[1]}, {size[0]}",
         )
 
 

@@ -57,13 +57,13 @@ def _check_polygon(polygon: Any) -> None:
     points = [*zip(polygon[::2], polygon[1::2]), polygon[:2]]
     length = sum(max(abs(a - c), abs(b - d)) for (a, b), (c, d) in pairwise(points))
     if length > LONGEST:
-        raise ValueError(f"must have outlines of at most {LONGEST} pixels, not {length:.0f}")
+        raise ValueError(f"must have outlines of at most {LONGEST} pixels, not {length:.3g}")
 
 
 def _from_runs(runs: dict[str, Any], size: Size) -> NDArray[np.uint8]:
     for key in ("size", "counts"):
         if key not in runs:
-            raise ValueError(f"must hold `{key}` beside {', '.join(map(repr, runs)) or 'nothing'}")
+            raise ValueError(f"must hold `{key}` beside {shown(list(runs))}")
     height, width = size
     if runs["size"] != [height, width]:
         raise ValueError(
@@ -77,7 +77,8 @@ def _from_runs(runs: dict[str, Any], size: Size) -> NDArray[np.uint8]:
         raise ValueError(f"must hold `counts` that are integers, not negative: {shown(counts)}")
     if sum(counts) != height * width:
         raise ValueError(
-            f"must hold `counts` of {height * width} pixels in all, but they are of {sum(counts)}"
+            f"must hold `counts` of {height * width} pixels in all, but they are of"
+            f" {shown(sum(counts))}"
         )
     # Runs of 0 and 1 in turn, column after column
     values = np.arange(len(counts), dtype=np.uint8) % 2

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
+from dysample.workbench.data.reader import is_name
+
 LARGEST = 2**24
 """Of coordinates: up to here float32 counts pixels one by one."""
 
@@ -36,14 +38,15 @@ def _is_side(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and is_name(value)
 
 
 def _is_file_name(value: Any) -> bool:
-    if not _is_text(value) or "\0" in value:
+    if not _is_text(value):
         return False
     path = PurePosixPath(value)
-    return not path.is_absolute() and ".." not in path.parts
+    lengths = [len(part.encode()) for part in path.parts]
+    return not path.is_absolute() and ".." not in path.parts and max(lengths, default=0) < 256
 
 
 def _is_box(value: Any) -> bool:
@@ -85,7 +88,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "image_id": (_is_integer, "must be an integer"),
     "iscrowd": (is_flag, "must be 0 or 1"),
     "isthing": (is_flag, "must be 0 or 1"),
-    "name": (_is_text, "must be text"),
+    "name": (_is_text, "must be text of one line"),
     "segment id": (_is_segment_id, "must be an integer from 1 to 256^3 - 1"),
     "segments_info": (lambda value: isinstance(value, list), "must be a list"),
     "width": (_is_side, "must be a positive integer"),

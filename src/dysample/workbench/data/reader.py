@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from dysample.workbench.data.dataset import DataSet, Item
 from dysample.workbench.data.listing import Notes, list_images, passed_over
@@ -43,6 +44,11 @@ def split_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise MissingSplitError(f"folder {folder} does not exist")
     return folder
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a name: not blank, and without characters that steer a terminal."""
+    return bool(text.strip()) and not any(category(c) in ("Cc", "Cs") for c in text)
 
 
 def read_lines(path: Path, what: str) -> list[str]:

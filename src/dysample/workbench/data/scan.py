@@ -69,7 +69,7 @@ def absent_classes(data: DataSet[Any], found: Scan) -> tuple[str, ...]:
     line = f"{data.name} {data.split}: {len(absent)} of {len(names)} classes never occur: {shown}"
     pixels = sum(height * width * number for (height, width), number in found.sizes.items())
     if data.name == "folders" and len(names) == 2 and found.counts.labelled < pixels:
-        line += f"; if masks of 0 and 255 mean {names[1]!r} by 255, `binary:PATH` reads them so"
+        line += "; where 255 is a class and not void, `binary:PATH` reads it"
     return (line,)
 
 

@@ -29,6 +29,7 @@ def test_more_labels_than_names(tmp_path: Path) -> None:
         ("", "must hold one class name a line, each once"),
         ("a\n\nb\n", "must hold one class name a line, each once"),
         ("a\nb\na\n", "must hold one class name a line, each once"),
+        ("a\n\x1b[31mb\n", "must hold one class name a line, each once"),
         ("\n".join(map(str, range(256))), "must hold at most 255 names, but holds 256"),
     ],
 )

@@ -11,7 +11,7 @@ from torchvision.tv_tensors import Mask
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.labels import LabelCode
 from dysample.workbench.data.listing import Notes
-from dysample.workbench.data.reader import Reader, pair_files, read_lines
+from dysample.workbench.data.reader import Reader, is_name, pair_files, read_lines
 from dysample.workbench.data.targets import IGNORE
 
 CLASS_FILE = "classes.txt"
@@ -51,7 +51,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
             " first"
         )
     names = tuple(read_lines(path, "class list"))
-    if not names or "" in names or len(set(names)) < len(names):
+    if not names or not all(map(is_name, names)) or len(set(names)) < len(names):
         raise ValueError(f"class list {path} must hold one class name a line, each once")
     if len(names) > IGNORE:
         raise ValueError(f"class list {path} must hold at most 255 names, but holds {len(names)}")
