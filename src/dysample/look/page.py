@@ -60,7 +60,7 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
         place = place_of(subject, pixel)
         png = io.BytesIO()
         draw(subject, place).figure.savefig(png, format="png")
-        figure = Image.open(png)
+        figure = Image.open(png, formats=("PNG",))
         H, W = subject.size
         where = "chosen by the features" if pixel is None else f"{pixel[0]}, {pixel[1]}"
         status = f"{subject.name}, {W}x{H}, pixel {where}. Click the image for another one."

@@ -62,7 +62,8 @@ class Sheet:
 
     def text(self, left: float, top: float, text: str, **style: object) -> None:
         """Text whose top left corner is given in pixels."""
-        style = {"fontsize": TEXT, "va": "top", "ha": "left", **style}
+        # A dollar in a name is a dollar.
+        style = {"fontsize": TEXT, "va": "top", "ha": "left", "parse_math": False, **style}
         self.figure.text(left / self.width, 1 - top / self.height, text, **style)  # type: ignore[arg-type]
 
     def heading(self, title: str, details: str) -> None:
