@@ -17,6 +17,7 @@ from dysample.workbench.choose import choose_upsamplers
 from dysample.workbench.compare import run_folder
 from dysample.workbench.data.scenes import cache_folder
 from dysample.workbench.folders import alone_in
+from dysample.workbench.headline import say
 from dysample.workbench.progress import Bars
 from dysample.workbench.record import run_id
 from dysample.workbench.restore import Recipe, Restored, restore
@@ -205,11 +206,10 @@ def quick_model(upsampler: str, console: Console) -> Path:
     folder = run_folder(output, "semantic", upsampler, 0, run)
     with alone_in(output, PATIENCE):
         if not _is_trained(folder / LAST, run, settings.steps):
-            console.print(
+            say(
+                console,
                 f"training a small model with {upsampler} for {settings.steps} steps, once; it is"
                 f" kept in {output}",
-                highlight=False,
-                soft_wrap=True,
             )
             run_task(
                 "semantic", upsampler, 0, "scenes", settings, folder, callbacks=[Bars(console)]

@@ -1,6 +1,7 @@
 """The comparison: every upsampler and seed once, from where the last attempt stopped."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from dysample.workbench.choose import Choice
 from dysample.workbench.costs import count_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
-from dysample.workbench.headline import headline
+from dysample.workbench.headline import headline, say
 from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id
 from dysample.workbench.results import ResultFile
@@ -77,7 +78,7 @@ def compare(
         finished = results.finished()
         todo = [plan for plan in plans if plan.run not in finished]
         if len(todo) < len(plans):
-            console.print(f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
+            say(console, f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
         if not todo:
             return []
         jobs = {plan.run: _job(plan, data, tasks[plan.task], output) for plan in todo}
@@ -136,16 +137,18 @@ def _run(
                 bars[run] = progress.add_task(plans[run].label, total=total)
             progress.update(bars[run], completed=done)
 
-        for outcome in engine.run_jobs(jobs, on_step):
-            plan = plans[outcome.run]
-            if outcome.record is None:
-                failures.append(f"{plan.label}: {outcome.error}")
-            else:
-                results.append(outcome.record)
-            if outcome.run in bars:
-                progress.remove_task(bars.pop(outcome.run))
-            progress.advance(whole)
-            progress.console.print(_line(plan, outcome), highlight=False, soft_wrap=True)
+        # Closed at once if this is stopped, and with it what still runs.
+        with closing(engine.run_jobs(jobs, on_step)) as outcomes:
+            for outcome in outcomes:
+                plan = plans[outcome.run]
+                if outcome.record is None:
+                    failures.append(f"{plan.label}: {outcome.error}")
+                else:
+                    results.append(outcome.record)
+                if outcome.run in bars:
+                    progress.remove_task(bars.pop(outcome.run))
+                progress.advance(whole)
+                say(progress.console, _line(plan, outcome))
     return failures
 
 

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -43,7 +43,7 @@ class Engine(ABC):
         yield
 
     @abstractmethod
-    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Iterator[Outcome]:
+    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """Do the jobs, starting them in the given order, and yield each as it ends.
 
         A job that raises does not stop the others, and is not repeated. Each has one thread: runs
