@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever happens while they are written; errors that name them."""
+"""Files that are whole or absent, whatever happens while they are written; errors with names."""
 
 import os
 import secrets

@@ -14,7 +14,7 @@ from dysample.files import named, whole_file
 _log = logging.getLogger(__name__)
 
 _BLANK = " \t\r\n\0\ufeff"
-"""Between values: NUL is what a power cut leaves, and a mark of the encoding comes with each file."""
+"""Between values: a power cut leaves NULs, and joined files have a mark of the encoding each."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # which starts as that of UTF-16

@@ -40,6 +40,7 @@ class Stops:
     """Whether that is on the terminal."""
 
     def __enter__(self) -> "Stops":
+        """Set the handlers."""
         self._process = os.getpid()
         self._before: dict[int, Any] = {}
         if threading.current_thread() is not threading.main_thread():
@@ -54,8 +55,9 @@ class Stops:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Put the former ones back, unless the process is about to end."""
         if not self._before or self.signum is not None:
-            return  # what is left to do at the exit may hang too
+            return  # a second signal, and the alarm, count until then
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         sys.unraisablehook = self._hook

@@ -15,7 +15,7 @@ from dysample.registry import get_entry
 from dysample.workbench.checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
 from dysample.workbench.choose import choose_upsamplers
 from dysample.workbench.compare import run_folder
-from dysample.workbench.data.scenes import cache_folder
+from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import say
 from dysample.workbench.progress import Bars
@@ -204,7 +204,7 @@ def quick_model(upsampler: str, console: Console) -> Path:
     run = run_id("semantic", about, upsampler, {}, 0, settings.to_dict())
     output = cache_folder() / "look"
     folder = run_folder(output, "semantic", upsampler, 0, run)
-    with alone_in(output, PATIENCE):
+    with kept_in_cache(output), alone_in(output, PATIENCE):
         if not _is_trained(folder / LAST, run, settings.steps):
             say(
                 console,

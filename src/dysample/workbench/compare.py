@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
+from dysample.files import cleared
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.choose import Choice
 from dysample.workbench.costs import count_macs
@@ -19,9 +20,9 @@ from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline, say
 from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id
-from dysample.workbench.results import ResultFile
-from dysample.workbench.run import run_task
-from dysample.workbench.settings import Settings, split_data
+from dysample.workbench.results import RESULTS, ResultFile
+from dysample.workbench.run import build, run_task
+from dysample.workbench.settings import Settings, check_count, split_data
 from dysample.workbench.tasks.by_name import task_class
 
 
@@ -67,14 +68,13 @@ def compare(
         ValueError, TypeError, FileNotFoundError, ModuleNotFoundError: a user's mistake, before
             anything is trained.
     """
-    if seeds < 1:
-        raise ValueError(f"`seeds` (={seeds}) must be at least 1")
+    check_count("seeds", seeds, most=10_000)
     for name, given in (("tasks", tasks), ("upsamplers", upsamplers)):
         if not given:
             raise ValueError(f"`{name}` must name at least one")
     plans = _plans(data, tasks, upsamplers, seeds)
-    results = ResultFile(output / "results.jsonl")
-    with alone_in(output):
+    results = ResultFile(output / RESULTS)
+    with alone_in(output), cleared(output / "runs"):
         finished = results.finished()
         todo = [plan for plan in plans if plan.run not in finished]
         if len(todo) < len(plans):
@@ -115,7 +115,7 @@ def _plans(
 def _cost(task: str, choice: Choice, about: dict[str, Any], settings: Settings) -> int:
     """Multiply-adds of an upsampler in the model; building it shows a user's mistake early."""
     try:
-        model = task_class(task).build_model(choice.name, choice.options, about, settings, seed=0)
+        model = build(task, choice.name, choice.options, about, settings, seed=0)
     except (ValueError, TypeError) as error:
         part = "model" if settings.width is None else "width"
         where = f"`{part}` (={getattr(settings, part)})"

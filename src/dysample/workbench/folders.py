@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,6 +46,30 @@ def alone_in(folder: Path, patience: float = 0) -> Iterator[None]:
                         lock.unlink()
         except Timeout:
             raise ValueError(f"`output` (={folder}) is in use by another run of dysample") from None
+
+
+@contextmanager
+def undone(folder: Path, names: Iterable[str], kept: str) -> Iterator[None]:
+    """Remove files of a folder that are made meanwhile, if that fails; not if it is interrupted.
+
+    Args:
+        folder: removed too if it is empty then.
+        names: of the files and folders in it.
+        kept: name of a file with which the rest is worth keeping.
+    """
+    new = [folder / name for name in names if not (folder / name).exists()]
+    try:
+        yield
+    except Exception:
+        if not (folder / kept).exists():
+            for path in new:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextmanager

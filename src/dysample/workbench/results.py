@@ -7,6 +7,8 @@ from typing import Any
 from dysample.lines import append_lines, read_lines
 from dysample.workbench.folders import locked
 
+RESULTS = "results.jsonl"
+
 
 class ResultFile:
     """Appends records and knows which runs are already there.

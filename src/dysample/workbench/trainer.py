@@ -31,6 +31,9 @@ _HARMLESS = (
     "Grad strides do not match bucket view strides",
 )
 _STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}
+LOGS = ("log", "tensorboard")
+"""Folders in that of a run."""
+
 _LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
@@ -51,18 +54,17 @@ def make_trainer(
         folder: for the logs; None for none.
         callbacks: which keep checkpoints and tell the progress.
         tensorboard: log for TensorBoard too, into one folder for all attempts.
-
         uses_all_parameters: every parameter has a part in every loss; several processes look
             which otherwise.
 
     Raises:
         ValueError: devices that this machine does not have.
     """
-    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name="log")]
+    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name=LOGS[0])]
     if folder is not None and tensorboard:
         from lightning.pytorch.loggers import TensorBoardLogger
 
-        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+        loggers.append(TensorBoardLogger(folder, name="", version=LOGS[1]))
     cuda = torch.cuda.is_available() if options.accelerator == "auto" else None
     try:
         return Trainer(

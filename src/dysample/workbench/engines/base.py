@@ -68,8 +68,8 @@ def telling(run: str, send: Callable[[Step], object]) -> Tell:
 
 
 def failure(error: BaseException) -> str:
-    """An exception as the reason of an outcome."""
-    return f"{type(error).__name__}: {error}"
+    """An exception as the reason of an outcome, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def cores() -> int:
