@@ -150,7 +150,7 @@ def test_resumes_exactly_with_accumulation_and_evaluations(
     # Nothing of the recipe may change on the way.
     changed = dysample(*command, "--output", killed, "--resume", "--settings.steps=8")
     assert changed.code == 2
-    assert "last.ckpt must be of run" in changed.stderr
+    assert "`settings.steps` is 7 there and 8 here" in changed.stderr
 
 
 def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> None:

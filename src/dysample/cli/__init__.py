@@ -3,27 +3,21 @@
 import sys
 
 try:
-    import click
+    import click  # noqa: F401
     import rich  # noqa: F401
 except ModuleNotFoundError as error:  # the operators are installed alone
     from dysample.cli.core import run
 
     sys.exit(run(sys.argv[1:], str(error.name)))
 
+from dysample.cli.ending import end
 from dysample.cli.group import verbs
 from dysample.extras import missing
-
-GOES_ON = {
-    "compare": "; the same command goes on from here",
-    "train": "; with --resume the same command goes on from here",
-}
-"""How an interrupted verb goes on; the others begin again."""
-
-MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+<<<<<<< HEAD
     try:
         code = verbs(standalone_mode=False)
     except click.ClickException as error:
@@ -41,3 +35,6 @@ def main() -> None:
 def _fail(message: str) -> None:
     click.echo(f"dysample: error: {' '.join(message.split())}", err=True)
     sys.exit(2)
+=======
+    end(lambda: verbs(standalone_mode=False))
+>>>>>>> runs

@@ -1,6 +1,6 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.seeds import derive_seed
+from dysample.workbench.signals import kept_from_workers
 
 EVALUATION_BATCH = 32
 """Images that are evaluated at once."""
@@ -167,13 +168,15 @@ class _Made(Dataset[Any]):
         return self.make(i)
 
 
-def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterable[Any]:
+def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterator[Any]:
     """`make(i)` of each number in order; by workers ahead, if there are any."""
     if not workers:
         return map(make, numbers)
-    return DataLoader(
+    loader = DataLoader(
         _Made(make), batch_size=None, sampler=numbers, num_workers=workers, collate_fn=_as_is
     )
+    with kept_from_workers():
+        return iter(loader)
 
 
 def _as_is(batch: Any) -> Any:
