@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 
 def is_int(value: Any) -> bool:
@@ -24,6 +25,11 @@ def is_int(value: Any) -> bool:
 def is_tracing() -> bool:
     """Whether `torch.jit.trace` records what runs; sizes are tensors then."""
     return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
+
+
+def is_forward_mode() -> bool:
+    """Whether forward-mode derivatives are taken around the call, by torch.func or without it."""
+    return forward_ad._current_level >= 0
 
 
 def check_positive_int(name: str, value: Any) -> int:

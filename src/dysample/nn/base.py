@@ -18,6 +18,7 @@ from dysample.checks import (
 )
 from dysample.geometry import scaled_size, upscale
 from dysample.nn.script import scriptable
+from dysample.nn.weights import without_weights
 
 
 class Upsampler(nn.Module, ABC):
@@ -95,6 +96,8 @@ class Upsampler(nn.Module, ABC):
             TypeError, ValueError: naming the argument, the rule and the value.
         """
         check_feature("x", x, self.in_channels)
+        if not x.is_meta and (lost := without_weights(self)) is not None:
+            raise ValueError(f"`{lost}` lies on meta, without numbers, and `x` on {x.device}")
         height, width = x.shape[-2:]
         if size is not None:
             size = check_size(size)
