@@ -16,6 +16,7 @@ from dysample.checks import (
     check_choice,
     check_divides,
     check_feature,
+    check_numbers,
     check_odd,
     check_positive_int,
     check_same_batch,
@@ -56,7 +57,7 @@ def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tenso
     check_same_device("offset", offset, x)
     check_choice("start", start, STARTS)
     planes = offset.shape[1]
-    if planes < 2 or planes % 2 != 0:
+    if planes % 2 != 0:
         raise ValueError(f"`offset` channels (={planes}) must be 2 * groups")
     check_divides("groups", planes // 2, "channels", x.shape[1])
     return ops.point_sample(x, offset, 1, (offset.shape[2], offset.shape[3]), start)
@@ -82,17 +83,15 @@ def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     [wang2019carafe].
     """
     check_feature("x", x)
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"`weight` must be a tensor, not {type(weight).__name__}")
+    check_numbers("weight", weight)
     if weight.dim() != 5:
         raise ValueError(f"`weight` must have 5 axes (B, G, k*k, H', W'), not {weight.dim()}")
-    if not weight.is_floating_point():
-        raise TypeError(f"`weight` must be floating, not {weight.dtype}")
     check_same_batch("weight", weight, x)
     check_same_device("weight", weight, x)
     groups, taps, *size = weight.shape[1:]
-    check_size(size)
-    check_positive_int("groups", groups)
+    for axis in (1, 3, 4):
+        if weight.shape[axis] < 1:
+            raise ValueError(f"`weight` axis {axis} (=0) must be at least 1")
     check_divides("groups", groups, "channels", x.shape[1])
     kernel = round(int(taps) ** 0.5)
     if kernel * kernel != taps or kernel % 2 == 0:
@@ -166,7 +165,7 @@ def point_attention(
     check_same_device("offset", offset, x)
     check_same_size("offset", offset, query, "query")
     planes = offset.shape[1]
-    if planes < 2 * groups or planes % (2 * groups) != 0:
+    if planes % (2 * groups) != 0:
         raise ValueError(
             f"`offset` channels (={planes}) must be 2 * groups * points, groups = {groups}"
         )
