@@ -129,6 +129,12 @@ def check_same_device(name: str, value: Tensor, x: Tensor, of: str = "x") -> Non
         )
 
 
+def check_beside(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` has the batch size and the device of `x`, an argument called `of`."""
+    check_same_batch(name, value, x, of)
+    check_same_device(name, value, x, of)
+
+
 def check_same_channels(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
     """Raise unless `value` has the channels of `x`, an argument called `of`."""
     if value.shape[1] != x.shape[1]:
