@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from dysample.checks import (
     check_feature,
@@ -18,6 +19,8 @@ from dysample.checks import (
 )
 from dysample.geometry import scaled_size, upscale
 from dysample.nn.script import scriptable
+from dysample.nn.weights import is_untouched, without_weights
+from dysample.proxies import module_node, proxy_in
 
 
 class Upsampler(nn.Module, ABC):
@@ -94,7 +97,12 @@ class Upsampler(nn.Module, ABC):
         Raises:
             TypeError, ValueError: naming the argument, the rule and the value.
         """
+        proxy = proxy_in(x, guide, size)
+        if proxy is not None:
+            return self._node(proxy, x, guide, size)
         check_feature("x", x, self.in_channels)
+        if not x.is_meta and (lost := without_weights(self)) is not None:
+            raise ValueError(f"`{lost}` lies on meta, without numbers, and `x` on {x.device}")
         height, width = x.shape[-2:]
         if size is not None:
             size = check_size(size)
@@ -126,6 +134,16 @@ class Upsampler(nn.Module, ABC):
                     f" ({height}x{width})"
                 )
         return self.upsample(x, guide, size)
+
+    def _node(self, proxy: Proxy, x: Any, guide: Any, size: Any) -> Any:
+        """What torch.fx records of a call: one node, whatever the tracer."""
+        if not is_untouched(self):
+            raise ValueError(
+                f"{type(self).__name__} has hooks or a `forward` of its own, which would run when"
+                " torch.fx traces and again in the graph: remove them first"
+            )
+        args = (x,) if guide is None else (x, guide)
+        return module_node(self, proxy, args, {} if size is None else {"size": size})
 
     def __prepare_scriptable__(self) -> nn.Module:
         """What `torch.jit.script` takes in the place of this module, see `dysample.nn.script`."""
