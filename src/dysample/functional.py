@@ -156,11 +156,7 @@ def point_attention(
 
     Source: the authors' second release of SAPA [lu2022sapa].
     """
-    check_feature("x", x)
-    _check_query(query, key, groups)
-    check_divides("groups", groups, "channels", x.shape[1])
-    check_beside("key", key, x)
-    check_same_size("key", key, x)
+    _check_attention(x, query, key, groups)
     check_feature("offset", offset)
     check_beside("offset", offset, x)
     check_same_size("offset", offset, query, "query")
@@ -169,7 +165,7 @@ def point_attention(
         raise ValueError(
             f"`offset` channels (={planes}) must be 2 * groups * points, groups = {groups}"
         )
-    return ops.point_attention(x, query, key, offset, groups)
+    return ops.point_attention(x, query, key, offset, 1, groups)[0]
 
 
 @function_node
@@ -266,6 +262,41 @@ def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
     kernel = check_odd("kernel", kernel)
     logits = ops.affinity(query, key, kernel, 1)
     return ops.reassemble(x, logits, kernel, 1, (query.shape[2], query.shape[3]), True)
+
+
+@function_node
+def sapa_deform(
+    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, scale: int, *, groups: int = 1
+) -> Tensor:
+    """SAPA-D's sampling: offsets as its 1x1 convolution leaves them, then `point_attention`.
+
+    Args:
+        x: features (B, C, H, W), the values that are summed.
+        query: (B, G * E, H', W'), any H' and W'.
+        key: (B, G * E, H, W).
+        offset: (B, 2 G P s^2, H, W) in low-res pixels; channel
+            (((g * P + p) * 2 + d) * s + i) * s + j belongs to sub-pixel (row i, column j).
+        scale: s, the whole number of sub-pixels an axis that `offset` was predicted for. Each
+            output pixel reads the offset field (sH, sW) at the nearest of its pixels.
+        groups: G, must divide C and the channels of the query.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`.
+
+    Source: Liu et al., "On Point Affiliation in Feature Upsampling", 2023 [liu2023affiliation].
+    """
+    _check_attention(x, query, key, groups)
+    _check_field("offset", offset, scale, x, 2 * groups)
+    return ops.point_attention(x, query, key, offset, scale, groups)[0]
+
+
+def _check_attention(x: Tensor, query: Tensor, key: Tensor, groups: int) -> None:
+    """Raise unless a query can attend to the pixels of x by keys, in groups of channels."""
+    check_feature("x", x)
+    _check_query(query, key, groups)
+    check_divides("groups", groups, "channels", x.shape[1])
+    check_beside("key", key, x)
+    check_same_size("key", key, x)
 
 
 def _check_query(query: Tensor, key: Tensor, groups: int) -> None:

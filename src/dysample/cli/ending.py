@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 import click
 
+from dysample.extras import missing
+
 GOES_ON = {
     "compare": "; the same command goes on from here",
     "train": "; with --resume the same command goes on from here",
@@ -150,7 +152,7 @@ def _mistake(error: BaseException) -> str | None:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, ModuleNotFoundError):  # of an extra that is not installed
-        return f"no module {error.name}: pip install 'dysample[all]'"
+        return missing(error.name, "".join(sys.argv[1:2])) if error.name else str(error)
     if isinstance(error, OSError) and error.strerror is not None:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return f"{where}{error.strerror}{_advice(error)}"

@@ -99,7 +99,8 @@ class Upsampler(nn.Module, ABC):
         """
         proxy = proxy_in(x, guide, size)
         if proxy is not None:
-            return self._node(proxy, x, guide, size)
+            node: Tensor = self._node(proxy, x, guide, size)
+            return node
         check_feature("x", x, self.in_channels)
         if not x.is_meta and (lost := without_weights(self)) is not None:
             raise ValueError(f"`{lost}` lies on meta, without numbers, and `x` on {x.device}")

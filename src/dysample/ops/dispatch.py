@@ -102,21 +102,18 @@ def why_not(*tensors: Tensor | None) -> str | None:
     return None
 
 
-def runs_on_cpu(primitive: str, *tensors: Tensor | None, mapped: bool = True) -> bool:
+def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
     """Whether the CPU kernels run this call of a primitive.
 
     Args:
         primitive: its name.
         tensors: its arguments.
-        mapped: whether `torch.vmap` maps the primitive's kernels.
 
     Raises:
         RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
     """
     aside = _forced not in ("auto", "cpu")
     reason = f"the backend is set to {_forced!r}" if aside else why_not(*tensors)
-    if reason is None and not mapped and _transforms():
-        reason = "torch.vmap does not map it"
     if reason is not None and _forced == "cpu":
         raise RuntimeError(f"{primitive}: backend 'cpu' cannot run this call: {reason}")
     if _records is not None:
