@@ -159,7 +159,7 @@ def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "data", "camwid:.") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "`data` (='camwid:.') must start with one of ade20k, camvid," in error
+    assert "`data` (='camwid:.') must start with one of ade20k, binary, camvid," in error
 
 
 def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, monkeypatch, capsys) -> None:
