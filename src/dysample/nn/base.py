@@ -16,6 +16,7 @@ from dysample.checks import (
     check_same_batch,
     check_same_device,
     check_size,
+    is_int,
 )
 from dysample.geometry import scaled_size, upscale
 from dysample.nn.script import scriptable
@@ -114,7 +115,7 @@ class Upsampler(nn.Module, ABC):
                     f" (B, {self.guide_channels}, H', W'), such as the encoder's"
                 )
         else:
-            if not isinstance(guide, Tensor):
+            if is_int(guide) or (isinstance(guide, (tuple, list)) and all(map(is_int, guide))):
                 raise TypeError(
                     f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
                     " by name, `size=`"
