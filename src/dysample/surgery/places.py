@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch._guards import TracingContext
@@ -31,6 +32,17 @@ def place() -> str:
     """
     frames = _user_frames()
     return " < ".join(f"{_short(file)}:{line}" for file, line in frames)
+
+
+def first_argument() -> Any:
+    """First argument of the innermost function of the model: a module, where it is a method."""
+    frame = sys._getframe()
+    while frame is not None:
+        code = frame.f_code
+        if not (_is_ours((code.co_filename, 0)) or code.co_filename.startswith(_TORCH)):
+            return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
 
 
 def line_of(place: str) -> str:

@@ -14,12 +14,13 @@ from torch import nn
 from dysample.nn import Bilinear, DySample, Nearest, Upsampler
 from dysample.registry import create_upsampler, get_entry
 from dysample.surgery.exchange import exchange, why_not_exchange
+from dysample.surgery.pairing import Call, calls_of, times_of
 from dysample.surgery.places import without_occurrence
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
 from dysample.surgery.reroute import Calls, reroute
 from dysample.surgery.sites import Site, check_model, sites_of
-from dysample.surgery.verify import Verdict, places_of, times_of, train, verify
+from dysample.surgery.verify import Verdict, train, upsampler_path, verify
 from dysample.surgery.watch import copy_model, watch
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -98,7 +99,7 @@ def _replace(
     sites = sites_of(model, run)
     asked = _asked(sites, where)
     trained = train(model, example_inputs)
-    places, refusals = places_of(sites, trained.steps)
+    calls, refusals = calls_of(sites, run, trained.steps)
     times = times_of(run, trained.steps or ())
     while True:
         operated = copy_model(model)
@@ -109,8 +110,8 @@ def _replace(
         if not built:
             verdict = Verdict({}, {}, (), "")
             break
-        _operate(operated, built, places, times)
-        verdict = verify(operated, example_inputs, trained, {site: places[site] for site in built})
+        _operate(operated, built, calls, times)
+        verdict = verify(operated, example_inputs, trained, {site: calls[site] for site in built})
         if not verdict.refusals:
             break
         refusals.update(verdict.refusals)
@@ -263,27 +264,28 @@ def _as_seen(decision: Decision, verdict: Verdict) -> Decision:
 def _operate(
     model: nn.Module,
     built: Mapping[Site, Upsampler],
-    places: Mapping[Site, Sequence[str]],
+    calls: Mapping[Site, Sequence[Call]],
     times: Mapping[str, Mapping[str, list[int]]],
 ) -> None:
     """Put the upsamplers into the model."""
-    guided: dict[nn.Module, dict[int, Upsampler]] = {}
-    unguided: dict[nn.Module, dict[int, Upsampler]] = {}
-    calls: dict[nn.Module, Calls] = {}
+    guided: dict[str, dict[int, Upsampler]] = {}
+    unguided: dict[str, dict[int, Upsampler]] = {}
+    rerouted: dict[str, Calls] = {}
     # Before anything is replaced: then the paths lead elsewhere.
-    owners = {site: model.get_submodule(site.owner) for site in built}
+    modules = dict(model.named_modules())
     for site, up in built.items():
-        owner = owners[site]
         if site.call is None:
-            exchange(owner, up)
+            exchange(modules[site.owner], up)
+        elif up.guided:
+            guided.setdefault(site.owner, {})[site.call] = up
         else:
-            (guided if up.guided else unguided).setdefault(owner, {})[site.call] = up
-            numbers, met = calls.setdefault(owner, Calls({}, {}))
-            for place in places[site]:
-                numbers[place] = str(site.call)
+            unguided.setdefault(site.owner, {})[site.call] = up
+            for owner, place in calls[site]:
+                paths, met = rerouted.setdefault(owner, Calls({}, {}))
+                paths[place] = upsampler_path(site).removeprefix(f"{owner}.")
                 at = without_occurrence(place)
-                met[at] = times[site.owner][at]
+                met[at] = times[owner][at]
     for owner, upsamplers in guided.items():
-        install(owner, upsamplers)
-    for owner, upsamplers in unguided.items():
-        reroute(owner, upsamplers, calls[owner])
+        install(modules[owner], upsamplers)
+    for owner, of_owner in rerouted.items():
+        reroute(modules[owner], unguided.get(owner, {}), of_owner)

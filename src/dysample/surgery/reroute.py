@@ -34,11 +34,11 @@ class Calls(NamedTuple):
     """The calls of a module that are replaced.
 
     Args:
-        numbers: name of the upsampler by place of the call.
+        upsamplers: path of the upsampler below the module, by place of the call.
         times: how often a run has met each place, in any mode.
     """
 
-    numbers: dict[str, str]
+    upsamplers: dict[str, str]
     times: dict[str, list[int]]
 
 
@@ -83,11 +83,11 @@ class _Reroute(TorchFunctionMode):
         if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
         calls: Calls = getattr(self.owner, _CALLS)
-        number = calls.numbers.get(self.occurrences.name(place()))
-        if number is None:
+        path = calls.upsamplers.get(self.occurrences.name(place()))
+        if path is None:
             return func(*args, **kwargs)
-        upsamplers: Any = self.owner._modules[UPSAMPLERS]
-        return _upsample(upsamplers[number], number, type(self.owner), *args, **kwargs)
+        up = self.owner.get_submodule(path)
+        return _upsample(up, path, type(self.owner), *args, **kwargs)
 
     def _check_times(self) -> None:
         """Refuse runs in which a line was met more or less often than on the example.
@@ -108,7 +108,7 @@ class _Reroute(TorchFunctionMode):
 
 def _upsample(
     up: Any,
-    number: str,
+    path: str,
     host: type,
     input: Tensor,
     size: Any = None,
@@ -119,8 +119,9 @@ def _upsample(
     """Call an upsampler as `F.interpolate` was called."""
     if input.shape[1] != up.in_channels:
         raise ValueError(
-            f"call {number} of F.interpolate in {host.__name__} must be on {up.in_channels}"
-            f" channels (={input.shape[1]}): the example on which it was replaced took another path"
+            f"call {path.rpartition('.')[2]} of F.interpolate in {host.__name__} must be on"
+            f" {up.in_channels} channels (={input.shape[1]}): the example on which it was replaced"
+            " took another path"
         )
     if size is None:
         size = tuple(map(scaled_length, input.shape[2:], as_factors(scale_factor, 2)))
@@ -178,7 +179,7 @@ def _code(host: type[nn.Module]) -> tuple[Any, ...]:
 
 def is_rerouted(module: nn.Module) -> bool:
     """Whether calls of this module were replaced."""
-    return hasattr(type(module), "_rerouted") and hasattr(module, UPSAMPLERS)
+    return hasattr(type(module), "_rerouted") and hasattr(module, _CALLS)
 
 
 def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls) -> None:
@@ -186,10 +187,12 @@ def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls)
 
     Args:
         owner: the module.
-        upsamplers: by number, which names them below the module.
+        upsamplers: by number, which names them below the module; the module may also hand calls to
+            upsamplers of modules below it, and have none itself.
         calls: which upsampler takes which call.
     """
-    modules = {str(number): up for number, up in upsamplers.items()}
-    setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
+    if upsamplers:
+        modules = {str(number): up for number, up in upsamplers.items()}
+        setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
     setattr(owner, _CALLS, calls)
     owner.__class__ = _rerouted(type(owner))  # type: ignore[arg-type]

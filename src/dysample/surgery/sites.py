@@ -11,7 +11,8 @@ from torch import nn
 
 from dysample.geometry import scaled_size
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
-from dysample.surgery.watch import Kind, Step, watch
+from dysample.surgery.steps import Kind, Step
+from dysample.surgery.watch import watch
 
 
 @dataclass(frozen=True)
