@@ -157,7 +157,7 @@ def _mistake(error: BaseException) -> str | None:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return f"{where}{error.strerror}{_advice(error)}"
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return f"out of memory: {error or 'there is not enough of it'}"
+        return f"out of memory: {str(error) or 'there is not enough of it'}"
     return str(error) or type(error).__name__ if isinstance(error, MISTAKES) else None
 
 

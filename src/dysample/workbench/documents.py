@@ -5,8 +5,11 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader, set_loader
 
-LONGEST = 2**16
-"""Characters of a configuration; one has about a thousand."""
+LONGEST = 2**15
+"""Characters of a configuration, which has about a thousand."""
+
+DEEPEST = 100
+"""Brackets that may be open at a time: the parser's time grows with their square."""
 
 MOST = 10_000
 """Values in a configuration, those counted again to which aliases point."""
@@ -26,6 +29,7 @@ def load_yaml(text: str) -> Any:
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:
+        _check_depth(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         values = 0 if root is None else _count(root, {}, set())
     except RecursionError:
@@ -33,6 +37,14 @@ def load_yaml(text: str) -> Any:
     if values > MOST:
         raise ValueError(f"must hold at most {MOST} values, aliases written out, but has {values}")
     return get_loader("yaml")(text)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if depth > DEEPEST:
+            raise RecursionError
 
 
 def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:

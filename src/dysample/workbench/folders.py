@@ -20,8 +20,8 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def alone_in(folder: Path, patience: float = 0) -> Iterator[None]:
     """A folder that is there, and that no other comparison or training uses meanwhile.
 
-    Two in one folder would train the same runs over each other's checkpoints. One that is made
-    and in which nothing is kept is removed again.
+    Two in one folder would train the same runs over each other's checkpoints. If nothing is kept
+    in it, it is as it was: not there, if it was made.
 
     Args:
         folder: made if it is not there.
@@ -36,13 +36,15 @@ def alone_in(folder: Path, patience: float = 0) -> Iterator[None]:
     with cleared(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = folder / LOCK
+        new = not lock.exists()
         try:
             with locked(lock, patience):
+                before = set(os.listdir(folder))
                 try:
                     with named(folder):
                         yield
                 finally:
-                    if os.listdir(folder) == [LOCK]:
+                    if new and set(os.listdir(folder)) <= before:
                         lock.unlink()
         except Timeout:
             raise ValueError(f"`output` (={folder}) is in use by another run of dysample") from None

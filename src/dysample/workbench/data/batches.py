@@ -1,6 +1,8 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
+import sys
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any, Protocol
 
 import torch
@@ -173,7 +175,12 @@ def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Ite
     if not workers:
         return map(make, numbers)
     loader = DataLoader(
-        _Made(make), batch_size=None, sampler=numbers, num_workers=workers, collate_fn=_as_is
+        _Made(make),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        collate_fn=_as_is,
+        worker_init_fn=_start_worker,
     )
     with kept_from_workers():
         return iter(loader)
@@ -181,3 +188,18 @@ def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Ite
 
 def _as_is(batch: Any) -> Any:
     return batch
+
+
+def _start_worker(_: int) -> None:
+    """Say nothing of a training that was stopped while it took a batch.
+
+    Python shows what happens to the thread by which a worker hands over tensors; what happens to
+    the making of a batch is raised where the batch is awaited.
+    """
+    usual = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, EOFError | OSError):
+            usual(kind, error, trace)
+
+    sys.excepthook = tell
