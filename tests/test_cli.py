@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 
 from dysample import __version__
 from dysample.cli import main
@@ -174,12 +175,29 @@ def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, monkeypatch,
     assert path.stat().st_size > 100
 
 
+def test_export_at_an_older_opset_with_names_of_one_s_own(tmp_path, monkeypatch, capsys) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "up.onnx"
+    arguments = ("--opset", "13", "--input-name", "low", "--output-name", "high", "--rtol", "1e-3")
+    assert run(monkeypatch, "export", "bilinear", *arguments, "--output", str(path)) == 0
+    assert capsys.readouterr().out.endswith(f"wrote {path}: opset 13, gather\n")
+    graph = onnx.load(path).graph
+    assert [value.name for value in (*graph.input, *graph.output)] == ["low", "high"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (["bilineer"], "`name` (='bilineer') must be a known upsampler: did you mean bilinear"),
         (["bilinear", "--dynamic", "time"], "must hold only batch, height, width"),
-        (["bilinear", "--opset", "12"], "`opset` (=12) must be at least 18"),
+        (["bilinear", "--dynamic", "height,height"], "must hold each axis once"),
+        (["bilinear", "--opset", "10"], "`opset` (=10) must be at least 11"),
+        (["bilinear", "--opset", "999"], "`opset` (=999) must be at most "),
+        (["bilinear", "--opset", "13", "--no-verify"], "`verify` (=False) must be True or "),
+        (["bilinear", "--input-name", "output"], "`output_names` (=['output']) must not be those"),
+        (["bilinear", "--rtol", "2"], "`rtol` (=2.0) must be below 1"),
+        (["carafe", "--input", "1x64x4x4", "--input", "2x3x8x8"], "`args` must be what the model"),
     ],
 )
 def test_export_names_a_mistake(arguments: list[str], error: str, monkeypatch, capsys) -> None:
@@ -210,8 +228,20 @@ def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
     assert run(monkeypatch, "sites", "two_steps:build", *size, "--upsampler", "dysample") == 0
     assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
     assert run(monkeypatch, "sites", "two_steps") == 2
-    assert "must be package.module:factory or a file" in capsys.readouterr().err
+    assert "a file that exists, or package.module:factory" in capsys.readouterr().err
     assert run(monkeypatch, "sites", "two_steps:Conv1", *size) == 2
     error = capsys.readouterr().err
-    assert "two_steps:Conv1 does not run on 8x12: " in error
+    assert "two_steps:Conv1 does not run on 8x12: RuntimeError: " in error
     assert error.count("\n") == 1
+    assert run(monkeypatch, "sites", "two_steps:build", "--height", "9999999999") == 2
+    assert "`--height, --width` (=1x3x9999999999x256) must fit into" in capsys.readouterr().err
+
+
+def test_sites_of_a_checkpoint_in_half_precision(monkeypatch, capsys, tmp_path) -> None:
+    steps = [nn.Conv2d(3, 6, 1), nn.Upsample(scale_factor=2), nn.Conv2d(6, 2, 1)]
+    path = tmp_path / "best.pt"
+    torch.save({"epoch": -1, "model": None, "ema": nn.Sequential(*steps).half()}, path)
+    assert run(monkeypatch, "sites", str(path), "--height", "8", "--width", "12", "--trust") == 0
+    assert "upsamples features (torch.Upsample)" in capsys.readouterr().out
+    assert run(monkeypatch, "sites", str(path)) == 2
+    assert "must be trusted" in capsys.readouterr().err

@@ -161,3 +161,9 @@ def check_size(size: Any) -> tuple[int, int]:
     if len(size) != 2:
         raise ValueError(f"`size` (={size!r}) must have 2 entries (height, width)")
     return check_positive_int("size[0]", size[0]), check_positive_int("size[1]", size[1])
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error in one line, not too long."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else f"{text[:300]}..."
