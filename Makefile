@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 KERNELS := build/kernels
 SANITIZE := build/sanitize
+FOREIGN := build/foreign-hosts
 CXX ?= c++
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench pages tables docs pictures clean
+.PHONY: venv kernels sanitize demo test test-all check format bench pages tables foreign-hosts docs pictures clean
 
 venv: $(STAMP)
 
@@ -72,6 +73,16 @@ pages: venv
 # The tables of docs/surgery.md and docs/export.md, by running what they are about.
 tables: venv
 	PYTHONPATH=tests $(BIN)/python docs/tables.py
+
+# Surgery on models of libraries that the tests do not install, and the tables of it, in an
+# environment of their own: ultralytics is AGPL-3.0. Not a part of any test; it takes an hour.
+foreign-hosts:
+	test -x $(FOREIGN)/bin/python || $(PYTHON) -m venv $(FOREIGN)
+	$(FOREIGN)/bin/python -m pip install --quiet torch torchvision -c constraints.txt
+	$(FOREIGN)/bin/python -m pip install --quiet -r tests/foreign/requirements.txt -c constraints.txt
+	for runs in hosts yolo; do \
+	  PYTHONPATH=src YOLO_CONFIG_DIR=$(CURDIR)/$(FOREIGN) $(FOREIGN)/bin/python tests/foreign/$$runs.py || exit 1; \
+	done
 
 # The site, build/site/index.html; warnings are errors.
 docs: venv
