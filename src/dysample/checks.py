@@ -164,6 +164,6 @@ def check_size(size: Any) -> tuple[int, int]:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error in one line, not too long."""
-    text = " ".join(str(error).split())
+    """The message of an error, or its type if it has none, in one line that is not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}..."

@@ -24,7 +24,7 @@ from dysample.files import whole_file
 from dysample.fitting import build_for
 from dysample.nn import Upsampler
 from dysample.registry import get_entry, list_upsamplers
-from dysample.shared import CONFIG, WEIGHTS, line_of, read_config, read_weights
+from dysample.shared import CONFIG, WEIGHTS, read_config, read_weights
 
 MODELS = {
     "maskformer": "models.maskformer:build_maskformer",
@@ -130,7 +130,7 @@ def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Mo
         return build_for(lambda: _build(config, folder / CONFIG), state).eval()
     except RuntimeError as error:
         raise ValueError(
-            f"`{folder / WEIGHTS}` must hold the weights of {CONFIG}: {line_of(error)}"
+            f"`{folder / WEIGHTS}` must hold the weights of {CONFIG}: {one_line(error)}"
         ) from error
 
 
@@ -248,7 +248,7 @@ def _build(config: dict[str, Any], path: Path) -> nn.Module:
         raise
     # Values of any type and size meet the constructors of three libraries.
     except Exception as error:
-        raise ValueError(f"`{path}` must hold arguments of {name}: {line_of(error)}") from error
+        raise ValueError(f"`{path}` must hold arguments of {name}: {one_line(error)}") from error
 
 
 def _download(repo: str, revision: str | None) -> Path:

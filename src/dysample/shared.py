@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from dysample.checks import one_line
+
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 MOST_CONFIG = 2**20
@@ -26,7 +28,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(_read(path, MOST_CONFIG), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"`{path}` must hold JSON: {line_of(error)}") from error
+        raise ValueError(f"`{path}` must hold JSON: {one_line(error)}") from error
     if not isinstance(config, dict):
         raise ValueError(f"`{path}` must hold a JSON object, not {type(config).__name__}")
     return config
@@ -54,7 +56,7 @@ def read_weights(path: Path, digest: Any) -> dict[str, Tensor]:
         return load(content)
     # An unknown dtype is a KeyError of theirs.
     except (SafetensorError, KeyError, ValueError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"`{path}` must hold safetensors: {line_of(error)}") from error
+        raise ValueError(f"`{path}` must hold safetensors: {one_line(error)}") from error
 
 
 def _read(path: Path, most: int | None = None) -> bytes:
@@ -62,7 +64,7 @@ def _read(path: Path, most: int | None = None) -> bytes:
         with path.open("rb") as file:
             content = file.read() if most is None else file.read(most + 1)
     except (OSError, MemoryError) as error:
-        raise ValueError(f"`{path}` cannot be read: {line_of(error)}") from error
+        raise ValueError(f"`{path}` cannot be read: {one_line(error)}") from error
     if most is not None and len(content) > most:
         raise ValueError(f"`{path}` must have at most {most} bytes")
     return content
@@ -70,8 +72,3 @@ def _read(path: Path, most: int | None = None) -> bytes:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON's")
-
-
-def line_of(error: BaseException) -> str:
-    """What an error says, in one line that is not too long."""
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -62,7 +62,7 @@ def train(model: nn.Module, example_inputs: Any) -> Training:
         try:
             return Training(example, tuple(watch(model, example, training=True)))
         except ModelError as error:
-            note = f"the model does not train on the example: {named(error.__cause__)}"
+            note = f"the model does not train on the example: {named(error.error)}"
     return Training(example_inputs, None, note)
 
 
@@ -143,7 +143,7 @@ class _Trial:
             outputs = run_model(model, example_inputs, training=training)
         except ModelError as error:
             if not self.refusals:  # the host's own code, which may not know what it meets
-                why = f"the model does not run with its upsamplers: {named(error.__cause__)}"
+                why = f"the model does not run with its upsamplers: {named(error.error)}"
                 self.refusals = dict.fromkeys(sites, why)
             return
         if training:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from dysample.checks import one_line
 from dysample.fitting import build_for
 from dysample.workbench.checkpoints import read_checkpoint
 from dysample.workbench.settings import SIZES, Settings, check_count, settings_for
@@ -90,9 +91,8 @@ def restore(path: Path) -> Restored:
         task, step = _build(recipe, checkpoint), int(checkpoint["global_step"])
     except Exception as error:  # what is in the file is anybody's
         kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
-        reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"checkpoint {path} must fit the model that it names: {kind}{reason}"
+            f"checkpoint {path} must fit the model that it names: {kind}{one_line(error)}"
         ) from error
     task.eval()
     return Restored(task, recipe, step)
