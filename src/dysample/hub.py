@@ -20,6 +20,7 @@ from typing import Any
 from torch import Tensor, nn
 
 import dysample.nn
+from dysample.checks import one_line
 from dysample.files import whole_file
 from dysample.fitting import build_for
 from dysample.nn import Upsampler
