@@ -1,7 +1,8 @@
 """Write the tables that runs of models fill: hosts into `surgery.md`, files into `export.md`.
 
 `make tables` runs it, with `tests` in the path: the tests hold the pages against the same runs. The
-exports take half an hour; `hosts`, or names of exported models, as arguments write those alone.
+exports take half an hour; `hosts`, `opsets`, or names of exported models, as arguments write those
+alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from exports import CASES, export_table
+from exports import CASES, export_table, opset_table
 from host_surgery import support_table
 
 DOCS = Path(__file__).parent
@@ -20,10 +21,12 @@ DOCS = Path(__file__).parent
 
 def main() -> None:
     """Write each table into its page."""
-    chosen = sys.argv[1:] or ["hosts", *CASES]
+    chosen = sys.argv[1:] or ["hosts", "opsets", *CASES]
     if "hosts" in chosen:
         write(DOCS / "surgery.md", "hosts", lambda _: support_table())
-    names = [name for name in chosen if name != "hosts"]
+    if "opsets" in chosen:
+        write(DOCS / "export.md", "opsets", opset_table)
+    names = [name for name in chosen if name in CASES]
     if names:
         write(DOCS / "export.md", "exports", partial(export_table, names))
 

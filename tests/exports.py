@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample.export import Export, export_onnx
+from dysample.export import Export, ExportError, export_onnx
 from upsamplers import NAMES, C, features, guide_for, lively
 
 # The steps of its design are DySample with other options: the same code, the same graph.
@@ -26,6 +26,8 @@ FORMS = {
 """Columns of the table: dtype and sampler."""
 BOTH = ("float32", "float16")
 NOT_RUN = "not run"
+OPSETS = range(11, 18)
+"""Those of traces."""
 
 
 @dataclass(frozen=True)
@@ -150,3 +152,28 @@ def export_table(names: Collection[str], before: str) -> str:
         old = rows.get(label(case), f"| {' | '.join([label(case), *not_run])} |")
         lines.append(export_row(case) if case.name in names else old)
     return "\n".join(lines)
+
+
+def opset_row(name: str, folder: Path) -> str:
+    """The opsets below 18 at which an upsampler is exported, with gathers and with GridSample."""
+    up, args = upsampler(name)
+    args = tuple(x.float() for x in args)
+    cells = []
+    for sampler in ("gather", "grid_sample") if name in SAMPLING else ("gather",):
+        works = []
+        for opset in OPSETS:
+            try:
+                export_onnx(up.float(), args, folder / "up.onnx", opset=opset, sampler=sampler)
+            except (ExportError, ValueError):
+                continue
+            works.append(opset)
+        assert works == list(range(works[0], OPSETS.stop)), (name, sampler, works)
+        cells.append(f"{works[0]} to {works[-1]}")
+    return f"| {' | '.join([f'`{name}`', *cells, ''][:3])} |"
+
+
+def opset_table(_: str = "") -> str:
+    """Rows of all upsamplers; `docs/tables.py` writes it into the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [opset_row(name, Path(folder)) for name in UPSAMPLERS]
+    return "\n".join(["| model | gathers | GridSample |", "|---|---|---|", *rows])

@@ -84,6 +84,14 @@ def folders(folder: Path) -> Path:
     return folder
 
 
+def binary(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_image(folder / "images" / split / "a.jpg")
+        write_png(folder / "masks" / split / "a.png", rows(0, 255))
+    (folder / "classes.txt").write_text("ground\ncrack\n")
+    return folder
+
+
 def nyu(folder: Path) -> Path:
     for base, room in (("sync", "kitchen_0001"), ("official_splits/test", "kitchen")):
         write_image(folder / base / room / "rgb_00045.jpg")
@@ -184,6 +192,7 @@ def write_json(path: Path, content: Any) -> None:
 
 LAYOUTS = {
     "ade20k": ade20k,
+    "binary": binary,
     "camvid": camvid,
     "cityscapes": cityscapes,
     "coco_detection": coco_instances,

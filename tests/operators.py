@@ -101,6 +101,38 @@ def affinity_backward(to_query: bool = True, to_key: bool = True, **options: Any
     return Call(operator, (high, query, key, kernel, groups, to_query, to_key), 3)
 
 
+def point_attention(
+    dtype: torch.dtype = F32,
+    of_others: torch.dtype | None = None,
+    last: bool = False,
+    points: int = 3,
+    scale: int = 1,
+    out: Size = (6, 8),
+) -> Call:
+    others = of_others or dtype
+    height, width = out if scale == 1 else (3, 4)
+    x = tensor(2, 6, 3, 4, dtype=dtype, last=last)
+    query, key = tensor(2, 4, *out, dtype=others, last=last), tensor(2, 4, 3, 4, dtype=others)
+    field = tensor(2, 4 * points * scale**2, height, width, dtype=others, last=last)
+    operator = torch.ops.dysample.point_attention.default
+    return Call(operator, (x, query, key, field, scale, 2), 4)
+
+
+def point_attention_backward(
+    to_x: bool = True,
+    to_query: bool = True,
+    to_key: bool = True,
+    to_field: bool = True,
+    **options: Any,
+) -> Call:
+    forward = point_attention(**options)
+    *tensors, scale, groups = forward.arguments
+    out, weights = forward()
+    tensors = [torch.randn_like(out), torch.randn_like(weights), *tensors, weights]
+    operator = torch.ops.dysample.point_attention_backward.default
+    return Call(operator, (*tensors, scale, groups, to_x, to_query, to_key, to_field), 7)
+
+
 def offset_field(
     dtype: torch.dtype = F32,
     of_weight: torch.dtype | None = None,
@@ -144,6 +176,10 @@ FORWARD = [
     case(affinity, dtype=F64, last=True, kernel=5),
     case(affinity, dtype=BF16, kernel=1),
     case(affinity, dtype=F32, of_key=F16),
+    case(point_attention),
+    case(point_attention, dtype=F64, last=True, scale=2, out=(5, 9)),
+    case(point_attention, dtype=BF16, points=1),
+    case(point_attention, dtype=F16, of_others=F32, last=True),
     case(offset_field),
     case(offset_field, dtype=F64, last=True, scope_bias=True),
     case(offset_field, dtype=BF16, of_weight=F32, bias=False),
@@ -159,6 +195,10 @@ BACKWARD = [
     case(affinity_backward),
     case(affinity_backward, dtype=F64, last=True, to_query=False),
     case(affinity_backward, dtype=BF16, kernel=5, to_key=False),
+    case(point_attention_backward),
+    case(point_attention_backward, dtype=F64, last=True, scale=2, out=(5, 9), to_x=False),
+    case(point_attention_backward, dtype=BF16, scale=2, to_query=False, to_key=False),
+    case(point_attention_backward, to_query=False, to_key=False, to_field=False),
 ]
 each_forward = pytest.mark.parametrize(("builder", "options"), FORWARD)
 each_backward = pytest.mark.parametrize(("builder", "options"), BACKWARD)

@@ -66,6 +66,23 @@ each_primitive = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("out", [(6, 8), (7, 5), (2, 9), (3, 4)], ids=str)
+def test_sapa_deform_reads_the_nearest_sub_pixel(scale: int, out: Size, backend: str) -> None:
+    x, query, key, _ = attention_inputs(2, 2, 2, (3, 4), out)
+    field = torch.randn(2, 12 * scale**2, 3, 4, dtype=torch.float64)
+    tensors = [tensor.requires_grad_() for tensor in (x, query, key, field)]
+    ours = functional.sapa_deform(*tensors, scale, groups=2)
+    spread = F.interpolate(F.pixel_shuffle(field, scale), out, mode="nearest-exact")
+    expected = functional.point_attention(x, query, key, spread, groups=2)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13)
+    high = torch.randn_like(ours)
+    for our, their in zip(
+        torch.autograd.grad(ours, tensors, high), torch.autograd.grad(expected, tensors, high)
+    ):
+        torch.testing.assert_close(our, their, rtol=0, atol=1e-12)
+
+
 def result_dtype(primitive: Primitive, dtype: torch.dtype) -> torch.dtype:
     """Logits keep float32 at least, features the dtype of x."""
     return torch.promote_types(dtype, torch.float32) if primitive is affinity else dtype

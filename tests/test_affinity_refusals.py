@@ -42,7 +42,7 @@ O = torch.zeros(2, 8, 6, 6)  # noqa: E741
         (r"`offset` size \(=\(5, 6\)\) must equal that of `query`", K, K, O[:, :, :5], 1),
         (r"`offset` batch \(=1\) must equal that of `x` \(=2\)", K, K, O[:1], 1),
         (r"`offset` channels \(=7\) must be 2 \* groups \* points", K, K, O[:, :7], 1),
-        (r"`offset` channels \(=0\) must be 2 \* groups \* points", K, K, O[:, :0], 1),
+        (r"`offset` channels \(=0\) must be at least 1", K, K, O[:, :0], 1),
     ],
 )
 def test_point_attention_refuses(match: str, x, key, offset, groups: int) -> None:

@@ -18,166 +18,12 @@ import torch
 from torch import Tensor, nn
 
 import dysample
+from golden_builders import BUILDERS
 
 FOLDER = Path(os.environ.get("DYSAMPLE_GOLDEN", Path(__file__).parent / "golden"))
 FILES = sorted(FOLDER.glob("*.npz"))
 
-# How each published operator is built and called with ours: (module or None, function of inputs).
-Call = Callable[..., Tensor]
-Built = tuple[nn.Module | None, Call]
-
-
-def _module(module: nn.Module) -> Built:
-    return module, module
-
-
-def _build_dysample(meta: dict[str, Any]) -> Built:
-    return _module(dysample.DySample(**meta["ctor"]))
-
-
-def _build_step(meta: dict[str, Any]) -> Built:
-    options = {"scope_factor": meta["factor"], "start": meta["init"]}
-    return _module(dysample.DySample(**meta["ctor"], **options))
-
-
-def _build_carafe_pack(meta: dict[str, Any]) -> Built:
-    ctor = dict(meta["ctor"])
-    return _module(dysample.CARAFE(ctor.pop("channels"), **ctor))
-
-
-def _build_carafe(meta: dict[str, Any]) -> Built:
-    groups, taps = meta["groups"], meta["kernel"] ** 2
-
-    def call(features: Tensor, masks: Tensor) -> Tensor:
-        weight = masks.view(masks.shape[0], groups, taps, *masks.shape[2:])
-        return dysample.functional.reassemble(features, weight)
-
-    return None, call
-
-
-def _guided(module: nn.Module) -> Built:
-    """Published guided operators take the guide first."""
-    return module, lambda guide, x: module(x, guide)
-
-
-def _build_fade(meta: dict[str, Any]) -> Built:
-    ctor, lite = meta["ctor"], meta["op"] == "FADELite"
-    # None stands for the first paper's code, which has a class each instead of the option.
-    gating = meta["op"] != "SemiShiftUp" if ctor["gating"] is None else ctor["gating"]
-    options = {} if lite else {"embedding": ctor["embedding_dim"]}
-    return _guided(
-        (dysample.FADELite if lite else dysample.FADE)(
-            ctor["in_channels_de"],
-            guide_channels=ctor["in_channels_en"],
-            up_kernel=ctor["up_kernel_size"],
-            gating=gating,
-            **options,
-        )
-    )
-
-
-def _build_a2u(meta: dict[str, Any]) -> Built:
-    channels = meta["channels"]
-    kernel = meta["ctor"]["up_kernel"]
-    return _guided(dysample.A2U(channels["de"], guide_channels=channels["en"], up_kernel=kernel))
-
-
-def _build_indexnet(style: str) -> Callable[[dict[str, Any]], Built]:
-    def build(meta: dict[str, Any]) -> Built:
-        ctor, channels = meta["ctor"], meta["channels"]
-        return _guided(
-            dysample.IndexNet(
-                channels["de"],
-                guide_channels=channels["en"],
-                style=style,
-                nonlinear=ctor["use_nonlinear"],
-                context=ctor["use_context"],
-            )
-        )
-
-    return build
-
-
-_NORMS = {False: None, True: "group", "LayerNorm": "layer"}
-
-
-def _build_sapa(meta: dict[str, Any]) -> Built:
-    ctor, channels = meta["ctor"], meta["channels"]
-    return _guided(
-        dysample.SAPA(
-            channels["x"],
-            meta["scale"],
-            guide_channels=channels["y"],
-            out_channels=ctor.get("out_dim"),
-            query=ctor.get("q_mode", "guide"),
-            norm=_NORMS[ctor.get("norm", "LayerNorm")],
-            up_kernel=ctor["up_kernel_size"],
-            embedding=ctor["embedding_dim"],
-            bias=ctor.get("qkv_bias", True),
-        )
-    )
-
-
-def _build_sapa_i(meta: dict[str, Any]) -> Built:
-    options = {"norm": "layer" if meta["norm"] else None, "up_kernel": meta["up_kernel_size"]}
-    return _guided(dysample.SAPAI(meta["channels"]["x"], meta["scale"], **options))
-
-
-def _build_sapa_deform(meta: dict[str, Any]) -> Built:
-    ctor, channels = meta["ctor"], meta["channels"]
-    return _guided(
-        dysample.SAPADeform(
-            channels["x"],
-            meta["scale"],
-            guide_channels=channels["y"],
-            points=ctor["num_point"],
-            groups=ctor["groups"],
-            embedding=ctor["embedding_dim"],
-            high_offset=ctor["high_offset"],
-            norm=_NORMS[ctor["norm"]],
-            bias=ctor["qkv_bias"],
-        )
-    )
-
-
-def _build_sapa_logits(meta: dict[str, Any]) -> Built:
-    kernel = meta["kernel"]
-    return None, lambda q, k: dysample.functional.affinity(q, k, kernel).squeeze(1)
-
-
-def _build_named(name: str, channels: int) -> Callable[[dict[str, Any]], Built]:
-    def build(meta: dict[str, Any]) -> Built:
-        in_channels = meta.get("ctor", {}).get("channels", channels)
-        return _module(dysample.create_upsampler(name, in_channels, meta.get("scale", 2)))
-
-    return build
-
-
 pytestmark = pytest.mark.usefixtures("backend")
-BUILDERS: dict[str, Callable[[dict[str, Any]], Built]] = {
-    "DySample": _build_dysample,
-    "DySampleStep": _build_step,
-    "CARAFEPack": _build_carafe_pack,
-    "carafe": _build_carafe,
-    "FADE": _build_fade,
-    "FADELite": _build_fade,
-    "SemiShiftUp": _build_fade,
-    "A2UUp": _build_a2u,
-    "A2UUpRaw": _build_a2u,
-    "HolisticIndexBlock": _build_indexnet("holistic"),
-    "DepthwiseO2OIndexBlock": _build_indexnet("o2o"),
-    "DepthwiseM2OIndexBlock": _build_indexnet("m2o"),
-    "SAPA": _build_sapa,
-    "SAPA_v1": _build_sapa,
-    "SAPAExp": _build_sapa,
-    "SAPA_I": _build_sapa_i,
-    "SAPADeform": _build_sapa_deform,
-    "sapa_qk": _build_sapa_logits,
-    "nearest": _build_named("nearest", 3),
-    "bilinear": _build_named("bilinear", 3),
-    "deconv": _build_named("deconv", 3),
-    "pixelshuffle": _build_named("pixel_shuffle", 3),
-}
 
 
 class Golden:
@@ -250,11 +96,16 @@ def test_equals_published_code(path: Path) -> None:
         _close(out, expected, golden.tolerance_float32())
 
 
-def _intermediates(module: nn.Module, de: Tensor, en: Tensor) -> dict[str, Tensor]:
-    """What published guided operators compute on the way, under the files' names."""
+def _intermediates(module: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
+    """What published operators compute on the way, under the files' names."""
+    if isinstance(module, dysample.DySample):
+        return {"offset": module.offsets(*inputs)}
+    if isinstance(module, dysample.CARAFE):
+        return {"mask": module.kernels(*inputs).flatten(1, 2)}
+    guide, x = inputs
     if isinstance(module, dysample.IndexNet):
-        return dict(zip(("idx_en", "idx_de"), module.index_maps(en)))
-    return {"kernels": module.kernels(de, en).squeeze(1)}
+        return dict(zip(("idx_en", "idx_de"), module.index_maps(guide)))
+    return {"kernels": module.kernels(x, guide).squeeze(1)}
 
 
 def _has_intermediates(path: Path) -> bool:
@@ -262,21 +113,65 @@ def _has_intermediates(path: Path) -> bool:
         return any(key.startswith("aux.") for key in arrays.files)
 
 
-GUIDED = [
-    path
-    for path in FILES
-    if path.stem.startswith(("fade", "a2u", "indexnet")) and _has_intermediates(path)
-]
+WITH_INTERMEDIATES = [path for path in FILES if _has_intermediates(path)]
 
 
-@pytest.mark.parametrize("path", GUIDED, ids=[f"golden-{path.stem}" for path in GUIDED])
+@pytest.mark.parametrize(
+    "path", WITH_INTERMEDIATES, ids=[f"golden-{path.stem}" for path in WITH_INTERMEDIATES]
+)
 def test_intermediates_equal_published_code(path: Path) -> None:
     golden = Golden(path)
     _, inputs, module = golden.run(torch.float64)
-    ours = _intermediates(module, inputs["de"], inputs["en"])
+    ours = _intermediates(module, *inputs.values())
     for name, expected in golden.part("aux.").items():
         _close(ours[name], expected, golden.tolerance())
 
 
 def test_folder_holds_files() -> None:
     assert FILES, f"no golden files in {FOLDER}"
+
+
+def _interpolation(mode: str, scale: int) -> nn.Module:
+    corners = None if mode == "nearest" else False
+    return nn.Upsample(scale_factor=scale, mode=mode, align_corners=corners)
+
+
+# torch's own layers, from which a file of any channels and scale can be written: C, s to the layer
+# and what the file says about it.
+LAYERS: dict[str, Callable[[int, int], tuple[nn.Module, dict[str, Any]]]] = {
+    "nearest": lambda C, s: (_interpolation("nearest", s), {"scale": s}),
+    "bilinear": lambda C, s: (_interpolation("bilinear", s), {"scale": s}),
+    "deconv": lambda C, s: (
+        nn.ConvTranspose2d(C, C, 2 * s - 1, s, s - 1, s - 1),
+        {"ctor": {"channels": C, "kernel": 2 * s - 1, "stride": s}},
+    ),
+    "pixelshuffle": lambda C, s: (
+        nn.Sequential(nn.Conv2d(C, C * s**2, 3, padding=1), nn.PixelShuffle(s)),
+        {"ctor": {"channels": C}, "scale": s},
+    ),
+}
+
+
+@pytest.mark.parametrize("op", LAYERS)
+@pytest.mark.parametrize(("C", "scale"), [(1, 5), (7, 2)])
+def test_files_of_other_channels_and_scales(op: str, C: int, scale: int, tmp_path: Path) -> None:
+    layer, meta = LAYERS[op](C, scale)
+    state = {f"state.{key}": value.clone() for key, value in layer.state_dict().items()}
+    x = torch.randn(2, C, 3, 5)
+    with torch.no_grad():
+        narrow = layer(x)
+    layer.double()
+    wide = x.double().requires_grad_()
+    out = layer(wide)
+    cotangent = torch.randn_like(narrow)
+    (cotangent.double() * out).sum().backward()
+    deviation = float((narrow - out.detach()).abs().max())
+    arrays = {"in.x": x, **state, "cot": cotangent, "out": out, "grad_in.x": wide.grad}
+    arrays |= {f"grad_state.{key}": value.grad for key, value in layer.named_parameters()}
+    path = tmp_path / "other.npz"
+    np.savez(
+        path,
+        meta=json.dumps({"op": op, "inputs": ["x"], "f32_max_abs_dev": deviation, **meta}),
+        **{key: value.detach().numpy() for key, value in arrays.items()},
+    )
+    test_equals_published_code(path)

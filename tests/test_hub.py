@@ -115,10 +115,60 @@ def test_without_a_digest_the_format_still_tells(tmp_path: Path) -> None:
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     saved(tmp_path)
-    without(tmp_path / "config.json", in_channels=64)
-    with pytest.raises(
-        ValueError, match=r"safetensors` must hold the weights of config.*size"
-    ) as error:
+    for channels in (64, 10**9):  # the latter without taking its memory, see test_fitting.py
+        without(tmp_path / "config.json", in_channels=channels)
+        with pytest.raises(
+            ValueError, match=r"safetensors` must hold the weights of config.*size"
+        ) as error:
+            hub.from_pretrained(tmp_path)
+        assert "\n" not in str(error.value)
+
+
+def test_what_constructors_do_not_expect_is_refused_by_name(tmp_path: Path) -> None:
+    class Mine(Nearest):
+        def __init__(self, in_channels: int, scale_factor: float = 2, *, table: object) -> None:
+            super().__init__(in_channels, scale_factor)
+            self.first = table["first"][0]
+
+    try:
+        register_upsampler("mine", Mine)
+        hub.save_pretrained(Mine(4, table={"first": [1]}), tmp_path)
+        assert hub.from_pretrained(tmp_path).first == 1
+        for table, said in (({}, "'first'"), ({"first": []}, "index out of range"), (5, "not sub")):
+            without(tmp_path / "config.json", table=table)
+            with pytest.raises(ValueError, match=f"must hold arguments of Mine: .*{said}"):
+                hub.from_pretrained(tmp_path)
+    finally:
+        _ENTRIES.pop("mine", None)
+
+
+def test_links_and_devices_in_a_folder(tmp_path: Path) -> None:
+    up = saved(tmp_path / "up")
+    link = tmp_path / "link"
+    link.mkdir()
+    for name in ("config.json", "model.safetensors"):  # as in the hub's own cache
+        (link / name).symlink_to(tmp_path / "up" / name)
+    assert str(hub.from_pretrained(link)) == str(up)
+    for target, error, said in (
+        ("model.safetensors", FileNotFoundError, "must exist"),  # itself
+        ("/dev/zero", FileNotFoundError, "must exist"),
+        ("/proc/self/mem", ValueError, "cannot be read"),
+    ):
+        (link / "model.safetensors").unlink()
+        (link / "model.safetensors").symlink_to(target)
+        with pytest.raises(error, match=rf"link/model.safetensors` {said}"):
+            hub.from_pretrained(link)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 8, b"\xff" * 64, b"\x02" + b"\0" * 7 + b"{}", b"\x04" + b"\0" * 7 + b"[[]]"],
+)
+def test_weights_that_are_none(content: bytes, tmp_path: Path) -> None:
+    saved(tmp_path)
+    without(tmp_path / "config.json", "sha256")
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match=r"model.safetensors` must hold ") as error:
         hub.from_pretrained(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -131,13 +181,25 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         ("{}", r"config.json` names the model None, which must be one of A2U, "),
         ('{"model": "DySample"}', r"config.json` must hold arguments of DySample: .*in_channels"),
         ('{"model": "os.system", "command": "x"}', r"names the model 'os.system'"),
+        ('{"model": ["DySample"]}', r"names the model \['DySample'\]"),
+        ('{"model": "DySample", "in_channels": NaN}', r"must hold JSON: NaN is no number of JSON"),
+        ('{"model": "DySample", "in_channels": -Infinity}', r"must hold JSON: -Infinity"),
+        ('{"model": "DySample", "in_channels": 1e999}', r"`in_channels` \(=inf\) must be an int"),
+        ('{"model": "DySample", "in_channels": "8"}', r"`in_channels` \(='8'\) must be an int"),
+        ('{"model": "DySample", "in_channels": ' + "9" * 5000 + "}", r"config.json` must hold "),
+        ("[" * 100_000, r"config.json` must hold JSON: maximum recursion"),
+        ("\xff{}", r"config.json` must hold JSON: 'utf-8' codec"),
+        (" " * 2**20 + "{}", r"config.json` must have at most 1048576 bytes"),
     ],
+    ids=lambda value: value[:40],
 )
 def test_a_bad_config_is_refused(text: str, match: str, tmp_path: Path) -> None:
     saved(tmp_path)
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ValueError, match=match):
+    (tmp_path / "config.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=match) as error:
         hub.from_pretrained(tmp_path)
+    assert str(tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_pickles_are_not_loaded(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dysample import functional
+from dysample.costs import allocated_peak
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -44,6 +45,22 @@ def test_attention_keeps_no_samples() -> None:
     grids, logits = offset.untyped_storage().nbytes(), 8 * 16 * 16 * 4
     saved = saved_bytes(lambda: functional.point_attention(x, query, key, offset))
     assert saved <= fields + 2 * grids + logits  # the grids before and after they are clamped
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_attention_holds_few_samples(groups: int) -> None:
+    # Of 8 points. Those of one and all groups are an eighth of the output, or all of it.
+    x, query = torch.randn(2, 256, 32, 32), torch.randn(2, 16, 64, 64)
+    key, offset = torch.randn(2, 16, 32, 32), torch.randn(2, 16 * groups, 64, 64)
+    fields = [t.requires_grad_() for t in (x, query, key, offset)]
+    output = 2 * 256 * 64 * 64 * 4
+    with torch.no_grad():
+        held = allocated_peak(lambda: functional.point_attention(*fields, groups=groups))
+    assert held <= 2.5 * output
+    out = functional.point_attention(*fields, groups=groups)
+    gradients = sum(tensor.untyped_storage().nbytes() for tensor in fields)
+    held = allocated_peak(lambda: torch.autograd.grad(out.sum(), fields))
+    assert held <= 2.5 * output + 1.5 * gradients
 
 
 def test_reassembly_never_unfolds() -> None:

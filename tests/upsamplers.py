@@ -16,7 +16,7 @@ from tolerances import BACKENDS
 C = 32  # what the group norms of A2U and SAPA-B need
 NAMES, GUIDED = list_upsamplers(), list_upsamplers(guided=True)
 # None of their primitives has kernels: a backend changes nothing.
-PLAIN = ("nearest", "bilinear", "deconv", "pixel_shuffle", "sapa_d")
+PLAIN = ("nearest", "bilinear", "deconv", "pixel_shuffle")
 each_name = pytest.mark.parametrize("name", NAMES)
 each_guided = pytest.mark.parametrize("name", GUIDED)
 

@@ -7,30 +7,39 @@
 torch.Size([1, 64, 26, 34])
 >>> up(torch.randn(1, 64, 13, 17), size=(25, 33)).shape
 torch.Size([1, 64, 25, 33])
+
+The parts are imported, and torch with them, when they are first used. `dysample.nn` and
+`dysample.functional` are parts too, which `from dysample import *` leaves out: they have the names
+of torch's.
 """
 
-from dysample import functional, nn
-from dysample.explain import Explanation, explain
-from dysample.export import export_onnx
-from dysample.nn import (
-    A2U,
-    CARAFE,
-    FADE,
-    SAPA,
-    SAPAI,
-    Bilinear,
-    Deconv,
-    DySample,
-    FADELite,
-    IndexNet,
-    Nearest,
-    PixelShuffle,
-    SAPADeform,
-    Upsampler,
-)
-from dysample.ops import backend
-from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
-from dysample.surgery import find_sites, register_mm, replace_upsamplers
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dysample import functional as functional
+    from dysample import nn as nn
+    from dysample.explanation import Explanation, explain
+    from dysample.export import export_onnx
+    from dysample.nn import (
+        A2U,
+        CARAFE,
+        FADE,
+        SAPA,
+        SAPAI,
+        Bilinear,
+        Deconv,
+        DySample,
+        FADELite,
+        IndexNet,
+        Nearest,
+        PixelShuffle,
+        SAPADeform,
+        Upsampler,
+    )
+    from dysample.ops import backend
+    from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
+    from dysample.surgery import find_sites, register_mm, replace_upsamplers
 
 __version__ = "0.1.0"
 
@@ -56,10 +65,41 @@ __all__ = [
     "explain",
     "export_onnx",
     "find_sites",
-    "functional",
     "list_upsamplers",
-    "nn",
     "register_mm",
     "register_upsampler",
     "replace_upsamplers",
 ]
+
+_HOMES = {
+    "Explanation": "explanation",
+    "backend": "ops",
+    "create_upsampler": "registry",
+    "explain": "explanation",
+    "export_onnx": "export",
+    "find_sites": "surgery",
+    "list_upsamplers": "registry",
+    "register_mm": "surgery",
+    "register_upsampler": "registry",
+    "replace_upsamplers": "surgery",
+}
+"""Parts that hold the names above; the others are in `nn`."""
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `__all__`, or a part such as `dysample.nn`, imported at its first use."""
+    if name in __all__:
+        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'nn')}"), name)
+        globals()[name] = value
+        return value
+    part = f"{__name__}.{name}"
+    try:
+        return import_module(part)
+    except ModuleNotFoundError as error:
+        if error.name != part:  # the part is there: a library that it needs is not
+            raise
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "functional", "nn"})

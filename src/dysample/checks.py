@@ -9,6 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+
+FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+"""Dtypes of features: narrower ones only store."""
 
 
 def is_int(value: Any) -> bool:
@@ -24,6 +28,11 @@ def is_int(value: Any) -> bool:
 def is_tracing() -> bool:
     """Whether `torch.jit.trace` records what runs; sizes are tensors then."""
     return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
+
+
+def is_forward_mode() -> bool:
+    """Whether forward-mode derivatives are taken around the call, by torch.func or without it."""
+    return forward_ad._current_level >= 0
 
 
 def check_positive_int(name: str, value: Any) -> int:
@@ -74,22 +83,34 @@ def check_divides(name: str, value: int, of_name: str, of_value: int) -> None:
         raise ValueError(f"`{name}` (={value}) must divide {of_name} (={of_value})")
 
 
-def check_feature(name: str, value: Any, channels: int | None = None) -> Tensor:
-    """Return `value` if it is a floating feature map (B, C, H, W) with H, W at least 1."""
+def check_numbers(name: str, value: Any) -> Tensor:
+    """Return `value` if it is a dense tensor of floating numbers, in a dtype that computes."""
     if not isinstance(value, Tensor):
         raise TypeError(f"`{name}` must be a tensor, not {type(value).__name__}")
-    if value.dim() != 4:
-        raise ValueError(f"`{name}` must have 4 axes (B, C, H, W), not {value.dim()}")
+    if value.is_nested:
+        raise TypeError(f"`{name}` must be dense, not a nested tensor")
+    if value.layout != torch.strided:
+        raise TypeError(f"`{name}` must be dense, not {value.layout}")
     if not value.is_floating_point():
         raise TypeError(f"`{name}` must be floating, not {value.dtype}")
-    for axis, length in (("height", value.shape[2]), ("width", value.shape[3])):
-        if length < 1:
-            raise ValueError(f"`{name}` {axis} (={length}) must be at least 1")
+    if value.dtype not in FLOATS:
+        raise TypeError(f"`{name}` must be floating with 16 bits or more, not {value.dtype}")
+    return value
+
+
+def check_feature(name: str, value: Any, channels: int | None = None) -> Tensor:
+    """Return `value` if it is a floating feature map (B, C, H, W) with C, H, W at least 1."""
+    check_numbers(name, value)
+    if value.dim() != 4:
+        raise ValueError(f"`{name}` must have 4 axes (B, C, H, W), not {value.dim()}")
     if channels is not None and value.shape[1] != channels:
         raise ValueError(
             f"`{name}` channels (={value.shape[1]}) must equal the module's (={channels})"
         )
-    return value
+    for axis, length in zip(("channels", "height", "width"), value.shape[1:]):
+        if length < 1:
+            raise ValueError(f"`{name}` {axis} (={length}) must be at least 1")
+    return value  # type: ignore[no-any-return]
 
 
 def check_same_batch(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
@@ -106,6 +127,12 @@ def check_same_device(name: str, value: Tensor, x: Tensor, of: str = "x") -> Non
         raise ValueError(
             f"`{name}` device (={value.device}) must equal that of `{of}` (={x.device})"
         )
+
+
+def check_beside(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
+    """Raise unless `value` has the batch size and the device of `x`, an argument called `of`."""
+    check_same_batch(name, value, x, of)
+    check_same_device(name, value, x, of)
 
 
 def check_same_channels(name: str, value: Tensor, x: Tensor, of: str = "x") -> None:
@@ -134,3 +161,9 @@ def check_size(size: Any) -> tuple[int, int]:
     if len(size) != 2:
         raise ValueError(f"`size` (={size!r}) must have 2 entries (height, width)")
     return check_positive_int("size[0]", size[0]), check_positive_int("size[1]", size[1])
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error, or its type if it has none, in one line that is not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]}..."

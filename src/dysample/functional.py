@@ -12,22 +12,24 @@ from torch import Tensor
 
 from dysample import ops
 from dysample.checks import (
+    check_beside,
     check_bool,
     check_choice,
     check_divides,
     check_feature,
+    check_numbers,
     check_odd,
     check_positive_int,
-    check_same_batch,
     check_same_channels,
-    check_same_device,
     check_same_size,
     check_size,
 )
+from dysample.proxies import function_node
 
 STARTS = ("bilinear", "nearest")
 
 
+@function_node
 def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tensor:
     """Bilinear samples of `x` at regular positions moved by an offset per output pixel and group.
 
@@ -52,16 +54,16 @@ def point_sample(x: Tensor, offset: Tensor, *, start: str = "bilinear") -> Tenso
     """
     check_feature("x", x)
     check_feature("offset", offset)
-    check_same_batch("offset", offset, x)
-    check_same_device("offset", offset, x)
+    check_beside("offset", offset, x)
     check_choice("start", start, STARTS)
     planes = offset.shape[1]
-    if planes < 2 or planes % 2 != 0:
+    if planes % 2 != 0:
         raise ValueError(f"`offset` channels (={planes}) must be 2 * groups")
     check_divides("groups", planes // 2, "channels", x.shape[1])
     return ops.point_sample(x, offset, 1, (offset.shape[2], offset.shape[3]), start)
 
 
+@function_node
 def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     """Weighted sum of the k x k low-res neighbours of each output pixel.
 
@@ -82,17 +84,14 @@ def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     [wang2019carafe].
     """
     check_feature("x", x)
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"`weight` must be a tensor, not {type(weight).__name__}")
+    check_numbers("weight", weight)
     if weight.dim() != 5:
         raise ValueError(f"`weight` must have 5 axes (B, G, k*k, H', W'), not {weight.dim()}")
-    if not weight.is_floating_point():
-        raise TypeError(f"`weight` must be floating, not {weight.dtype}")
-    check_same_batch("weight", weight, x)
-    check_same_device("weight", weight, x)
+    check_beside("weight", weight, x)
     groups, taps, *size = weight.shape[1:]
-    check_size(size)
-    check_positive_int("groups", groups)
+    for axis in (1, 3, 4):
+        if weight.shape[axis] < 1:
+            raise ValueError(f"`weight` axis {axis} (=0) must be at least 1")
     check_divides("groups", groups, "channels", x.shape[1])
     kernel = round(int(taps) ** 0.5)
     if kernel * kernel != taps or kernel % 2 == 0:
@@ -102,6 +101,7 @@ def reassemble(x: Tensor, weight: Tensor, *, softmax: bool = False) -> Tensor:
     )
 
 
+@function_node
 def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Tensor:
     """Inner products of each output pixel's query with the k x k low-res keys around it.
 
@@ -129,6 +129,7 @@ def affinity(query: Tensor, key: Tensor, kernel: int, *, groups: int = 1) -> Ten
     return logits.reshape(B, groups, kernel**2, Y, X)
 
 
+@function_node
 def point_attention(
     x: Tensor, query: Tensor, key: Tensor, offset: Tensor, *, groups: int = 1
 ) -> Tensor:
@@ -155,24 +156,19 @@ def point_attention(
 
     Source: the authors' second release of SAPA [lu2022sapa].
     """
-    check_feature("x", x)
-    _check_query(query, key, groups)
-    check_divides("groups", groups, "channels", x.shape[1])
-    check_same_batch("key", key, x)
-    check_same_device("key", key, x)
-    check_same_size("key", key, x)
+    _check_attention(x, query, key, groups)
     check_feature("offset", offset)
-    check_same_batch("offset", offset, x)
-    check_same_device("offset", offset, x)
+    check_beside("offset", offset, x)
     check_same_size("offset", offset, query, "query")
     planes = offset.shape[1]
-    if planes < 2 * groups or planes % (2 * groups) != 0:
+    if planes % (2 * groups) != 0:
         raise ValueError(
             f"`offset` channels (={planes}) must be 2 * groups * points, groups = {groups}"
         )
-    return ops.point_attention(x, query, key, offset, groups)
+    return ops.point_attention(x, query, key, offset, 1, groups)[0]
 
 
+@function_node
 def dysample(
     x: Tensor,
     offset: Tensor,
@@ -203,6 +199,7 @@ def dysample(
     return ops.point_sample(x, offset, scale, _size(x, scale, size), start)
 
 
+@function_node
 def carafe(
     x: Tensor,
     logits: Tensor,
@@ -242,6 +239,7 @@ def carafe(
     return ops.reassemble(x, logits, kernel, scale, _size(x, scale, size), True)
 
 
+@function_node
 def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
     """SAPA's reassembly: softmax of the `affinity` of query and key, then `reassemble`.
 
@@ -260,19 +258,52 @@ def sapa(x: Tensor, query: Tensor, key: Tensor, *, kernel: int = 5) -> Tensor:
     check_feature("x", x)
     _check_query(query, key, 1)
     check_same_size("key", key, x)
-    check_same_batch("key", key, x)
-    check_same_device("key", key, x)
+    check_beside("key", key, x)
     kernel = check_odd("kernel", kernel)
     logits = ops.affinity(query, key, kernel, 1)
     return ops.reassemble(x, logits, kernel, 1, (query.shape[2], query.shape[3]), True)
+
+
+@function_node
+def sapa_deform(
+    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, scale: int, *, groups: int = 1
+) -> Tensor:
+    """SAPA-D's sampling: offsets as its 1x1 convolution leaves them, then `point_attention`.
+
+    Args:
+        x: features (B, C, H, W), the values that are summed.
+        query: (B, G * E, H', W'), any H' and W'.
+        key: (B, G * E, H, W).
+        offset: (B, 2 G P s^2, H, W) in low-res pixels; channel
+            (((g * P + p) * 2 + d) * s + i) * s + j belongs to sub-pixel (row i, column j).
+        scale: s, the whole number of sub-pixels an axis that `offset` was predicted for. Each
+            output pixel reads the offset field (sH, sW) at the nearest of its pixels.
+        groups: G, must divide C and the channels of the query.
+
+    Returns:
+        (B, C, H', W') with the dtype and memory format of `x`.
+
+    Source: Liu et al., "On Point Affiliation in Feature Upsampling", 2023 [liu2023affiliation].
+    """
+    _check_attention(x, query, key, groups)
+    _check_field("offset", offset, scale, x, 2 * groups)
+    return ops.point_attention(x, query, key, offset, scale, groups)[0]
+
+
+def _check_attention(x: Tensor, query: Tensor, key: Tensor, groups: int) -> None:
+    """Raise unless a query can attend to the pixels of x by keys, in groups of channels."""
+    check_feature("x", x)
+    _check_query(query, key, groups)
+    check_divides("groups", groups, "channels", x.shape[1])
+    check_beside("key", key, x)
+    check_same_size("key", key, x)
 
 
 def _check_query(query: Tensor, key: Tensor, groups: int) -> None:
     """Raise unless query and key can be multiplied in groups of channels."""
     check_feature("query", query)
     check_feature("key", key)
-    check_same_batch("query", query, key, "key")
-    check_same_device("query", query, key, "key")
+    check_beside("query", query, key, "key")
     check_same_channels("query", query, key, "key")
     check_divides("groups", check_positive_int("groups", groups), "channels", query.shape[1])
 
@@ -281,8 +312,7 @@ def _check_field(name: str, field: Tensor, scale: int, x: Tensor, planes: int) -
     """Raise unless the field holds s^2 sub-pixels of some planes for each pixel of x."""
     check_feature("x", x)
     check_feature(name, field)
-    check_same_batch(name, field, x)
-    check_same_device(name, field, x)
+    check_beside(name, field, x)
     check_positive_int("scale", scale)
     check_same_size(name, field, x)
     if field.shape[1] % (planes * scale**2) != 0:

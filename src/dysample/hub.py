@@ -13,18 +13,19 @@ import inspect
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 import dysample.nn
+from dysample.checks import one_line
 from dysample.files import whole_file
-from dysample.layout import format_of
+from dysample.fitting import build_for
 from dysample.nn import Upsampler
 from dysample.registry import get_entry, list_upsamplers
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+from dysample.shared import CONFIG, WEIGHTS, read_config, read_weights
 
 MODELS = {
     "maskformer": "models.maskformer:build_maskformer",
@@ -77,8 +78,7 @@ def from_training(path: str | Path) -> nn.Module:
         "upsampler": recipe.upsampler,
         "options": recipe.upsampler_options,
         "about": restored.task.about,
-        # All weights are saved: where those at the start came from has no part in it.
-        "settings": {**recipe.settings.to_dict(), "weights": None},
+        "settings": recipe.settings.to_dict(),
         "seed": recipe.seed,
     }
     setattr(model, _RECIPE, written)
@@ -118,26 +118,21 @@ def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Mo
 
     Raises:
         FileNotFoundError: a folder without one of the two files. Pickles are never loaded.
-        ValueError: a file that is not whole, was changed, or does not fit the other one.
+        ValueError: a file that is not whole, was changed, or does not fit the other one; a
+            configuration that names other weights. Sizes are compared before memory is taken.
     """
     folder = Path(source)
     if not folder.is_dir():
         folder = _download(str(source), revision)
-    config = _read_config(folder / CONFIG)
-    state = _read_weights(folder / WEIGHTS, config.pop("sha256", None))
-    model = _build(config, folder / CONFIG)
-    own = model.state_dict()
-    for key in state.keys() & own.keys():  # files know no channels_last
-        if state[key].dim() == own[key].dim() == 4:
-            state[key] = state[key].contiguous(memory_format=format_of(own[key]))
+    config = read_config(folder / CONFIG)
+    state = read_weights(folder / WEIGHTS, config.pop("sha256", None))
+    _check_config(config, state, folder / CONFIG)
     try:
-        model.load_state_dict(state, assign=True)  # with the dtype they were saved in
+        return build_for(lambda: _build(config, folder / CONFIG), state).eval()
     except RuntimeError as error:
         raise ValueError(
-            f"`{folder / WEIGHTS}` must hold the weights of {CONFIG}:"
-            f" {' '.join(str(error).split())[:300]}"
+            f"`{folder / WEIGHTS}` must hold the weights of {CONFIG}: {one_line(error)}"
         ) from error
-    return model.eval()
 
 
 def push_to_hub(model: nn.Module, repo: str, *, private: bool = False) -> str:
@@ -172,7 +167,11 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
             f"`model` (a {type(model).__name__}) must be an upsampler, or made by"
             " dysample.hub.create_model or from_training: how to build it is saved with it"
         )
-    return dict(recipe)
+    recipe = dict(recipe)
+    if "settings" in recipe:
+        # All weights are saved: where those at the start came from has no part in it.
+        recipe["settings"] = {**recipe["settings"], "weights": None}
+    return recipe
 
 
 def _bound(
@@ -214,43 +213,43 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
     return {kind.__name__: kind for kind in built}
 
 
-def _build(config: dict[str, Any], path: Path) -> nn.Module:
-    name = config.pop("model", None)
-    kinds = _upsamplers()
-    if name not in MODELS and name not in kinds:
+def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> None:
+    """Raise what is wrong with a configuration before it is followed."""
+    name, kinds = config.get("model"), _upsamplers()
+    if not isinstance(name, str) or (name not in MODELS and name not in kinds):
         known = ", ".join([*sorted(kinds), *MODELS])
         raise ValueError(f"`{path}` names the model {name!r}, which must be one of {known}")
+    if name not in MODELS:
+        return
+    settings = config.get("settings")
+    start = settings.get("weights") if isinstance(settings, dict) else None
+    if start is not None:
+        raise ValueError(
+            f"`{path}` must not name other weights (`settings.weights` is {start!r}): those in"
+            f" {WEIGHTS} are the only ones that are read"
+        )
+    # Some libraries make a list of all classes before they make any tensor.
+    most = max((tensor.numel() for tensor in state.values()), default=0)
+    for key in ("classes", "stuff"):
+        value = config.get(key)
+        if isinstance(value, int) and value > most:
+            raise ValueError(
+                f"`{path}`: `{key}` (={value}) must be at most {most}, the numbers in the largest"
+                f" tensor of {WEIGHTS}"
+            )
+
+
+def _build(config: dict[str, Any], path: Path) -> nn.Module:
+    arguments = dict(config)
+    name = arguments.pop("model")
+    build = partial(create_model, name) if name in MODELS else _upsamplers()[name]
     try:
-        return create_model(name, **config) if name in MODELS else kinds[name](**config)
-    except (TypeError, KeyError) as error:  # an argument, or an entry of one, is not there
-        raise ValueError(f"`{path}` must hold arguments of {name}: {error}") from error
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"`{path}` must exist")
-    try:
-        config = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"`{path}` must hold JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"`{path}` must hold a JSON object, not {type(config).__name__}")
-    return config
-
-
-def _read_weights(path: Path, digest: Any) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    if not path.is_file():
-        raise FileNotFoundError(f"`{path}` must exist: pickled weights are not loaded")
-    content = path.read_bytes()
-    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"`{path}` must have the SHA-256 of {CONFIG}: it is truncated or changed")
-    try:
-        return load(content)
-    except SafetensorError as error:
-        raise ValueError(f"`{path}` must hold safetensors: {error}") from error
+        return build(**arguments)
+    except ModuleNotFoundError:  # of an extra
+        raise
+    # Values of any type and size meet the constructors of three libraries.
+    except Exception as error:
+        raise ValueError(f"`{path}` must hold arguments of {name}: {one_line(error)}") from error
 
 
 def _download(repo: str, revision: str | None) -> Path:

@@ -10,16 +10,15 @@ from pathlib import Path
 import torch
 
 from dysample.backends.cpu import library
+from dysample.extras import extras
 from dysample.ops import dispatch
 
-OPTIONAL = {
-    "cli": ("click", "rich"),
-    "workbench": ("lightning", "torchmetrics", "numpy", "pillow"),
-    "report": ("matplotlib", "numpy", "pillow"),
-    "export": ("onnx", "onnxruntime", "onnxscript"),
-    "hub": ("huggingface_hub", "safetensors"),
-}
-"""Packages that the parts of the package behind extras need."""
+
+def describe() -> str:
+    """The entries of `system_info`, a line each."""
+    entries = system_info()
+    width = max(map(len, entries))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in entries.items())
 
 
 def system_info() -> dict[str, str]:
@@ -31,7 +30,7 @@ def system_info() -> dict[str, str]:
         "processor": processor(),
         "CPU kernels": library.missing or f"{library.isa} ({library.VARIABLE} chooses another)",
         "backend": f"{dispatch.forced()} ({dispatch.VARIABLE} chooses another)",
-        **{f"extra {name}": _extra(packages) for name, packages in OPTIONAL.items()},
+        **{f"extra {name}": _extra(packages) for name, packages in extras().items() if packages},
     }
 
 
@@ -45,11 +44,11 @@ def processor() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
-def _extra(packages: tuple[str, ...]) -> str:
-    missing = [name for name in packages if _version(name) is None]
+def _extra(packages: frozenset[str]) -> str:
+    missing = [name for name in sorted(packages) if _version(name) is None]
     if missing:
         return f"missing {', '.join(missing)}"
-    return ", ".join(f"{name} {_version(name)}" for name in packages)
+    return ", ".join(f"{name} {_version(name)}" for name in sorted(packages))
 
 
 def _version(name: str) -> str | None:

@@ -39,5 +39,5 @@ def test_a_line_that_is_no_row_is_named(line, tmp_path) -> None:
     append(path, [bench_row()])
     with path.open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(ValueError, match=r"rows\.jsonl line 2 must be a row of the bench"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl`? line 2(:| must be a row of the bench)"):
         read(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,7 @@ from torch import Tensor, nn
 
 import dysample
 from dysample.backends import samplers
-from dysample.export import Export, ExportError, export_onnx
-from dysample.export import onnx as writer
+from dysample.export import Export, ExportError, arguments, export_onnx
 from upsamplers import C, features, lively
 
 onnx = pytest.importorskip("onnx")
@@ -95,10 +95,41 @@ def test_a_model_that_fixes_its_size(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+TRACED = {"opset": 17, "verify": False}
+VERIFIED = {"opset": 17, "verify": [torch.ones(1, C, 5, 9)]}
+
+
 @pytest.mark.parametrize(
     ("error", "match", "options"),
     [
-        (ValueError, r"^`opset` \(=17\) must be at least 18", {"opset": 17}),
+        (ValueError, r"^`opset` \(=10\) must be at least 11", {"opset": 10}),
+        (TypeError, r"^`opset` \(='18'\) must be an integer", {"opset": "18"}),
+        (ValueError, r"^`opset` \(=999\) must be at most \d+, the newest that", {"opset": 999}),
+        (
+            ValueError,
+            r"^`sampler` \(='grid_sample'\) must be 'gather' at `opset` \(=15\): .* opset 16 on",
+            {"opset": 15, "sampler": "grid_sample"},
+        ),
+        (ValueError, r"^`dynamic` .* must hold each axis once", {"dynamic": ("width", "width")}),
+        (ValueError, r"^`verify` \(=\[\]\) must hold arguments", {"verify": []}),
+        (TypeError, r"^`verify` must be True, False or a list", {"verify": torch.ones(2)}),
+        (TypeError, r"^`verify` must be True, False or a list", {"verify": None}),
+        (ValueError, r"^`verify` \(=False\) must be True or .* at `opset` \(=17\)", TRACED),
+        (ValueError, r"^`verify` must hold arguments of another height than 5", VERIFIED),
+        (ValueError, r"^`rtol` \(=0\) must be finite and above 0", {"rtol": 0}),
+        (ValueError, r"^`rtol` \(=1\) must be below 1", {"rtol": 1}),
+        (TypeError, r"^`rtol` \(='1e-3'\) must be a number", {"rtol": "1e-3"}),
+        (TypeError, r"^`input_names` \(='x'\) must be a list", {"input_names": "x"}),
+        (TypeError, r"^`input_names` .* not empty", {"input_names": [""]}),
+        (ValueError, r"^`input_names` .* must hold 1 names", {"input_names": ["a", "b"]}),
+        (ValueError, r"^`output_names` .* must hold 1 names", {"output_names": []}),
+        (ValueError, r"^`output_names` .* not be those of inputs", {"output_names": ["x"]}),
+        (
+            ValueError,
+            r"^`args` must be what .* at 2x3x4x4 it raises",
+            {"args": torch.ones(2, 3, 4, 4)},
+        ),
+        (IsADirectoryError, r"^`path` must be a file, not a folder", {"path": Path()}),
         (ValueError, r"^`sampler` \(='texture'\) must be one of 'auto'", {"sampler": "texture"}),
         (ValueError, r"^`dynamic` .* must hold only batch, height, width", {"dynamic": ("time",)}),
         (TypeError, r"^`dynamic` \(='batch'\) must be a collection", {"dynamic": "batch"}),
@@ -118,6 +149,54 @@ def test_mistakes_are_named(error: type[Exception], match: str, options, tmp_pat
     assert "\n" not in str(raised.value)
 
 
+def test_models_of_another_kind(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the deprecation
+        traced = torch.jit.trace(nn.Identity(), torch.ones(1))
+    for model, match in (
+        (lambda x: x, r"^`model` must be a torch.nn.Module, not function"),
+        (torch.compile(nn.Identity()), r"^`model` must be the module that torch.compile was"),
+        (traced, r"^`model` must .* this TorchScript"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            export_onnx(model, torch.ones(2, 3, 4, 4), tmp_path / "model.onnx")
+
+
+def test_the_file_s_opset_is_the_one_asked_for(tmp_path: Path, monkeypatch) -> None:
+    export = torch.onnx.export
+    monkeypatch.setattr(
+        torch.onnx, "export", lambda *args, opset_version, **rest: export(*args, **rest)
+    )
+    with pytest.raises(
+        ExportError, match=r"^Identity cannot .* `opset` \(=19\): the .* opset 2\d,"
+    ):
+        export_onnx(nn.Identity(), torch.ones(2, 3, 4, 4), tmp_path / "model.onnx", opset=19)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+def test_names_of_one_s_own(opset: int, tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def forward(self, maps: dict[str, Tensor], factor: int) -> tuple[Tensor, list[Tensor]]:
+            return maps["a"] * factor, [maps["b"]]
+
+    x, path = torch.randn(2, 3, 4, 4), tmp_path / "model.onnx"
+    names = {"input_names": ["first", "second"], "output_names": ["scaled", "same"]}
+    export_onnx(Two(), ({"a": x, "b": x}, 3), path, opset=opset, **names)
+    graph = onnx.load(path).graph
+    assert [value.name for value in graph.input] == names["input_names"]
+    assert [value.name for value in graph.output] == names["output_names"]
+
+
+def test_a_tolerance_of_one_s_own(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 5, 1))
+    x, path = torch.randn(2, 3, 4, 4), tmp_path / "model.onnx"
+    match = r"more than 1e-12; the model's own float32 differs from float64 by .* and `rtol` may"
+    with pytest.raises(ExportError, match=match):
+        export_onnx(model, x, path, rtol=1e-12)
+    assert export_onnx(model, x, path, rtol=1e-3).comparisons
+
+
 def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModuleNotFoundError, match=r"^no module onnxruntime: pip install 'dysam"):
@@ -125,7 +204,7 @@ def test_a_missing_library_is_named_before_the_work(tmp_path: Path, monkeypatch)
 
 
 def test_more_than_one_file_holds(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(writer, "_LARGEST", 100)
+    monkeypatch.setattr(arguments, "_LARGEST", 100)
     with pytest.raises(ValueError, match=r"^`model` \(=\d+ bytes\) must be at most 100, ONNX's"):
         exported("dysample", tmp_path / "up.onnx")
 

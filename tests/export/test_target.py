@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from dysample import CARAFE, hub
+from dysample import CARAFE
 from dysample.export.target import find_model
 
 
@@ -23,26 +24,24 @@ def test_an_upsampler_by_its_name() -> None:
     assert {x.dtype for x in args} == {next(up.parameters()).dtype} == {torch.float16}
 
 
-def test_a_saved_folder(tmp_path: Path) -> None:
-    pytest.importorskip("safetensors")
-    hub.save_pretrained(CARAFE(8), tmp_path)
-    up, args = find_model(str(tmp_path), ["1x8x4x4"], half=False)
-    assert up(*args).shape == (1, 8, 8, 8)
+def test_a_checkpoint_in_half_precision(tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    torch.save({"epoch": -1, "model": None, "ema": nn.Conv2d(3, 4, 1).half()}, path)
+    model, args = find_model(str(path), ["1x3x4x4"], half=False, trust=True)
+    assert not model.training
+    assert model(*args).dtype == torch.float32
+    with pytest.raises(ValueError, match=r"best\.pt\) must be trusted"):
+        find_model(str(path), ["1x3x4x4"], half=False)
 
 
-def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch) -> None:
+def test_a_factory_keeps_its_pretrained_weights(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "my_exported.py").write_text(
-        "import torch\ndef make(): return torch.nn.Conv2d(3, 4, 1)\ndef number(): return 3\n"
+        "import torch\ndef make(pretrained=True):\n    assert pretrained\n"
+        "    return torch.nn.Conv2d(3, 4, 1)\n"
     )
     monkeypatch.chdir(tmp_path)
     model, args = find_model("my_exported:make", ["1x3x4x4"], half=False)
     assert model(*args).shape == (1, 4, 4, 4)
-    with pytest.raises(TypeError, match=r"^`model` \(=my_exported:number\) must make a module"):
-        find_model("my_exported:number", ["1x3x4x4"], half=False)
-    with pytest.raises(
-        ValueError, match=r"^`model` \(=my_exported:none\): my_exported has no callable none"
-    ):
-        find_model("my_exported:none", ["1x3x4x4"], half=False)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +51,8 @@ def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch) -> None:
         ("carafe", ["1x3x4"], r"^`--input` \(='1x3x4'\) must be a shape such as"),
         ("carafe", ["1x3x4x0"], r"^`--input` \(='1x3x4x0'\) must be a shape such as"),
         ("no.module:make", ["1x3x4x4"], r"^`model` \(=no.module:make\): no module no"),
+        ("nothing.pt", ["1x3x4x4"], r"^`model` \(=nothing.pt\) must be a folder or a file that ex"),
+        ("carafe", ["1x3x9999999x9999999"], r"^`--input` \(=1x3x9999999x9999999\) must fit into"),
         ("torch.nn:Identity", [], r"^`--input` must be given: the shapes that torch.nn:Identity"),
     ],
 )

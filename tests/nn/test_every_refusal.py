@@ -10,6 +10,7 @@ import torch
 
 from dysample import create_upsampler
 from dysample.registry import get_entry
+from tensors import OF_ANOTHER_KIND
 from upsamplers import GUIDED, C, each_guided, each_name, each_name_but
 
 X = torch.zeros(2, C, 4, 4)
@@ -26,6 +27,14 @@ X = torch.zeros(2, C, 4, 4)
         (ValueError, r"`x` height \(=0\) must be at least 1", (X[:, :, :0],), None),
         (ValueError, r"`guide` batch \(=1\) must equal that of `x` \(=2\)", (X, X[:1]), None),
         (ValueError, "`guide` must have 4 axes", (X, X[0]), None),
+        (
+            TypeError,
+            "^`guide` must be a tensor, not tuple: .* by name, `size=`$",
+            (X, (8, 8)),
+            None,
+        ),
+        (TypeError, "^`guide` must be a tensor, not Size: .*`size=`$", (X, X.shape[2:]), None),
+        (TypeError, "^`guide` must be a tensor, not int: .*`size=`$", (X, 8), (8, 8)),
         (
             ValueError,
             r"`guide` size \(=\(4, 4\)\) must equal `size` \(=\(8, 9\)\)",
@@ -117,3 +126,14 @@ def test_dysample_refuses_another_dtype_than_its_weights() -> None:
         up(x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert up(x).shape == (1, C, 4, 4)
+
+
+@each_name
+@pytest.mark.parametrize(("what", "change"), OF_ANOTHER_KIND)
+def test_numbers_of_another_kind_are_refused(name: str, what: str, change) -> None:
+    up, x = create_upsampler(name, C), torch.rand(2, C, 4, 4)
+    guide = torch.rand(2, C, 8, 8)
+    with pytest.raises(TypeError, match=rf"^`x` must be {what}$"):
+        up(change(x), guide)
+    with pytest.raises(TypeError, match=rf"^`guide` must be {what}$"):
+        up(x, change(guide))

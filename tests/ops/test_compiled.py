@@ -19,6 +19,11 @@ class Affinity(nn.Module):
         return functional.affinity(query, key, 3, groups=2)
 
 
+class PointAttention(nn.Module):
+    def forward(self, x: Tensor, query: Tensor, key: Tensor, offset: Tensor) -> Tensor:
+        return functional.point_attention(x, query, key, offset, groups=2)
+
+
 class PointSample(nn.Module):
     def forward(self, x: Tensor, offset: Tensor) -> Tensor:
         return functional.point_sample(x, offset)
@@ -45,6 +50,11 @@ def low_and_high(B: int, H: int, W: int) -> tuple[Tensor, ...]:
     return features(B, H, W), features(B, 2 * H, 2 * W)
 
 
+def with_points(B: int, H: int, W: int) -> tuple[Tensor, ...]:
+    high = 2 * H, 2 * W
+    return features(B, H, W), features(B, *high), features(B, H, W), torch.randn(B, 12, *high)
+
+
 def with_offset(B: int, H: int, W: int) -> tuple[Tensor, ...]:
     return features(B, H, W), torch.randn(B, 4, 2 * H, 2 * W)
 
@@ -58,6 +68,7 @@ MODELS = {
     "point_sample": (PointSample, with_offset, ["point_sample"]),
     "reassemble": (Reassemble, with_weight, ["reassemble"]),
     "affinity": (Affinity, high_and_low, ["affinity"]),
+    "point_attention": (PointAttention, with_points, ["point_attention"]),
     "DySample": (
         lambda: dysample.DySample(8, groups=2, dyscope=True),
         alone,
@@ -73,6 +84,11 @@ MODELS = {
         lambda: dysample.SAPA(8, norm="layer", up_kernel=3, embedding=4),
         low_and_high,
         ["affinity", "reassemble"],
+    ),
+    "SAPA-D": (
+        lambda: dysample.SAPADeform(8, points=3, groups=2, embedding=4),
+        low_and_high,
+        ["point_attention"],
     ),
 }
 each_model = pytest.mark.parametrize(
@@ -132,7 +148,7 @@ def test_a_compiled_call_keeps_its_memory_format() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["DySample", "CARAFE", "SAPA"])
+@pytest.mark.parametrize("name", ["DySample", "CARAFE", "SAPA", "SAPA-D"])
 def test_compiles_with_inductor_at_any_size(name: str) -> None:
     build, inputs, _ = MODELS[name]
     module = lively(build)

@@ -21,6 +21,16 @@ def features(size=LOW) -> Tensor:
     return torch.randn(B, C, *size, dtype=torch.float64)
 
 
+def in_groups() -> tuple[Tensor, Tensor, Tensor]:
+    """Values, queries and keys."""
+    return features(), features(HIGH), features()
+
+
+def clear_offsets(planes: int, size: tuple[int, int]) -> Tensor:
+    """Offsets, exact in every dtype, to places between pixel centres, where gradients jump."""
+    return torch.randn(B, planes, *size, dtype=torch.float64).mul(2).round() / 2 + 0.25
+
+
 # Function of tensors, tensors with a batch, kernels of its gradient in the order of the tensors.
 CASES = {
     "point_sample": (
@@ -46,6 +56,20 @@ CASES = {
 }
 each_case = pytest.mark.parametrize(
     ("function", "inputs", "kernels"), CASES.values(), ids=CASES.keys()
+)
+# Those and functions that call several kernels, or one many times.
+FUNCTIONS = {name: case[:2] for name, case in CASES.items()} | {
+    "point_attention": (
+        lambda *tensors: functional.point_attention(*tensors, groups=G),
+        lambda: (*in_groups(), clear_offsets(6 * G, HIGH)),
+    ),
+    "sapa_deform": (
+        lambda *tensors: functional.sapa_deform(*tensors, 2, groups=G),
+        lambda: (*in_groups(), clear_offsets(4 * 2 * G, LOW)),
+    ),
+}
+each_function = pytest.mark.parametrize(
+    ("function", "inputs"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
 )
 
 
@@ -125,11 +149,11 @@ def seen_as(kind: str, leaf: Tensor) -> Tensor:
     return leaf.expand(*leaf.shape[:-1], HIGH[1] if leaf.shape[-2] == HIGH[0] else LOW[1])
 
 
-@each_case
+@each_function
 @pytest.mark.parametrize(
     "kind", ["sliced", "expanded", "channels_last", "reversed axes", "one pixel"]
 )
-def test_gradients_through_views(function, inputs, kernels, kind: str) -> None:
+def test_gradients_through_views(function, inputs, kind: str) -> None:
     tensors = inputs()
     gradients = {}
     for backend in ("eager", "cpu"):
@@ -145,10 +169,10 @@ def test_gradients_through_views(function, inputs, kernels, kind: str) -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
 
 
-@each_case
-def test_gradients_have_the_dtypes_of_their_inputs(function, inputs, kernels) -> None:
+@each_function
+def test_gradients_have_the_dtypes_of_their_inputs(function, inputs) -> None:
     for dtypes in ((torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)):
-        tensors = [t.to(dtype).requires_grad_() for t, dtype in zip(inputs(), dtypes)]
+        tensors = [t.to(dtype).requires_grad_() for t, dtype in zip(inputs(), 2 * dtypes)]
         exact = [t.detach().double().requires_grad_() for t in tensors]
         function(*tensors).double().square().sum().backward()
         function(*exact).square().sum().backward()
@@ -161,8 +185,8 @@ def test_gradients_have_the_dtypes_of_their_inputs(function, inputs, kernels) ->
             )
 
 
-@each_case
-def test_a_second_derivative_is_refused(function, inputs, kernels) -> None:
+@each_function
+def test_a_second_derivative_is_refused(function, inputs) -> None:
     tensors = [t.requires_grad_() for t in inputs()]
     for cotangent in (torch.ones(()), torch.ones((), requires_grad=True)):
         out = function(*tensors)
@@ -173,12 +197,43 @@ def test_a_second_derivative_is_refused(function, inputs, kernels) -> None:
             gradient.square().sum().backward()
 
 
-@each_case
-def test_plain_torch_has_the_second_derivative(function, inputs, kernels) -> None:
+@each_function
+def test_plain_torch_has_the_second_derivative(function, inputs) -> None:
     """As the kernels' refusal says."""
     tensors = [t.requires_grad_() for t in inputs()]
     with dysample.backend("eager"):
         assert torch.autograd.gradgradcheck(function, tensors, fast_mode=True)
+
+
+def test_second_derivatives_of_one_tensor_in_several_places() -> None:
+    """And of the weights of the points, which modules return too."""
+    x, offset = features(HIGH)[:, :, :3, :3], torch.randn(B, 4 * G, 3, 3, dtype=torch.float64)
+    with dysample.backend("eager"):
+        for result in (0, 1):
+
+            def function(x: Tensor, offset: Tensor, result: int = result) -> Tensor:
+                return ops.point_attention(x, x, x, offset, 1, G)[result]
+
+            tensors = [t.clone().requires_grad_() for t in (x, offset)]
+            assert torch.autograd.gradcheck(function, tensors)
+            assert torch.autograd.gradgradcheck(function, tensors)
+
+
+@pytest.mark.parametrize("wanted", [[0], [1], [2], [3], [1, 3], [0, 2]], ids=str)
+def test_each_gradient_of_point_attention_alone(wanted: list[int]) -> None:
+    function, inputs = FUNCTIONS["sapa_deform"]
+    tensors = inputs()
+    all_of = [t.clone().requires_grad_() for t in tensors]
+    with dysample.backend("eager"):
+        function(*all_of).square().sum().backward()
+    some = [t.clone().requires_grad_(place in wanted) for place, t in enumerate(tensors)]
+    for backend in ("cpu", "eager"):
+        with dysample.backend(backend):
+            found = torch.autograd.grad(
+                function(*some).square().sum(), [some[place] for place in wanted]
+            )
+        for place, gradient in zip(wanted, found):
+            torch.testing.assert_close(gradient, all_of[place].grad, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("scope", [False, True])

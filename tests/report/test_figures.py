@@ -151,7 +151,7 @@ def test_a_figure_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     page = sheet.Sheet(50, 50)
 
     def fail(part, **_):
-        part.write_bytes(b"half")
+        part.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(page.figure, "savefig", fail)

@@ -2,9 +2,11 @@
 
 import base64
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dysample.report.records import Sampling, read_records
 from dysample.report.samples import decode_frame, decode_positions, regular_positions
@@ -47,6 +49,16 @@ def test_a_broken_picture_is_named(entry, write):
     broken = dataclasses.replace(record.samples[0], label="AAAA")
     with pytest.raises(ValueError, match=r"line 1: sample 0, `label` is not a readable"):
         decode_frame(record, broken)
+
+
+def test_only_the_formats_of_records_are_opened(entry, write):
+    (record,) = read_records(write([entry(frames=1)]))
+    for form in ("EPS", "GIF", "TIFF"):
+        picture = io.BytesIO()
+        Image.new("L", (64, 64)).save(picture, form)
+        text = base64.b64encode(picture.getvalue()).decode()
+        with pytest.raises(ValueError, match=r"sample 0, `label` is not a readable base64 picture"):
+            decode_frame(record, dataclasses.replace(record.samples[0], label=text))
 
 
 def test_pictures_of_different_sizes_are_refused(entry, write):

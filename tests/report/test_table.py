@@ -179,3 +179,40 @@ def test_numbers():
     assert [three_digits(v) for v in (0.01234, 0.1234, 1.234, 12.34, 99.96, 1234)] == [
         "0.0123", "0.123", "1.23", "12.3", "100", "1234",
     ]  # fmt: skip
+
+
+def absent_from(entry_of, classes, name="folders", absent=("crack",)):
+    """Two runs on labels that hold some classes only."""
+    entries = [entry_of(upsampler, frames=0, data=name) for upsampler in ("bilinear", "carafe")]
+    for one in entries:
+        values = {key: None if key in absent else 0.98 for key in classes}
+        one["metrics"]["class_iou"] = values
+        one["data"]["classes"] = list(classes)
+    return entries
+
+
+def test_classes_that_never_occur_are_named(entry, printed):
+    text = " ".join(printed(absent_from(entry, ("ground", "crack")), 200).split())
+    assert (
+        "- 1 of 2 classes never occur in the validation labels, and means over classes are of the"
+        " others alone: crack. Masks of 0 and 255 are the usual reason: `binary:PATH` reads 255 as"
+        " a class."
+    ) in text
+    text = " ".join(printed(absent_from(entry, ("ground", "crack"), "voc"), 200).split())
+    assert "of the others alone: crack." in text
+    assert "binary" not in text
+    names = [f"c{i}" for i in range(9)]
+    text = " ".join(printed(absent_from(entry, names, "voc", names[1:]), 200).split())
+    assert "- 8 of 9 classes never" in text
+    assert "alone: c1, c2, c3, c4, c5 and others." in text
+
+
+def test_a_class_that_some_run_measures_occurs(entry, printed):
+    entries = absent_from(entry, ("ground", "crack"))
+    entries[1]["metrics"]["class_iou"]["crack"] = 0.0
+    assert "never occur" not in printed(entries)
+
+
+def test_names_are_no_markup(entry, printed):
+    text = printed(absent_from(entry, ("ground", "[bold]x[/nope]"), absent=("[bold]x[/nope]",)))
+    assert "[bold]x[/nope]" in " ".join(text.split())

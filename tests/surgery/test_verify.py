@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -192,7 +193,38 @@ class Sparse(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Net()
+        self.net = SparseNet()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.net.sparse if self.training else self.net.forward)(x)
+
+
+class SparseNet(Net):
+    def sparse(self, x: Tensor) -> Tensor:
+        return self.head(F.interpolate(self.stem(x), scale_factor=2, mode="bilinear"))
+
+
+def test_a_step_in_another_method_in_training_mode_is_one_upsampler(fresh_dynamo) -> None:
+    model = Sparse()
+    new, report = replace_upsamplers(model, "dysample", example_inputs=IMAGES)
+    assert [site.name for site in report.replaced] == ["net:0"]
+    assert [name for name in new.state_dict() if "upsamplers" in name] == [
+        "net.upsamplers.0.offset.weight",
+        "net.upsamplers.0.offset.bias",
+    ]
+    again = pickle.loads(pickle.dumps(lively(new).train()))
+    assert runs_of(new) == {True: 1, False: 1}
+    new.train()
+    assert torch.equal(again(IMAGES), new(IMAGES))
+    assert not torch.allclose(new(IMAGES), model.train()(IMAGES), atol=1e-4)
+    compiled = torch.compile(new, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(IMAGES), new(IMAGES), rtol=0, atol=1e-5)
+    _, report = replace_upsamplers(new, "dysample", example_inputs=IMAGES, dry_run=True)
+    assert [d.reason for d in report.decisions if d.action == "replaced"] == []
+
+
+class Elsewhere(Sparse):
+    """In training mode another module resizes."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
@@ -203,8 +235,8 @@ class Sparse(nn.Module):
 
 def test_a_step_that_does_not_run_in_training_mode() -> None:
     with pytest.raises(ValueError, match="net:0: the step does not run in training mode: its"):
-        replace_upsamplers(Sparse(), "dysample", example_inputs=IMAGES)
-    _, report = replace_upsamplers(Sparse(), "bilinear", example_inputs=IMAGES)
+        replace_upsamplers(Elsewhere(), "dysample", example_inputs=IMAGES)
+    _, report = replace_upsamplers(Elsewhere(), "bilinear", example_inputs=IMAGES)
     assert report.unchanged
 
 
@@ -220,7 +252,7 @@ class Ambiguous(Net):
 
 
 def test_steps_that_cannot_be_told_apart_are_refused() -> None:
-    with pytest.raises(ValueError, match=r":0: in training mode its line, test_verify.py:\d+, is"):
+    with pytest.raises(ValueError, match=r":0: in training mode it runs in other ways, at test_v"):
         replace_upsamplers(Ambiguous(), "dysample", example_inputs=IMAGES)
 
 
@@ -335,3 +367,50 @@ def test_a_model_that_cannot_be_copied() -> None:
     model.cache = model.stem(IMAGES)
     with pytest.raises(ValueError, match=r"`model` \(Net\) must be one that copy.deepcopy copies"):
         dysample.find_sites(model, IMAGES)
+
+
+class Each(nn.Module):
+    """One line in a loop over images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stem(images)
+        maps = [F.interpolate(one[None], scale_factor=2, mode="bilinear") for one in x]
+        return self.head(torch.cat(maps))
+
+
+@pytest.mark.parametrize("backend", [None, "eager"])
+def test_calls_of_one_line_that_are_more_or_fewer_than_on_the_example(
+    backend, fresh_dynamo
+) -> None:
+    """Their order is all that tells them apart."""
+    new, report = replace_upsamplers(Each(), "dysample", example_inputs=IMAGES)
+    assert [site.name for site in report.replaced] == [":0", ":1"]
+    run = new if backend is None else torch.compile(new, backend=backend)
+    assert run(IMAGES).shape == (2, 2, 32, 32)
+    for images in (IMAGES[:1], torch.cat((IMAGES, IMAGES))):
+        with pytest.raises(
+            ValueError,
+            match=rf"test_verify.py:\d+ must run 2 times in a run of Each \(={len(images)}\)",
+        ):
+            run(images)
+
+
+def test_under_inference_mode() -> None:
+    model = Net()
+    with torch.inference_mode():
+        new, report = replace_upsamplers(model, "dysample", example_inputs=torch.rand(2, 3, 8, 8))
+    assert report.modes == ("eval", "training")
+    new(IMAGES).square().sum().backward()
+    assert new.upsamplers["0"].offset.weight.grad.abs().max() > 0
+
+
+def test_on_meta() -> None:
+    with torch.device("meta"):
+        model, images = Net(), torch.rand(2, 3, 8, 8)
+    new, report = replace_upsamplers(model, "dysample", example_inputs=images)
+    assert [site.name for site in report.replaced] == [":0"]
+    assert {p.device.type for p in new.parameters()} == {"meta"}

@@ -1,6 +1,7 @@
 """The comparison through its real command line, on tiny data."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -111,7 +112,32 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
     assert (
         "dysample: failed: semantic nearest seed 0: ValueError: training diverged" in failed.stderr
     )
-    assert not (output / "results.jsonl").exists()
+    assert not output.exists()
+
+
+def test_stopped_it_says_how_to_go_on(tmp_path: Path) -> None:
+    """As from a terminal, whose Ctrl-C reaches the workers too, while they start or train."""
+    output = tmp_path / "out"
+    arguments = ["compare", *TINY, "--steps=5000", "--upsamplers=nearest", "--output", output]
+    command = [sys.executable, "-m", "dysample", *map(str, arguments)]
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list(output.glob("runs/*/last.ckpt")):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=100)
+    assert (running.returncode, errors.strip()) == (
+        130,
+        "dysample: stopped; the same command goes on from here",
+    )
 
 
 def test_objects_on_disk_through_to_the_report(tmp_path: Path, dysample: Callable) -> None:
@@ -151,6 +177,9 @@ def test_objects_on_disk_through_to_the_report(tmp_path: Path, dysample: Callabl
             ["--tasks=depth", "--data=pennfudan:/"],
         ),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),
+        ("`seeds` (=10001) must be at most 10000", ["--seeds=10001"]),
+        ("`train_frames` (=1000001) must be at most 1000000", ["--train-frames=1000001"]),
+        ("`steps` (=9223372036854775808) must be at most 2147483647", [f"--steps={2**63}"]),
         ("Invalid value for '--seeds': 0 is not in the range x>=1", ["--seeds=0"]),
         ("`head` (='neck') must be 'plain' or 'skip'", ["--head=neck"]),
         ("`data` (='coco') must be 'scenes' or 'NAME:PATH'", ["--data=coco"]),
@@ -200,7 +229,7 @@ def test_a_damaged_file_is_named_before_any_run(
     assert "error: 1 of 4 samples of camvid val cannot be used; the first: " in ended.stderr
     assert f"{damaged} cannot be read" in ended.stderr
     assert ended.stderr.count("\n") == 1
-    assert not (tmp_path / "o" / "runs").exists()
+    assert not (tmp_path / "o").exists()
 
 
 def test_all_tasks_and_their_tables(tmp_path: Path, dysample: Callable) -> None:

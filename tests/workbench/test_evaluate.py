@@ -38,11 +38,11 @@ def test_the_last_checkpoint_has_the_record_s_metrics(
     ended = dysample("evaluate", folder / "last.ckpt", "--json", tmp_path / "found.json")
     assert ended.code == 0, ended.stderr
     assert ended.stderr == ""
-    for word in ("semantic on scenes, 4 images, dysample, last.ckpt", "mIoU", "fence"):
+    for word in ("semantic on scenes, 4 images, dysample, last.ckpt of step 3", "mIoU", "fence"):
         assert word in ended.stdout
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["metrics"] == result(folder)["metrics"]
-    assert found["run"] == result(folder)["run"]
+    assert (found["run"], found["step"]) == (result(folder)["run"], 3)
     assert {path.name for path in folder.iterdir()} == {
         "last.ckpt", "best.ckpt", "config.yaml", "log", "tensorboard", "results.jsonl",
         "results.jsonl.lock", ".lock",
@@ -96,6 +96,9 @@ def test_data_of_other_classes(trained: Path, tmp_path: Path, dysample: Callable
     assert "must have the 8 classes of the training, in their order, but has 11" in ended.stderr
 
 
+SETTINGS = {"steps": 3, "batch_size": 2, "learning_rate": 0.01, "width": 8, "size": 32}
+
+
 def _executable(path: Path) -> None:
     class Harmful:
         def __reduce__(self) -> tuple:
@@ -104,9 +107,38 @@ def _executable(path: Path) -> None:
     torch.save({"run": Harmful(), "about": {}, "state_dict": {}}, path)
 
 
+def _change(path: Path, **changes: Any) -> None:
+    held = torch.load(path)
+    recipe = {**held["recipe"], **changes.pop("recipe", {})}
+    torch.save({**held, "recipe": recipe, **changes}, path)
+
+
+def _flip(path: Path) -> None:
+    """One bit of a weight, of which torch reads another number."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (_flip, "cannot be read: the checksum of"),
+        (lambda path: _change(path, about={}), "`about` must hold `classes`, of type list"),
+        (lambda path: _change(path, about=None), "`about` must hold `classes`, of type list"),
+        (lambda path: _change(path, recipe={"task": "x"}), "`task` (='x') must be one of semantic"),
+        (lambda path: _change(path, recipe={"task": ["x"]}), "must fit the model that it names: "),
+        (
+            lambda path: _change(path, recipe={"upsampler": "bilinaer"}),
+            "must be a known upsampler: did you mean bilinear",
+        ),
+        (lambda path: _change(path, recipe={"settings": {}}), "must fit the model that it names: "),
+        (
+            lambda path: _change(path, recipe={"settings": {**SETTINGS, "width": 10**9}}),
+            "`width` (=1000000000) must be at most 4096",
+        ),
+        (lambda path: _change(path, state_dict=3), "must fit the model that it names: TypeError"),
+        (lambda path: _change(path, global_step="x"), "must fit the model that it names: "),
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "cannot be read: "),
         (lambda path: path.write_bytes(b""), "cannot be read: "),
         (

@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from dysample.workbench.headline import headline, print_metrics
@@ -26,8 +27,9 @@ def test_every_metric_and_those_by_class() -> None:
         "class_box_ap": {"wall": 0.125, "pole": 0.0},
     }
     print_metrics(MEASURES, metrics, "semantic on scenes", Console(file=text, width=60))
-    lines = [line.split() for line in text.getvalue().splitlines()]
-    assert lines == [
+    *lines, last = text.getvalue().splitlines()
+    assert last == "-: not in the labels, and left out of means over classes"
+    assert [line.split() for line in lines] == [
         ["semantic", "on", "scenes"],
         ["measure", "value"],
         ["mIoU", "0.500"],
@@ -44,3 +46,13 @@ def test_without_classes() -> None:
     metrics = {"miou": 0.5, "boundary_iou": 0.25, "third": 0.0}
     print_metrics(MEASURES, metrics, "title", Console(file=text, width=60))
     assert "class" not in text.getvalue()
+
+
+@pytest.mark.parametrize("name", ["[bold]x[/nope]", "[/]", ":smile:"])
+def test_names_of_classes_are_text(name: str) -> None:
+    text = io.StringIO()
+    metrics = {"miou": 0.5, "boundary_iou": 0.25, "third": 1.0, "class_iou": {name: 0.75}}
+    print_metrics(MEASURES, metrics, f"semantic, {name}", Console(file=text, width=60))
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    assert lines[0] == ["semantic,", name]
+    assert lines[-1] == [name, "0.750"]

@@ -12,6 +12,7 @@ import torch
 
 from dysample import hub
 from dysample.export.target import find_model
+from dysample.workbench.models.encoder import Encoder
 from dysample.workbench.settings import TASKS
 
 pytest.importorskip("safetensors")
@@ -96,6 +97,105 @@ def test_a_config_in_which_something_is_missing(tmp_path: Path) -> None:
     path.write_text(json.dumps(config))
     with pytest.raises(ValueError, match=r"config.json` must hold arguments of task: 'things'"):
         hub.from_pretrained(tmp_path)
+
+
+def changed(folder: Path, *path: str, to: Any) -> None:
+    """Rewrite an entry of the configuration."""
+    file = folder / "config.json"
+    config = part = json.loads(file.read_text())
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = to
+    file.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_config_opens_no_other_weights(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, read = tmp_path / f"encoder{suffix}", []
+    torch.save(Encoder().state_dict(), mine)
+    hub.save_pretrained(small("semantic"), tmp_path / "shared")
+    monkeypatch.setattr("dysample.workbench.models.build.read_weights", read.append)
+    for name in (str(mine), "pretrained", "", 5):
+        changed(tmp_path / "shared", "settings", "weights", to=name)
+        with pytest.raises(ValueError, match=r"config.json` must not name other weights") as error:
+            hub.from_pretrained(tmp_path / "shared")
+        assert repr(name) in str(error.value)
+    assert read == []
+
+
+def test_where_weights_came_from_is_not_shared(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "encoder.pth"
+    path.parent.mkdir()
+    torch.save(Encoder().state_dict(), path)
+    arguments = {"options": {}, "about": ABOUT, "settings": {"weights": str(path)}, "seed": 1}
+    model = hub.create_model("task", task="semantic", upsampler="bilinear", **arguments)
+    hub.save_pretrained(model, tmp_path / "shared")
+    assert "private" not in (tmp_path / "shared" / "config.json").read_text()
+    path.unlink()
+    same(hub.from_pretrained(tmp_path / "shared"), model.eval())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("settings", "width"), 10**7),
+        (("settings", "width"), 10**30),
+        (("settings", "width"), "16"),
+        (("settings", "encoder"), "/etc/passwd"),
+        (("settings", "model"), "r101"),
+        (("settings",), []),
+        (("options", "groups"), 10**9),
+        (("options", "groups"), {}),
+        (("options",), {"in_channels": 3}),
+        (("upsampler",), ["dysample"]),
+        (("task",), None),
+        (("about",), {}),
+        (("about", "classes"), 5),
+        (("seed",), {}),
+    ],
+    ids=str,
+)
+def test_hostile_values_are_one_line(
+    path: tuple[str, ...], value: Any, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    hub.save_pretrained(small("semantic"), tmp_path)
+    changed(tmp_path, *path, to=value)
+    if path == ("seed",):  # of random weights, in whose place those of the file come
+        same(hub.from_pretrained(tmp_path), small("semantic").eval())
+        return
+    with pytest.raises(ValueError, match=r"must hold (arguments of task|the weights of)") as error:
+        hub.from_pretrained(tmp_path)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+    assert not recwarn
+
+
+def test_more_classes_than_the_weights_have_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    arguments = {"upsampler": "dysample", "options": {}, "classes": 3, "seed": 0}
+    hub.save_pretrained(hub.create_model("segformer", name="b0", **arguments), tmp_path)
+    for name in ("maskformer", "segformer"):  # the first lists its classes before it has tensors
+        changed(tmp_path, "model", to=name)
+        changed(tmp_path, "classes", to=10**9)
+        with pytest.raises(ValueError, match=r"`classes` \(=1000000000\) must be at most \d+,"):
+            hub.from_pretrained(tmp_path)
+
+
+def test_a_checkpoint_of_absurd_sizes_takes_no_memory(tmp_path: Path, dysample: Callable) -> None:
+    folder = tmp_path / "run"
+    command = ["train", "depth_scenes", "--settings.steps=1", "--settings.batch_size=1"]
+    command += ["--settings.size=32", "--settings.width=8", "--training.accelerator=cpu"]
+    command += ["--settings.train_frames=1", "--settings.val_frames=1"]
+    assert dysample(*command, "--output", folder).code == 0
+    path = folder / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    for width in (10**7, 10**12):
+        checkpoint["recipe"]["settings"]["width"] = width
+        torch.save(checkpoint, path)
+        with pytest.raises(ValueError, match=r"last.ckpt must fit the model that it names: "):
+            hub.from_training(path)
 
 
 def test_a_folder_without_a_training(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_resumes_exactly_with_accumulation_and_evaluations(
     # Nothing of the recipe may change on the way.
     changed = dysample(*command, "--output", killed, "--resume", "--settings.steps=8")
     assert changed.code == 2
-    assert "last.ckpt must be of run" in changed.stderr
+    assert "`settings.steps` is 7 there and 8 here" in changed.stderr
 
 
 def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> None:
@@ -187,6 +187,108 @@ def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> No
 def _written(output: Path) -> int | None:
     path = output / "last.ckpt"
     return path.stat().st_mtime_ns if path.exists() else None
+
+
+def test_a_refused_resume_changes_nothing(tmp_path: Path, dysample: Callable) -> None:
+    output = tmp_path / "out"
+    command = [*TINY, "--settings.steps=2", "--settings.batch_size=2", "--output", output]
+    assert dysample("train", "semantic_scenes", *command).code == 0
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    for arguments, differences in (
+        (
+            ["semantic_scenes", *command, "--upsampler=carafe", "--settings.steps=9", "--seed=1"],
+            (
+                "`upsampler` is 'dysample' there and 'carafe' here",
+                "`settings.steps` is 2 there and 9 here",
+                "`seed` is 0 there and 1 here",
+            ),
+        ),
+        (
+            ["depth_scenes", *command, "--training.precision=bf16-mixed"],
+            (
+                "`task` is 'semantic' there and 'depth' here",
+                "`training.precision` is the default there and 'bf16-mixed' here",
+            ),
+        ),
+        (
+            ["semantic_scenes", *command, "--settings.train_frames=8"],
+            ("`data.train` is 9 there and 8 here",),
+        ),
+        (["--output", output, "--upsampler_options.groups=2"], ("`upsampler_options.groups` is",)),
+        (["semantic_scenes", *command, "--settings.width=10000"], ("`width` (=10000) must be at",)),
+    ):
+        refused = dysample("train", *arguments, "--resume")
+        assert refused.code == 2
+        assert refused.stderr.count("\n") == 1
+        for text in differences:
+            assert text in refused.stderr
+    # Without its checkpoint too, as one that was killed at its start.
+    (output / "last.ckpt").rename(tmp_path / "last.ckpt")
+    refused = dysample("train", "semantic_scenes", *command, "--resume", "--settings.steps=9")
+    assert "config.yaml must be of the same run" in refused.stderr
+    assert "`settings.steps` is 2 there and 9 here" in refused.stderr
+    (tmp_path / "last.ckpt").rename(output / "last.ckpt")
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
+    assert dysample("evaluate", output).code == 0
+    assert dysample("train", "--resume", "--output", output).code == 0
+    # A folder of a comparison is none to go on in.
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "results.jsonl").write_text('{"run": "x"}\n')
+    refused = dysample("train", "semantic_scenes", *command[:-1], other, "--resume")
+    assert "must hold this run, but its results.jsonl holds others" in refused.stderr
+    assert [path.name for path in other.iterdir()] == ["results.jsonl"]
+
+
+def test_a_start_that_diverges_leaves_nothing(tmp_path: Path, dysample: Callable) -> None:
+    command = [
+        "train", "semantic_scenes", *TINY, "--settings.steps=3", "--settings.batch_size=2",
+        "--settings.learning_rate=1e30", "--training.precision=bf16-mixed",
+    ]  # fmt: skip
+    ended = dysample(*command, "--output", tmp_path / "a" / "b")
+    assert ended.code == 2
+    for cause in (
+        "`learning_rate` (=1e+30)",
+        "`precision` (=bf16-mixed)",
+        "`weight_decay` (=0.01)",
+    ):
+        assert cause in ended.stderr
+    assert not list(tmp_path.iterdir())
+    # With a checkpoint there is something to keep.
+    ended = dysample(*command, "--training.checkpoint_every=1", "--output", tmp_path / "c")
+    assert ended.code == 2
+    assert {path.name for path in (tmp_path / "c").iterdir()} >= {"last.ckpt", "config.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "group"), [("SIGTERM", 143, False), ("SIGINT", 130, True)]
+)
+def test_stopped_it_says_how_to_go_on(
+    name: str, code: int, group: bool, tmp_path: Path, dysample: Callable
+) -> None:
+    """By a supervisor, and from a terminal, whose Ctrl-C reaches the workers too."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    command = [
+        "train", "semantic_scenes", *TINY, "--settings.batch_size=2", "--settings.steps=40",
+        "--training.checkpoint_every=1", "--training.loader_workers=2",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dysample", *command, "--output", str(stopped)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ONE_THREAD,
+        start_new_session=True,
+    )
+    while _written(stopped) is None and process.poll() is None:
+        time.sleep(0.005)
+    (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == code, errors
+    assert errors.strip() == "dysample: stopped; with --resume the same command goes on from here"
+    assert dysample("train", "--resume", "--output", stopped).code == 0
+    assert dysample(*command, "--output", whole).code == 0
+    assert record(stopped)["metrics"] == record(whole)["metrics"]
 
 
 def test_bfloat16(tmp_path: Path, dysample: Callable) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dysample.backends.points import SampledProduct, SampledSum
+from dysample.backends.points import Attention
 from dysample.backends.shifts import ShiftedProduct, ShiftedSum
 from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype, like_input
@@ -89,32 +89,12 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int = 1) -> Tensor
 
 
 def point_attention(
-    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int, kernels: bool = False
-) -> Tensor:
-    """See `dysample.functional.point_attention`; `kernels` to sample by those of the CPU."""
-    B, C, H, W = x.shape
-    Y, X = query.shape[-2:]
-    N, P = B * groups, offset.shape[1] // (2 * groups)
-    dtype = compute_dtype(x)
-    offsets = offset.to(dtype).reshape(N, P, 2, Y, X)
-    weights = point_weights(query.to(dtype), key.to(dtype), offset, groups, kernels).flatten(0, 1)
-    values = x.to(dtype).reshape(N, C // groups, H, W)
-    out: Tensor = SampledSum.apply(values, weights, offsets, kernels)
-    return like_input(out.reshape(B, C, Y, X), x)
-
-
-def point_weights(
-    query: Tensor, key: Tensor, offset: Tensor, groups: int, kernels: bool = False
-) -> Tensor:
-    """The weights (B, G, P, Y, X) with which `point_attention` sums the points' samples."""
-    B, E, H, W = key.shape
-    Y, X = query.shape[-2:]
-    P = offset.shape[1] // (2 * groups)
-    offsets = offset.to(key.dtype).reshape(B * groups, P, 2, Y, X)
-    low = key.reshape(B * groups, E // groups, H, W)
-    high = query.reshape(B * groups, E // groups, Y, X)
-    logits: Tensor = SampledProduct.apply(low, high, offsets, kernels)
-    return logits.softmax(dim=1).reshape(B, groups, P, Y, X)
+    x: Tensor, query: Tensor, key: Tensor, field: Tensor, scale: int, groups: int
+) -> tuple[Tensor, Tensor]:
+    """See `dysample.ops.point_attention`."""
+    offset = read_nearest(pixel_shuffle(field, scale), (query.shape[2], query.shape[3]))
+    out, weights = Attention.apply(x, query, key, offset, groups)
+    return out, weights
 
 
 def _reassemble_whole(x: Tensor, weight: Tensor) -> Tensor:

@@ -67,11 +67,18 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
 
 
 def point_attention(
-    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int, sampler: Sampler
-) -> Tensor:
-    """See `dysample.functional.point_attention`."""
+    x: Tensor,
+    query: Tensor,
+    key: Tensor,
+    field: Tensor,
+    scale: int,
+    groups: int,
+    sampler: Sampler,
+) -> tuple[Tensor, Tensor]:
+    """See `dysample.ops.point_attention`."""
     B, C, H, W = x.shape
     Y, X = query.shape[-2:]
+    offset = read_nearest(pixel_shuffle(field, scale), (Y, X))
     N, P = B * groups, offset.shape[1] // (2 * groups)
     dtype = compute_dtype(x)
     row = nearest_index(Y, H, x.device).to(dtype).unsqueeze(-1)
@@ -85,7 +92,7 @@ def point_attention(
     weight = torch.stack(logits, dim=1).softmax(1)
     samples = (sampler(value, *point, border=False) for point in points)
     total = reduce(torch.add, (s * w for s, w in zip(samples, weight.chunk(P, dim=1))))
-    return like_input(total.reshape(B, C, Y, X), x)
+    return like_input(total.reshape(B, C, Y, X), x), weight.reshape(B, groups * P, Y, X)
 
 
 def _neighbours(x: Tensor, kernel: int, groups: int, size: tuple[int, int]) -> Iterator[Tensor]:

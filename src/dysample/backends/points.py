@@ -1,153 +1,239 @@
-"""Sums over sampled points: one form, linear in its three fields, and its derivatives.
+"""Attention over sampled points and its derivatives, which hold a few samples at a time.
 
-With low-res features p (N, C, H, W), high-res features f (N, C, Y, X), weights a (N, P, Y, X) and
-offsets o (N, P, 2, Y, X) from each output pixel's low-res pixel,
+With values v (N, C, H, W), keys k (N, E, H, W), queries q (N, E, Y, X) and offsets o
+(N, P, 2, Y, X) from each output pixel's low-res pixel, N counting images and groups,
 
-    T(p, f, a) = sum over n, c, y, x and points of
-                 sample(p, pixel + o)[y, x] * f[y, x] * a[point, y, x].
+    weights = softmax over the points of the sum over e of q[e] * sample(k[e], pixel + o[point]),
+    out = sum over the points of weights[point] * sample(v, pixel + o[point]).
 
-The weighted sum of samples is its derivative by f, the inner product with samples its derivative
-by a. Samples are zero outside the map. Only one point's samples of a few n exist at a time, and
-backward takes them again: all of them together would be P times as large as the output. They are
-taken by `grid_sample`, or by the kernels of `point_sample` on a map with a rim of zeros.
+Samples are zero outside the map. All of them together would be P times as large as the output: one
+point's samples of a few n exist at once, and the derivatives take them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dysample.geometry import nearest_index, regular_position
-
-Gradients = tuple[Tensor | None, ...]
+from dysample.backends import graph
+from dysample.backends.samplers import gather
+from dysample.geometry import nearest_index
+from dysample.layout import compute_dtype, like_input
 
 # Samples taken at once: so many that small maps do not wait for calls, so few that they are a
 # small part of a large output.
 _AT_ONCE = 2**18
 
 
-class SampledSum(torch.autograd.Function):
-    """Derivative of T by f: sum over the points of weights times samples."""
+class Sampler(Protocol):
+    """Samples of prepared maps (n, C, H, W) at offsets (n, 2, Y, X), and their gradients."""
+
+    def __init__(self, low: Tensor, size: torch.Size) -> None:
+        """For maps that are like `low`, and outputs of `size`."""
+
+    def prepared(self, low: Tensor) -> Tensor:
+        """A map as it is sampled."""
+
+    def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
+        """(n, C, Y, X)."""
+
+    def gradients(
+        self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """To the map, before it was prepared, and to the offsets, those that are wanted."""
+
+
+class Attention(torch.autograd.Function):
+    """In plain torch: see `attention`."""
 
     @staticmethod
-    def forward(ctx: Any, low: Tensor, weights: Tensor, offsets: Tensor, kernels: bool) -> Tensor:
-        """(N, C, H, W), (N, P, Y, X) and (N, P, 2, Y, X) to (N, C, Y, X)."""
-        ctx.save_for_backward(low, weights, offsets)
-        ctx.kernels = kernels
-        return _by_high(low, weights, offsets, kernels)
+    def forward(
+        ctx: Any, x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int
+    ) -> tuple[Tensor, Tensor]:
+        """Result and weights."""
+        out, weights = attention(x, query, key, offset, groups, GridSampler)
+        ctx.save_for_backward(x, query, key, offset, weights)
+        ctx.groups = groups
+        return out, weights
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
-        """Derivatives by the three inputs."""
-        low, weights, offsets = ctx.saved_tensors
-        (high,) = gradients
-        by_low, by_weights, by_offsets, _ = ctx.needs_input_grad
-        kernels = ctx.kernels
-        to_low, to_offsets = _by_low_and_offsets(
-            low, high, weights, offsets, kernels, (by_low, by_offsets)
-        )
-        to_weights = _by_weights(low, high, offsets, kernels) if by_weights else None
-        return to_low, to_weights, to_offsets, None
+    def backward(ctx: Any, *high: Tensor) -> tuple[Tensor | None, ...]:
+        """Derivatives by the four tensors."""
+        x, query, key, offset, weights = ctx.saved_tensors
+        inputs, wanted = (x, query, key, offset), ctx.needs_input_grad[:4]
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            return *_differentiable(high, inputs, ctx.groups, wanted), None
+        found = attention_backward(high, inputs, weights, ctx.groups, wanted, GridSampler)
+        return *found, None
 
 
-class SampledProduct(torch.autograd.Function):
-    """Derivative of T by a: inner products over C of high-res features with samples."""
-
-    @staticmethod
-    def forward(ctx: Any, low: Tensor, high: Tensor, offsets: Tensor, kernels: bool) -> Tensor:
-        """(N, C, H, W), (N, C, Y, X) and (N, P, 2, Y, X) to (N, P, Y, X)."""
-        ctx.save_for_backward(low, high, offsets)
-        ctx.kernels = kernels
-        return _by_weights(low, high, offsets, kernels)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
-        """Derivatives by the three inputs."""
-        low, high, offsets = ctx.saved_tensors
-        (weights,) = gradients
-        by_low, by_high, by_offsets, _ = ctx.needs_input_grad
-        kernels = ctx.kernels
-        to_low, to_offsets = _by_low_and_offsets(
-            low, high, weights, offsets, kernels, (by_low, by_offsets)
-        )
-        to_high = _by_high(low, weights, offsets, kernels) if by_high else None
-        return to_low, to_high, to_offsets, None
+def attention(
+    x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int, sampler: type[Sampler]
+) -> tuple[Tensor, Tensor]:
+    """See `dysample.ops.point_attention`, for offsets (B, 2 G P, H', W')."""
+    fields = _fields(x, query, key, offset, groups)
+    samples = sampler(fields.value, fields.query.shape[2:])
+    logits = _products(samples, fields.key, fields.query, fields.offset)
+    weights = logits.softmax(1)
+    del logits
+    out = _sums(samples, fields.value, weights, fields.offset)
+    B, C = x.shape[:2]
+    size = out.shape[2:]
+    return like_input(out.reshape(B, C, *size), x), weights.reshape(B, offset.shape[1] // 2, *size)
 
 
-def _by_high(low: Tensor, weights: Tensor, offsets: Tensor, kernels: bool) -> Tensor:
+def attention_backward(
+    high: tuple[Tensor, ...],
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
+    weights: Tensor,
+    groups: int,
+    wanted: tuple[bool, ...],
+    sampler: type[Sampler],
+) -> list[Tensor | None]:
+    """Gradients to x, query, key and offset, those that are wanted.
+
+    Args:
+        high: gradients of the result and of the weights.
+        inputs: x, query, key, offset.
+        weights: the second result.
+        groups: G.
+        wanted: which of the four.
+        sampler: what samples.
+    """
+    value, key, query, offset = _fields(*inputs, groups)
+    samples = sampler(value, query.shape[2:])
+    of_out = high[0].to(value.dtype).reshape(*value.shape[:2], *query.shape[2:])
+    weights = weights.reshape(*offset.shape[:2], *query.shape[2:])
+    to_x, to_query, to_key, to_offset = wanted
+    of_x, of_offset = _spread(samples, value, of_out, weights, offset, (to_x, to_offset))
+    of_query = of_key = None
+    if to_query or to_key or to_offset:
+        slope = _products(samples, value, of_out, offset) + high[1].reshape(weights.shape)
+        slope = weights * (slope - (weights * slope).sum(1, keepdim=True))
+        if to_query:
+            of_query = _sums(samples, key, slope, offset)
+        of_key, by_weights = _spread(samples, key, query, slope, offset, (to_key, to_offset))
+        if of_offset is not None and by_weights is not None:
+            of_offset += by_weights
+    return [
+        None if found is None else like_input(found.reshape(value.shape), value)
+        for found, value in zip((of_x, of_query, of_key, of_offset), inputs)
+    ]
+
+
+def _differentiable(
+    high: tuple[Tensor, ...],
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
+    groups: int,
+    wanted: tuple[bool, ...],
+) -> list[Tensor | None]:
+    """The same gradients for those who differentiate them in turn: they keep every sample."""
+    # Views, as one tensor may be several of the inputs.
+    x, query, key, offset = views = [value.view_as(value) for value in inputs]
+    outs = graph.point_attention(x, query, key, offset, 1, groups, gather)
+    sources = [view for view, want in zip(views, wanted) if want]
+    found = iter(torch.autograd.grad(outs, sources, high, create_graph=True))
+    return [next(found) if want else None for want in wanted]
+
+
+class _Fields(NamedTuple):
+    """Images and groups as one axis, in what is computed in."""
+
+    value: Tensor
+    key: Tensor
+    query: Tensor
+    offset: Tensor
+
+
+def _fields(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int) -> _Fields:
+    N, P, dtype = x.shape[0] * groups, offset.shape[1] // (2 * groups), compute_dtype(x)
+
+    def grouped(value: Tensor) -> Tensor:
+        return value.to(dtype).reshape(N, value.shape[1] // groups, *value.shape[2:])
+
+    of_points = offset.to(dtype).reshape(N, P, 2, *offset.shape[2:])
+    return _Fields(grouped(x), grouped(key), grouped(query), of_points)
+
+
+def _sums(samples: Sampler, low: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """Sums over the points of weights times samples: (N, C, Y, X)."""
     out = low.new_zeros(*low.shape[:2], *weights.shape[2:])
-    sampler = _sampler(low, offsets, kernels)
-    for some, point in _parts(offsets, low):
-        sample = sampler.sample(low[some], offsets[some, point])
-        out[some].addcmul_(sample, weights[some, point, None])
+    for some in _parts(low, offsets):
+        near = samples.prepared(low[some])
+        for point in range(offsets.shape[1]):
+            # Never two samples at once, as there would be if they had a name.
+            out[some].addcmul_(
+                samples.sample(near, offsets[some, point]), weights[some, point, None]
+            )
     return out
 
 
-def _by_weights(low: Tensor, high: Tensor, offsets: Tensor, kernels: bool) -> Tensor:
+def _products(samples: Sampler, low: Tensor, high: Tensor, offsets: Tensor) -> Tensor:
+    """Inner products over the channels of high-res features with samples: (N, P, Y, X)."""
     out = low.new_empty(*offsets.shape[:2], *high.shape[2:])
-    sampler = _sampler(low, offsets, kernels)
-    for some, point in _parts(offsets, low):
-        sample = sampler.sample(low[some], offsets[some, point])
-        out[some, point] = sample.mul_(high[some]).sum(1)
+    for some in _parts(low, offsets):
+        near = samples.prepared(low[some])
+        for point in range(offsets.shape[1]):
+            product = samples.sample(near, offsets[some, point]).mul_(high[some])
+            out[some, point] = product.sum(1)
+            del product
     return out
 
 
-def _by_low_and_offsets(
+def _spread(
+    samples: Sampler,
     low: Tensor,
     high: Tensor,
     weights: Tensor,
     offsets: Tensor,
-    kernels: bool,
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients to a map and to the offsets of the sum of high * weights * samples over all."""
     if not any(wanted):
         return None, None
     to_low = torch.zeros_like(low) if wanted[0] else None
     to_offsets = torch.empty_like(offsets) if wanted[1] else None
-    sampler = _sampler(low, offsets, kernels)
-    for some, point in _parts(offsets, low):
-        to_sample = high[some] * weights[some, point, None]
-        part, to_point = sampler.gradients(to_sample, low[some], offsets[some, point], wanted)
-        if to_low is not None:
-            to_low[some] += part
-        if to_offsets is not None:
-            to_offsets[some, point] = to_point
+    for some in _parts(low, offsets):
+        near = samples.prepared(low[some])
+        for point in range(offsets.shape[1]):
+            to_map, to_point = samples.gradients(
+                high[some] * weights[some, point, None], near, offsets[some, point], wanted
+            )
+            if to_low is not None and to_map is not None:
+                to_low[some] += to_map
+            if to_offsets is not None and to_point is not None:
+                to_offsets[some, point] = to_point
     return to_low, to_offsets
 
 
-def _parts(offsets: Tensor, low: Tensor) -> Iterator[tuple[slice, int]]:
-    """Some n and a point, until all were had."""
-    samples = prod((low.shape[1], *offsets.shape[3:]))
-    count = max(1, _AT_ONCE // max(1, samples))
-    for first in range(0, offsets.shape[0], count):
-        for point in range(offsets.shape[1]):
-            yield slice(first, first + count), point
+def _parts(low: Tensor, offsets: Tensor) -> list[slice]:
+    """Some n each, all of them together; in a trace, which is meant for any number, all at once."""
+    if torch.compiler.is_compiling():
+        return [slice(None)]
+    count = max(1, _AT_ONCE // max(1, prod((low.shape[1], *offsets.shape[3:]))))
+    return [slice(first, first + count) for first in range(0, low.shape[0], count)]
 
 
-def _sampler(low: Tensor, offsets: Tensor, kernels: bool) -> _GridSampler | _KernelSampler:
-    kind = _KernelSampler if kernels else _GridSampler
-    return kind(low, offsets.shape[3:])
-
-
-class _GridSampler:
-    """Samples of (n, C, H, W) at offsets (n, 2, Y, X), and their gradients, by `grid_sample`."""
+class GridSampler:
+    """By `grid_sample`."""
 
     # Its numbers for bilinear interpolation, zero padding, align_corners=False.
     MODE: tuple[int, int, bool] = (0, 0, False)
 
     def __init__(self, low: Tensor, size: torch.Size) -> None:
-        H, W = low.shape[2:]
-        # One low-res pixel along x and y in its units, which run from -1 to 1 between the map's
-        # outer edges.
-        self.steps = low.new_tensor((2 / W, 2 / H)).view(2, 1, 1)
-        pixel_y, pixel_x = (nearest_index(*axis, low.device) for axis in zip(size, (H, W)))
-        pixels = torch.stack((pixel_x.expand(size), pixel_y.view(-1, 1).expand(size)))
-        self.start = (pixels + 0.5) * self.steps - 1
+        self.axes = []
+        for out_length, length in zip(size, low.shape[2:]):
+            pixel = nearest_index(out_length, length, low.device).to(low.dtype)
+            # A low-res pixel in its units, which run from -1 to 1 between the map's outer edges.
+            self.axes.append(((pixel + 0.5) * (2 / length) - 1, 2 / length))
+
+    def prepared(self, low: Tensor) -> Tensor:
+        """As it is."""
+        return low
 
     def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
         """(n, C, Y, X)."""
@@ -157,52 +243,22 @@ class _GridSampler:
 
     def gradients(
         self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
-    ) -> tuple[Tensor, Tensor]:
-        """To the map and to the offsets; what is not wanted is undefined."""
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """To the map and to the offsets, those that are wanted."""
         to_low, to_grid = torch.ops.aten.grid_sampler_2d_backward(
             to_sample, low, self._grid(offsets), *self.MODE, wanted
         )
-        return to_low, to_grid.movedim(-1, 1) * self.steps if wanted[1] else offsets
+        (_, step_y), (_, step_x) = self.axes
+        return (
+            to_low if wanted[0] else None,
+            torch.stack((to_grid[..., 0] * step_x, to_grid[..., 1] * step_y), 1)
+            if wanted[1]
+            else None,
+        )
 
     def _grid(self, offsets: Tensor) -> Tensor:
+        (start_y, step_y), (start_x, step_x) = self.axes
+        x = start_x + offsets[:, 0] * step_x
+        y = start_y.unsqueeze(-1) + offsets[:, 1] * step_y
         # Beyond 2 lies no map, however small; clamped, infinity samples 0 there and not NaN.
-        return (self.start + offsets * self.steps).clamp_(-3, 3).movedim(1, -1)
-
-
-class _KernelSampler:
-    """The same by `point_sample`'s kernels.
-
-    They continue a map by its border: with a rim of zeros it is continued by zeros, and what lies
-    between the last pixel and the rim is interpolated as `grid_sample` does.
-    """
-
-    def __init__(self, low: Tensor, size: torch.Size) -> None:
-        self.size = size
-        shift_y, shift_x = (self._shift(*axis, low) for axis in zip(low.shape[2:], size))
-        self.shift = torch.stack((shift_x.expand(size), shift_y.view(-1, 1).expand(size)))
-
-    def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
-        """(n, C, Y, X)."""
-        out: Tensor = torch.ops.dysample.point_sample(
-            self._rimmed(low), offsets + self.shift, 1, *self.size, False
-        )
-        return out
-
-    def gradients(
-        self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
-    ) -> tuple[Tensor, Tensor]:
-        """To the map and to the offsets; what is not wanted is undefined."""
-        to_low, to_offsets = torch.ops.dysample.point_sample_backward(
-            to_sample, self._rimmed(low), offsets + self.shift, 1, False, *wanted
-        )
-        return to_low[..., 1:-1, 1:-1] if wanted[0] else low, to_offsets
-
-    @staticmethod
-    def _shift(length: int, out_length: int, low: Tensor) -> Tensor:
-        """From where the kernels would sample the larger map by themselves to the pixel."""
-        pixel, device = nearest_index(out_length, length, low.device), low.device
-        own, rest = regular_position(out_length, length + 2, "bilinear", low.dtype, device)
-        return (pixel + 1 - own).to(low.dtype) - rest
-
-    def _rimmed(self, low: Tensor) -> Tensor:
-        return F.pad(low, (1, 1, 1, 1))
+        return torch.stack((x, y), -1).clamp_(-3, 3)

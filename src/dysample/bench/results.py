@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from dysample.lines import append_lines, read_lines
+
 Row = dict[str, Any]
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:
-    """Add rows at the end of a file, which need not exist."""
-    text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Add rows at the end of a file, which need not exist; see `append_lines`."""
+    append_lines(path, [json.dumps(row, allow_nan=False) for row in rows])
 
 
 def read(path: Path, suite: str = "all", only: str = "*", warm: bool = False) -> list[Row]:
@@ -31,12 +31,11 @@ def read(path: Path, suite: str = "all", only: str = "*", warm: bool = False) ->
         ValueError: if a line is not a row, naming it, or if no row is left.
     """
     rows: dict[tuple[str, ...], Row] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, row in read_lines(path).values:
         try:
-            row = json.loads(line)
             key = tuple(row[part] for part in ("cpu", "isa", "malloc", "workload", "row"))
             rows[key] = row
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise ValueError(f"{path} line {number} must be a row of the bench") from error
     wanted = [
         row

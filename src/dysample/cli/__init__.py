@@ -3,38 +3,17 @@
 import sys
 
 try:
-    import click
+    import click  # noqa: F401
     import rich  # noqa: F401
-except ImportError as missing:  # the operators are installed alone
-    sys.exit(f"dysample: error: no module {missing.name}: pip install 'dysample[all]'")
+except ModuleNotFoundError as error:  # the operators are installed alone
+    from dysample.cli.core import run
 
+    sys.exit(run(sys.argv[1:], str(error.name)))
+
+from dysample.cli.ending import end
 from dysample.cli.group import verbs
-
-GOES_ON = {
-    "compare": "; the same command goes on from here",
-    "train": "; with --resume the same command goes on from here",
-}
-"""How an interrupted verb goes on; the others begin again."""
-
-MISTAKES = (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
-    try:
-        code = verbs(standalone_mode=False)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (*MISTAKES, ChildProcessError) as error:
-        _fail(str(error))
-    except ModuleNotFoundError as error:  # of an extra that is not installed
-        _fail(f"no module {error.name}: pip install 'dysample[all]'")
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"dysample: stopped{GOES_ON.get(''.join(sys.argv[1:2]), '')}", err=True)
-        sys.exit(130)
-    sys.exit(code)
-
-
-def _fail(message: str) -> None:
-    click.echo(f"dysample: error: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+    end(lambda: verbs(standalone_mode=False))

@@ -1,7 +1,7 @@
 """`dysample demo`."""
 
-import signal
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -11,7 +11,9 @@ from dysample.cli.options import option
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
 @click.option(
     "--upsampler",
     "names",
@@ -32,15 +34,13 @@ def demo(folder: Path | None, names: str | None, host: str, port: int | None) ->
 
     Nothing is sent anywhere, and nothing is fetched.
     """
-    try:
-        from dysample.look.page import serve
-    except ModuleNotFoundError as error:
-        raise click.UsageError(f"no module {error.name}: pip install 'dysample[demo]'") from error
+    if find_spec("gradio") is None:
+        raise click.UsageError("no module gradio: pip install 'dysample[demo]'")
     from dysample.look.models import models_of_page
 
     models = models_of_page(folder, names, Console(stderr=True))
-    # Stopped by a supervisor it ends as by Ctrl-C: uploads are deleted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from dysample.look.page import serve  # which takes seconds
+
     with serve(models, host, port) as address:
         click.echo(f"{len(models)} models at {address}; Ctrl-C ends it")
         threading.Event().wait()

@@ -9,7 +9,7 @@ from dysample.cli.options import FILE
 
 
 @click.command()
-@click.argument("path", metavar="FOLDER|CHECKPOINT", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FOLDER|CHECKPOINT", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--data",
     help="'scenes' or NAME:PATH, of the same classes.  [default: the data of the training]",

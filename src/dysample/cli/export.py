@@ -19,11 +19,20 @@ from dysample.cli.options import FILE, option
     " as large]",
 )
 @option("--output", "File to write.", FILE, Path("model.onnx"))
-@option("--opset", "Version of ONNX's operators, from 18 on.", int, 18)
+@option("--opset", "Version of ONNX's operators, from 11 on.", int, 18)
 @option("--sampler", "'grid_sample', 'gather', or 'auto'.", str, "auto")
 @option("--dynamic", "Axes that may change, or 'none'.", str, "batch,height,width")
+@click.option("--input-name", multiple=True, help="Name of an input in the file, once for each.")
+@click.option("--output-name", multiple=True, help="Name of an output, once for each.")
 @click.option("--half", is_flag=True, help="Export in float16.")
+@click.option(
+    "--rtol",
+    type=float,
+    help="Largest error that passes, over the largest value of an output.  [default: 1e-4, of"
+    " float16 2e-2]",
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the graph with the model.")
+@click.option("--trust", is_flag=True, help="Load a pickled model although it can run any code.")
 def export(
     model: str,
     inputs: tuple[str, ...],
@@ -31,13 +40,18 @@ def export(
     opset: int,
     sampler: str,
     dynamic: str,
+    input_name: tuple[str, ...],
+    output_name: tuple[str, ...],
     half: bool,
+    rtol: float | None,
     no_verify: bool,
+    trust: bool,
 ) -> None:
     """Write MODEL as an ONNX file, if it gives the same numbers in onnxruntime.
 
-    MODEL is the name of an upsampler, a folder of `dysample train` or of
-    dysample.hub.save_pretrained, or package.module:factory, a function without arguments.
+    MODEL is the name of an upsampler; a folder of `dysample train`, of a run of `dysample compare`
+    or of dysample.hub.save_pretrained; package.module:factory, a function without arguments; or a
+    file in which torch.save wrote a model, or a checkpoint that holds one under "ema" or "model".
 
     The graph runs beside the model at two other sizes first, in onnxruntime and where it is
     installed in OpenVINO; where outputs differ no file is written.
@@ -47,8 +61,8 @@ def export(
     from dysample.export import ExportError, export_onnx
     from dysample.export.target import find_model
 
-    module, args = find_model(model, inputs, half)
-    axes = () if dynamic == "none" else tuple(dynamic.split(","))
+    module, args = find_model(model, inputs, half, trust=trust)
+    axes = () if dynamic == "none" else tuple(name.strip() for name in dynamic.split(","))
     try:
         done = export_onnx(
             module,
@@ -57,7 +71,10 @@ def export(
             opset=opset,
             sampler=sampler,
             dynamic=axes,
+            input_names=input_name or None,
+            output_names=output_name or None,
             verify=not no_verify,
+            rtol=rtol,
         )
     except ExportError as error:
         raise click.ClickException(str(error)) from error

@@ -2,6 +2,7 @@
 
 import click
 
+from dysample import __version__
 from dysample.cli.bench import bench
 from dysample.cli.compare import compare
 from dysample.cli.cost import cost
@@ -17,7 +18,7 @@ from dysample.cli.train import train
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dysample", prog_name="dysample")
+@click.version_option(__version__, prog_name="dysample")
 @click.pass_context
 def verbs(context: click.Context) -> None:
     """Feature upsamplers for dense prediction: compare them, and look at the results."""

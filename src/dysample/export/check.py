@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
+
+from dysample.checks import one_line
 
 Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
@@ -20,9 +23,16 @@ TOLERANCES = {
 }
 """Largest error that passes, over the largest value of that output, by dtype."""
 
+_ALIKE = 10
+"""Factor within which two rounding errors of the same sums in another order lie."""
+
 
 class ExportError(RuntimeError):
     """A model that cannot be exported, or whose exported graph gives other numbers."""
+
+
+class InexactError(ExportError):
+    """A graph that is no further from the model than the model is from itself in float64."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,11 @@ class Comparison:
 
 
 def compare(
-    graph: bytes, model: nn.Module, inputs: Sequence[tuple[Any, ...]], names: Sequence[str]
+    graph: bytes,
+    model: nn.Module,
+    inputs: Sequence[tuple[Any, ...]],
+    names: Sequence[str],
+    rtol: float | None = None,
 ) -> tuple[Comparison, ...]:
     """Run the graph in onnxruntime, and in OpenVINO where it is installed, beside the model.
 
@@ -50,6 +64,7 @@ def compare(
         model: what it was made of.
         inputs: arguments for each run.
         names: of the graph's outputs.
+        rtol: in place of `TOLERANCES`, of outputs that are no whole numbers.
 
     Raises:
         ExportError: outputs that differ, or a runtime that cannot run the graph.
@@ -65,19 +80,29 @@ def compare(
             version, run = open_(graph)
         except ModuleNotFoundError:
             raise
-        except Exception as error:  # each runtime raises its own
-            raise ExportError(f"{runtime} cannot load the graph: {one_line(error)}") from error
+        except Exception as failure:  # each runtime raises its own
+            raise ExportError(f"{runtime} cannot load the graph: {one_line(failure)}") from failure
         for args, wanted in zip(inputs, expected):
             tensors = tensors_of(args)
-            sizes = tuple(tuple(x.shape) for x in tensors)
-            where = f"{runtime} {version} at {' '.join('x'.join(map(str, s)) for s in sizes)}"
+            where = f"{runtime} {version} at {sizes_of(args)}"
             try:
                 found = run(tensors)
-            except Exception as error:
-                raise ExportError(f"{where} cannot run the graph: {one_line(error)}") from error
+            except Exception as failure:
+                raise ExportError(f"{where} cannot run the graph: {one_line(failure)}") from failure
             if len(found) != len(wanted):
                 raise ExportError(f"{where}: {len(found)} outputs, the model has {len(wanted)}")
-            worst = max(map(_error, [where] * len(names), names, found, wanted), default=0.0)
+            worst = 0.0
+            for i, name in enumerate(names):
+                error = _error(where, name, found[i], wanted[i])
+                allowed = _allowed(wanted[i], rtol)
+                if not error <= allowed:  # NaN too
+                    kind, own = _beside_float64(model, args, i, wanted[i], error)
+                    raise kind(
+                        f"{where}: `{name}` differs from the model's by {error:.2g} of its largest"
+                        f" value, more than {allowed:g}{own}"
+                    )
+                worst = max(worst, error)
+            sizes = tuple(tuple(x.shape) for x in tensors)
             comparisons.append(Comparison(f"{runtime} {version}", sizes, worst))
     return tuple(comparisons)
 
@@ -87,10 +112,9 @@ def tensors_of(value: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
-def one_line(error: Exception) -> str:
-    """The message of an error in one line, not too long."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:300]}..."
+def sizes_of(args: Any) -> str:
+    """Shapes of the tensors, such as 1x3x64x96."""
+    return " ".join("x".join(map(str, x.shape)) for x in tensors_of(args))
 
 
 def output_names(result: Any) -> list[str]:
@@ -106,44 +130,94 @@ def _outputs(model: nn.Module, args: tuple[Any, ...]) -> list[Tensor]:
         with torch.no_grad():
             return tensors_of(model(*args))
     except Exception as error:  # whatever a model raises
-        sizes = " ".join("x".join(map(str, x.shape)) for x in tensors_of(args))
         raise ValueError(
-            f"`dynamic` must hold only axes whose length the model can change: at {sizes} it raises"
-            f" {type(error).__name__}: {one_line(error)} (`verify` takes other sizes)"
+            f"`dynamic` must hold only axes whose length the model can change: at {sizes_of(args)}"
+            f" it raises {type(error).__name__}: {one_line(error)} (`verify` takes other sizes)"
         ) from error
 
 
+def _allowed(wanted: Tensor, rtol: float | None) -> float:
+    if not wanted.is_floating_point():
+        return 0.0
+    return TOLERANCES.get(wanted.dtype, 0.0) if rtol is None else rtol
+
+
 def _error(where: str, name: str, found: Tensor, wanted: Tensor) -> float:
-    """Largest error over the largest value, if it is within the tolerance of the dtype."""
+    """Largest error over the largest value; values that are infinite in both are equal."""
     wanted = wanted.detach().cpu()
     if found.shape != wanted.shape:
         raise ExportError(
             f"{where}: `{name}` has shape {tuple(found.shape)}, the model's {tuple(wanted.shape)}"
         )
-    if wanted.numel() == 0:
+    found, wanted = found.double(), wanted.double()
+    unequal = found != wanted  # NaN too
+    if not unequal.any():
         return 0.0
-    allowed = TOLERANCES.get(wanted.dtype, 0.0)
-    peak = float(wanted.double().abs().max())
-    error = float((found.double() - wanted.double()).abs().max()) / (peak or 1.0)
-    if not error <= allowed:  # NaN too
-        raise ExportError(
-            f"{where}: `{name}` differs from the model's by {error:.2g} of its largest value, more"
-            f" than {allowed:g}"
+    peak = float(wanted[wanted.isfinite()].abs().max()) if wanted.isfinite().any() else 0.0
+    return float((found - wanted)[unequal].abs().max()) / (peak or 1.0)
+
+
+def _beside_float64(
+    model: nn.Module, args: tuple[Any, ...], index: int, wanted: Tensor, error: float
+) -> tuple[type[ExportError], str]:
+    """What the model's own error says of the graph's.
+
+    Args:
+        model: as it was compared.
+        args: at which the graph differs.
+        index: of the output that differs.
+        wanted: the model's output.
+        error: of the graph.
+
+    Returns:
+        The kind of error to raise, and the end of its message.
+    """
+    if not wanted.is_floating_point() or wanted.dtype == torch.float64:
+        return ExportError, ""
+    dtype = str(wanted.dtype).removeprefix("torch.")
+    try:
+        exact = _in_float64(model, args)[index]
+        if exact.dtype != torch.float64:
+            raise TypeError(f"its output is {exact.dtype}")
+        own = _error("in float64", "it", wanted.detach().cpu(), exact)
+    except Exception as failure:  # whatever a model raises
+        return ExportError, (
+            f"; how far its own {dtype} is from float64 is not known, as the model does not run"
+            f" in float64: {type(failure).__name__}: {one_line(failure)}"
         )
-    return error
+    beside = f"; the model's own {dtype} differs from float64 by {own:.2g}"
+    if own * _ALIKE >= error:
+        return InexactError, f"{beside}: so inexact is the model itself, and `rtol` may allow it"
+    return ExportError, f"{beside}: the graph computes something else"
+
+
+def _in_float64(model: nn.Module, args: tuple[Any, ...]) -> list[Tensor]:
+    def double(leaf: Any) -> Any:
+        return leaf.double() if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+    with torch.no_grad():
+        return tensors_of(copy.deepcopy(model).double()(*tree_map(double, args)))
 
 
 def _onnxruntime(graph: bytes) -> tuple[str, Run]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors come as exceptions
+    options.log_severity_level = 4  # errors come as exceptions
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_inputs()]
+    declared = [value.shape for value in session.get_outputs()]
 
     def run(tensors: Sequence[Tensor]) -> list[Tensor]:
+        if len(names) != len(tensors):
+            raise ValueError(f"the graph has {len(names)} inputs, the model {len(tensors)}")
         feed = {name: x.detach().cpu().numpy() for name, x in zip(names, tensors)}
-        return [torch.from_numpy(out) for out in session.run(None, feed)]
+        outputs = [torch.from_numpy(out) for out in session.run(None, feed)]
+        for shape, out in zip(declared, outputs):
+            # It would only warn, and other runtimes believe the file.
+            if any(isinstance(n, int) and n != m for n, m in zip(shape, out.shape)):
+                raise ValueError(f"an output of {tuple(out.shape)} is declared as {shape}")
+        return outputs
 
     return onnxruntime.__version__, run
 

@@ -1,29 +1,30 @@
-"""ONNX files through torch.export, right at other sizes than the traced one or not there at all."""
+"""ONNX files that give the model's numbers at other sizes than the traced one, or are not there."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
+import logging
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from dysample.checks import check_choice, check_positive_int
-from dysample.export.check import Comparison, ExportError, compare, one_line, output_names
+from dysample.checks import one_line
+from dysample.export import arguments, check
+from dysample.export.check import Comparison, ExportError, compare, sizes_of, tensors_of
 from dysample.export.sizes import AXES, check_dynamic, dynamic_shapes, other_sizes, traceable
+from dysample.export.trace import trace
 from dysample.files import whole_file
 from dysample.modes import evaluated
 from dysample.ops import backend
 
-SAMPLERS = ("auto", "grid_sample", "gather")
-"""How samples between pixels are taken, see `export_onnx`."""
-
-_LARGEST = 2**31 - 2**20  # bytes that one ONNX file holds, with some room for the graph
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 @dataclass(frozen=True)
@@ -51,27 +52,36 @@ def export_onnx(
     opset: int = 18,
     sampler: str = "auto",
     dynamic: Collection[str] = tuple(AXES),
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
     verify: bool | Sequence[Tensor | tuple[Any, ...]] = True,
+    rtol: float | None = None,
 ) -> Export:
     """Write a model that holds upsamplers as an ONNX file, if it gives the model's numbers.
 
-    The graph is made by `torch.export`, for any batch, height and width. Before the file exists it
-    runs in onnxruntime, and in OpenVINO where that is installed, at two other sizes than those of
-    `args`, beside the model itself. The model is exported as it is in eval mode.
+    The graph is made for any batch, height and width. Before the file exists it runs in
+    onnxruntime, and in OpenVINO where that is installed, at two other sizes than those of `args`,
+    beside the model itself. The model is exported as it is in eval mode.
 
     Args:
         model: an upsampler, or any model.
         args: example inputs, as the model is called with them.
         path: of the file.
-        opset: version of ONNX's operators, at least 18.
-        sampler: "grid_sample" uses ONNX's GridSample, "gather" nothing but gathers, sums and
-            products, for runtimes that have no GridSample or a wrong one; the numbers are the same.
-            "auto" is "grid_sample" up to opset 19 and "gather" from 20 on, where TensorRT silently
-            takes the nearest pixel instead.
+        opset: version of ONNX's operators, at least 11. From 18 on `torch.export` makes the graph,
+            below a trace, which cannot go without the comparison.
+        sampler: "grid_sample" uses ONNX's GridSample, of opset 16 and later; "gather" nothing but
+            gathers, sums and products, for runtimes that have no GridSample or a wrong one; the
+            numbers are the same. "auto" is "grid_sample" at opsets 16 to 19, else "gather": from 20
+            on TensorRT silently takes the nearest pixel for GridSample.
         dynamic: which of "batch", "height" and "width" may differ from `args`, in all tensors with
             4 axes; the others are written down as constants.
+        input_names: one for each tensor in `args`; by default the forward's parameters.
+        output_names: one for each tensor that the model returns; by default the keys of a mapping,
+            else "output", numbered if there are several.
         verify: whether outputs are compared; or the arguments to compare at, in place of the two
             other sizes.
+        rtol: largest error that passes, over the largest value of an output; by default 1e-4 in
+            float32 and 2e-2 in float16. Whole numbers must be equal.
 
     Returns:
         What was written, and how large the errors are.
@@ -79,95 +89,179 @@ def export_onnx(
     Raises:
         TypeError, ValueError: naming the argument, the rule and the value.
         ModuleNotFoundError: the extra `export` is not installed.
-        ExportError: the model cannot be exported, or a runtime's outputs differ from its own. There
-            is no new file then.
+        ExportError: the model cannot be exported, or a runtime's outputs differ from its own; then
+            the message holds the model's own error beside float64. There is no new file then.
     """
     path = Path(path)
-    args = _tuple(args)
-    if check_positive_int("opset", opset) < 18:
-        raise ValueError(f"`opset` (={opset}) must be at least 18, the oldest that torch writes")
-    if check_choice("sampler", sampler, SAMPLERS) == "auto":
-        sampler = "grid_sample" if opset < 20 else "gather"
-    axes = check_dynamic(dynamic, args)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`path` must lie in a folder that exists: {path.parent}")
-    _check_bytes(model)
-    _check_libraries("onnx", "onnxscript", *(() if verify is False else ("onnxruntime",)))
+    given = arguments.as_tuple(args)
+    arguments.check_model(model)
+    sampler = arguments.check_opset(opset, sampler)
+    axes = check_dynamic(dynamic, given)
+    others = arguments.check_verify(verify, opset, given, axes)
+    arguments.check_rtol(rtol)
+    if input_names is not None:
+        count = len(tensors_of(given))
+        arguments.check_names("input_names", input_names, count, "tensor in `args`")
+    arguments.check_path(path)
+    arguments.check_libraries("onnx", "onnxscript", *(["onnxruntime"] if others else []))
+    arguments.check_newest(opset)
     with evaluated(model):
-        graph, names = _graph(model, traceable(args, axes), axes, opset, sampler)
+        inputs = list(input_names or _parameters(model, given))
+        outputs = _outputs(model, given, output_names, inputs)
+        given = traceable(given, axes)
+        graph = _graph(model, given, axes, opset, sampler, inputs, outputs)
         comparisons: tuple[Comparison, ...] = ()
-        if verify is not False:
-            others = other_sizes(args, axes) if verify is True else list(map(_tuple, verify))
-            comparisons = compare(graph, model, others, names)
+        if others:
+            try:
+                comparisons = compare(graph, model, others, outputs, rtol)
+            except ExportError as error:
+                reason = _reason(error, graph, model, given, axes, opset, outputs)
+                raise type(error)(f"{error}{reason}") from error
     with whole_file(path) as file:
         file.write(graph)
     return Export(path, opset, sampler, comparisons)
 
 
 def _graph(
-    model: nn.Module, args: tuple[Any, ...], axes: Sequence[str], opset: int, sampler: str
-) -> tuple[bytes, list[str]]:
-    """The ONNX model of a traced model, and the names of its outputs."""
-    with torch.no_grad():
-        names = output_names(model(*args))
+    model: nn.Module,
+    args: tuple[Any, ...],
+    axes: Sequence[str],
+    opset: int,
+    sampler: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> bytes:
+    """The ONNX model, of that opset and of ONNX's operators alone."""
+    make = _program if opset >= arguments.EXPORTED else trace
     try:
-        with backend(sampler), torch.no_grad(), warnings.catch_warnings():
-            # The exporters warn of their own future.
-            warnings.simplefilter("ignore")
-            traced = torch.export.export(
-                model, args, dynamic_shapes=dynamic_shapes(args, axes), strict=False
-            )
-            program = torch.onnx.export(
-                traced,
-                dynamo=True,
-                opset_version=opset,
-                input_names=_input_names(model, args),
-                output_names=names,
-                verbose=False,
-            )
+        with backend(sampler), torch.no_grad(), _quiet():
+            graph = make(model, args, axes, opset, inputs, outputs)
     except ModuleNotFoundError:
         raise
-    except Exception as error:  # the tracer and the exporter raise all sorts
+    except Exception as error:  # the tracers and the exporters raise all sorts
         raise ExportError(
-            f"{type(model).__name__} cannot be exported with `dynamic` (={axes!r}):"
+            f"{type(model).__name__} cannot be exported with `dynamic` (={tuple(axes)!r}):"
             f" {one_line(error)}"
         ) from error
-    assert program is not None
-    foreign = {node.domain for node in program.model.graph} - {"", "ai.onnx"}
+    foreign = {node.domain for node in graph.graph.node} - {"", "ai.onnx"}
     if foreign:
         raise ExportError(
             f"{type(model).__name__} holds operators that runtimes do not know, of"
             f" {', '.join(sorted(foreign))}"
         )
-    return program.model_proto.SerializeToString(), names
+    written = {item.version for item in graph.opset_import if item.domain in ("", "ai.onnx")}
+    if written != {opset}:
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported at `opset` (={opset}): the graph is one of"
+            f" opset {', '.join(map(str, written))}, and the exporter could not convert it"
+        )
+    content: bytes = graph.SerializeToString()
+    return content
 
 
-def _tuple(args: Tensor | tuple[Any, ...]) -> tuple[Any, ...]:
-    if isinstance(args, Tensor):
-        return (args,)
-    if not isinstance(args, tuple):
-        raise TypeError(f"`args` must be a tensor or a tuple, not {type(args).__name__}")
-    return args
+def _program(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    axes: Sequence[str],
+    opset: int,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> ModelProto:
+    """The ONNX model of what `torch.export` makes; see `trace` for the arguments."""
+    shapes = dynamic_shapes(args, axes)
+    program = torch.onnx.export(
+        torch.export.export(model, args, dynamic_shapes=shapes, strict=False),
+        dynamo=True,
+        opset_version=opset,
+        input_names=inputs or None,
+        output_names=outputs,
+        verbose=False,
+    )
+    assert program is not None
+    return program.model_proto
 
 
-def _input_names(model: nn.Module, args: tuple[Any, ...]) -> list[str] | None:
-    """Names of the forward's parameters, if each argument is a tensor."""
+def _reason(
+    error: ExportError,
+    graph: bytes,
+    model: nn.Module,
+    args: tuple[Any, ...],
+    axes: Sequence[str],
+    opset: int,
+    outputs: Sequence[str],
+) -> str:
+    """Why a graph is not the model, as far as runs with other arguments tell; else nothing."""
+
+    def agrees(other: Any) -> bool:
+        try:
+            compare(graph, model, [other], outputs)
+        except ExportError:
+            return False
+        except ValueError:  # the model does not take that size
+            pass
+        return True
+
+    newer = f"; `opset` (={opset}) may have to be higher" if opset < arguments.EXPORTED else ""
+    if isinstance(error, check.InexactError):
+        return ""
+    if not axes or not agrees(args):
+        return newer
+    wrong = [name for name in axes if not all(map(agrees, other_sizes(args, (name,))))]
+    return (
+        f"; at {sizes_of(args)} they agree: the graph holds {', '.join(wrong or axes)} as a"
+        f" constant, to be left out of `dynamic` (={tuple(axes)!r}){newer}"
+    )
+
+
+def _outputs(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    names: Sequence[str] | None,
+    inputs: Sequence[str],
+) -> list[str]:
+    """Names of the outputs, one for each tensor that the model returns."""
+    try:
+        result = model(*args)
+    except Exception as error:  # whatever a model raises
+        raise ValueError(
+            f"`args` must be what the model takes: at {sizes_of(args)} it raises"
+            f" {type(error).__name__}: {one_line(error)}"
+        ) from error
+    tensors = tensors_of(result)
+    if not tensors:
+        raise TypeError(f"`model` must return tensors, not {type(result).__name__}")
+    names = check.output_names(result) if names is None else names
+    names = arguments.check_names("output_names", names, len(tensors), "tensor of the result")
+    if both := set(names) & set(inputs):
+        raise ValueError(f"`output_names` (={names!r}) must not be those of inputs: {sorted(both)}")
+    return names
+
+
+def _parameters(model: nn.Module, args: tuple[Any, ...]) -> list[str]:
+    """Names of the forward's parameters if each argument is a tensor, else none."""
     names = list(inspect.signature(model.forward).parameters)
     if len(names) < len(args) or not all(isinstance(x, Tensor) for x in args):
-        return None
+        return []
     return names[: len(args)]
 
 
-def _check_libraries(*names: str) -> None:
-    """Raise for what would be missed after minutes of tracing."""
-    for name in names:
-        if importlib.util.find_spec(name) is None:
-            raise ModuleNotFoundError(
-                f"no module {name}: pip install 'dysample[export]'", name=name
-            )
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters warn of their own future, and of conversions whose result is looked at here.
 
-
-def _check_bytes(model: nn.Module) -> None:
-    size = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    if size > _LARGEST:
-        raise ValueError(f"`model` (={size} bytes) must be at most {_LARGEST}, ONNX's limit a file")
+    That of traces prints the whole graph where it fails, whatever it is told.
+    """
+    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
+    levels = [logger.level for logger in loggers]
+    print_graph = torch._C._jit_onnx_log
+    try:
+        torch._C._jit_onnx_log = lambda *_: None
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch._C._jit_onnx_log = print_graph
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)

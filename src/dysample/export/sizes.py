@@ -19,7 +19,7 @@ _STRIDE = 32
 
 def maps_of(args: Any) -> list[Tensor]:
     """The maps (B, C, H, W) among the arguments, in order."""
-    return [leaf for leaf in tree_leaves(args) if _is_map(leaf)]
+    return [leaf for leaf in tree_leaves(args) if is_map(leaf)]
 
 
 def check_dynamic(dynamic: Any, args: Any) -> tuple[str, ...]:
@@ -34,6 +34,8 @@ def check_dynamic(dynamic: Any, args: Any) -> tuple[str, ...]:
     for name in dynamic:
         if name not in AXES:
             raise ValueError(f"`dynamic` (={dynamic!r}) must hold only {', '.join(AXES)}")
+    if len(set(dynamic)) < len(dynamic):
+        raise ValueError(f"`dynamic` (={dynamic!r}) must hold each axis once")
     for name in ("height", "width"):
         for x in maps_of(args) if name in dynamic else ():
             if x.shape[AXES[name]] < 2:
@@ -44,19 +46,35 @@ def check_dynamic(dynamic: Any, args: Any) -> tuple[str, ...]:
     return tuple(name for name in AXES if name in dynamic)
 
 
+def check_varied(others: Sequence[Any], args: Any, dynamic: Sequence[str]) -> None:
+    """Raise unless each axis that may change does so, compared with the arguments of the trace."""
+    for name in dynamic:
+        lengths = _lengths_of(args, name)
+        if lengths and all(_lengths_of(other, name) == lengths for other in others):
+            raise ValueError(
+                f"`verify` must hold arguments of another {name} than {lengths[0]} below opset 18,"
+                f" where sizes become constants: or leave {name} out of `dynamic`"
+            )
+
+
 def dynamic_shapes(args: Any, dynamic: Sequence[str]) -> Any:
     """What `torch.export` is told of each argument."""
     axes = {AXES[name]: torch.export.Dim.DYNAMIC for name in dynamic}
-    return tree_map(lambda leaf: dict(axes) if axes and _is_map(leaf) else None, args)
+    return tree_map(lambda leaf: dict(axes) if axes and is_map(leaf) else None, args)
 
 
 def traceable(args: Any, dynamic: Sequence[str]) -> Any:
-    """The arguments with at least two images each: a batch traced at 1 stays 1."""
+    """The arguments with at least two images each: a batch traced at 1 stays 1.
+
+    Copies, since tracers take a tensor that is given twice for a single input.
+    """
 
     def doubled(leaf: Any) -> Any:
-        return leaf.repeat(2, 1, 1, 1) if _is_map(leaf) and leaf.shape[0] == 1 else leaf
+        if "batch" in dynamic and is_map(leaf) and leaf.shape[0] == 1:
+            return leaf.repeat(2, 1, 1, 1)
+        return leaf.clone() if isinstance(leaf, Tensor) else leaf
 
-    return tree_map(doubled, args) if "batch" in dynamic else args
+    return tree_map(doubled, args)
 
 
 def other_sizes(args: Any, dynamic: Sequence[str]) -> list[Any]:
@@ -73,7 +91,7 @@ def other_sizes(args: Any, dynamic: Sequence[str]) -> list[Any]:
         lengths = {name: _lengths(args, name, steps[name]) for name in dynamic}
 
         def resized(leaf: Any, lengths: dict[str, dict[int, int]] = lengths) -> Any:
-            if not _is_map(leaf):
+            if not is_map(leaf):
                 return leaf
             shape = list(leaf.shape)
             for name, of in lengths.items():
@@ -84,13 +102,18 @@ def other_sizes(args: Any, dynamic: Sequence[str]) -> list[Any]:
     return others
 
 
-def _is_map(leaf: Any) -> bool:
+def _lengths_of(args: Any, name: str) -> list[int]:
+    return [x.shape[AXES[name]] for x in maps_of(args)]
+
+
+def is_map(leaf: Any) -> bool:
+    """Whether it is a tensor (B, C, H, W)."""
     return isinstance(leaf, Tensor) and leaf.dim() == 4
 
 
 def _lengths(args: Any, name: str, steps: int) -> dict[int, int]:
     """From each length of an axis to another one, in the same proportions."""
-    lengths = {x.shape[AXES[name]] for x in maps_of(args)}
+    lengths = set(_lengths_of(args, name))
     unit = gcd(*lengths)
     new = steps if name == "batch" else unit + steps * gcd(unit, _STRIDE)
     return {length: length // unit * new for length in lengths}

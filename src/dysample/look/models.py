@@ -15,8 +15,9 @@ from dysample.registry import get_entry
 from dysample.workbench.checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
 from dysample.workbench.choose import choose_upsamplers
 from dysample.workbench.compare import run_folder
-from dysample.workbench.data.scenes import cache_folder
+from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
+from dysample.workbench.headline import say
 from dysample.workbench.progress import Bars
 from dysample.workbench.record import run_id
 from dysample.workbench.restore import Recipe, Restored, restore
@@ -203,13 +204,12 @@ def quick_model(upsampler: str, console: Console) -> Path:
     run = run_id("semantic", about, upsampler, {}, 0, settings.to_dict())
     output = cache_folder() / "look"
     folder = run_folder(output, "semantic", upsampler, 0, run)
-    with alone_in(output, PATIENCE):
+    with kept_in_cache(output), alone_in(output, PATIENCE):
         if not _is_trained(folder / LAST, run, settings.steps):
-            console.print(
+            say(
+                console,
                 f"training a small model with {upsampler} for {settings.steps} steps, once; it is"
                 f" kept in {output}",
-                highlight=False,
-                soft_wrap=True,
             )
             run_task(
                 "semantic", upsampler, 0, "scenes", settings, folder, callbacks=[Bars(console)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import gradio as gr
 from PIL import Image, ImageDraw
 
 from dysample.look.figure import draw
+from dysample.look.gate import Gate
 from dysample.look.picture import MOST_BYTES, load_picture
 from dysample.look.subject import Subject, look_at
 from dysample.look.view import place_of
@@ -59,7 +60,7 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
         place = place_of(subject, pixel)
         png = io.BytesIO()
         draw(subject, place).figure.savefig(png, format="png")
-        figure = Image.open(png)
+        figure = Image.open(png, formats=("PNG",))
         H, W = subject.size
         where = "chosen by the features" if pixel is None else f"{pixel[0]}, {pixel[1]}"
         status = f"{subject.name}, {W}x{H}, pixel {where}. Click the image for another one."
@@ -155,11 +156,19 @@ def serve(models: Mapping[str, Path], host: str, port: int | None) -> Iterator[s
     with tempfile.TemporaryDirectory(prefix="dysample-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         page = build_page(models)
+
+        @asynccontextmanager
+        async def gated(app: Any) -> AsyncIterator[None]:
+            """Before the first request is taken."""
+            app.middleware_stack = Gate(app.middleware_stack, host, Path(folder), events_of(page))
+            yield
+
         try:
             _, address, _ = page.launch(
                 server_name=host,
                 server_port=port,
                 max_file_size=MOST_BYTES,
+                app_kwargs={"lifespan": gated},
                 theme=gr.themes.Default(font=_FONTS, font_mono=["monospace"]),
                 css=_CSS,
                 footer_links=[],
@@ -177,6 +186,53 @@ def serve(models: Mapping[str, Path], host: str, port: int | None) -> Iterator[s
             yield address
         finally:
             page.close(verbose=False)
+
+
+def events_of(page: gr.Blocks) -> Callable[[Any], None]:
+    """A check that raises ValueError for an event that no visitor of the page can cause."""
+
+    def check(event: Any) -> None:
+        number = event.get("fn_index") if isinstance(event, dict) else None
+        if type(number) is not int or number not in page.fns:
+            raise ValueError(
+                f"`fn_index` (={number!r}) must be one of {', '.join(map(str, page.fns))}"
+            )
+        function, data = page.fns[number], event.get("data")
+        if not isinstance(data, list) or len(data) != len(function.inputs):
+            raise ValueError(f"`data` must be a list of {len(function.inputs)} values")
+        for component, value in zip(function.inputs, data):
+            _check_value(component, value)
+        if any(kind == "select" for _, kind in function.targets):
+            _check_index(event.get("event_data"))
+
+    return check
+
+
+def _check_value(component: Any, value: Any) -> None:
+    """Raise unless a component can have that value."""
+    name = component.elem_id
+    if isinstance(component, gr.Dropdown):
+        known = [choice for _, choice in component.choices]
+        if value not in known:
+            raise ValueError(f"`{name}` (={value!r}) must be one of {', '.join(map(str, known))}")
+    elif isinstance(component, gr.Slider):
+        if type(value) not in (int, float) or not component.minimum <= value <= component.maximum:
+            raise ValueError(
+                f"`{name}` (={value!r}) must be from {component.minimum} to {component.maximum}"
+            )
+    elif isinstance(component, gr.UploadButton) and not isinstance(value, dict):
+        raise ValueError(f"`{name}` (={value!r}) must be a file")
+
+
+def _check_index(event: Any) -> None:
+    """Raise unless a click says where."""
+    index = event.get("index") if isinstance(event, dict) else None
+    if (
+        not isinstance(index, list)
+        or len(index) != 2
+        or any(type(place) not in (int, float) or not 0 <= place <= SHOWN for place in index)
+    ):
+        raise ValueError(f"`index` (={index!r}) must be column and row of a pixel that is shown")
 
 
 def _told(action: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from dysample.workbench.data.images import FORMATS as OF_DATA
 from dysample.workbench.data.images import open_image, rgb
 from dysample.workbench.data.scene_set import SCENES_SEED
 from dysample.workbench.data.scenes import LARGEST_SET, Frame, render_frame
@@ -18,8 +19,8 @@ from dysample.workbench.data.scenes import LARGEST_SET, Frame, render_frame
 Bytes: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = "str | Path | Bytes | Image.Image"
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Of files: those that Pillow decodes itself, without another program."""
+FORMATS = (*OF_DATA, "GIF")
+"""Of files."""
 MOST_BYTES = 20 * 2**20
 MOST_PIXELS = 50_000_000
 
@@ -100,7 +101,7 @@ def load_picture(source: Source) -> Picture:
         return Picture(f"scene:{number}", scene=number)
     path = Path(source)
     check_file(path)
-    with open_image(path) as image:
+    with open_image(path, formats=FORMATS) as image:
         upright = ImageOps.exif_transpose(image)
         return Picture(path.name, rgb(upright, f"`image` (={path.name})"))
 

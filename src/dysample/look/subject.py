@@ -19,7 +19,7 @@ from dysample.look.picture import Picture, Source, load_picture
 from dysample.modes import evaluated
 from dysample.nn import Upsampler
 from dysample.registry import list_upsamplers
-from dysample.workbench.data.images import read_indices
+from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.scene_set import SceneSet
 from dysample.workbench.data.scenes import Scenes
 from dysample.workbench.data.targets import IGNORE

@@ -179,11 +179,11 @@ def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Windows(nn.AdaptiveAvgPool2d):
-    """Right for a map of symbolic size too: torch's, traced, fits sizes like the first alone."""
+    """Right in graphs too, where lengths are symbols: torch's fits those of the trace alone."""
 
     def forward(self, input: Tensor) -> Tensor:
         height, width = input.shape[-2:]
-        if not (isinstance(height, torch.SymInt) or isinstance(width, torch.SymInt)):
+        if isinstance(height, int) and isinstance(width, int):
             return super().forward(input)
         rows = window_averages(height, _WINDOW, input)
         columns = window_averages(width, _WINDOW, input)

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from dysample.checks import (
     check_feature,
@@ -15,9 +16,12 @@ from dysample.checks import (
     check_same_batch,
     check_same_device,
     check_size,
+    is_int,
 )
 from dysample.geometry import scaled_size, upscale
 from dysample.nn.script import scriptable
+from dysample.nn.weights import is_untouched, without_weights
+from dysample.proxies import module_node, proxy_in
 
 
 class Upsampler(nn.Module, ABC):
@@ -94,7 +98,13 @@ class Upsampler(nn.Module, ABC):
         Raises:
             TypeError, ValueError: naming the argument, the rule and the value.
         """
+        proxy = proxy_in(x, guide, size)
+        if proxy is not None:
+            node: Tensor = self._node(proxy, x, guide, size)
+            return node
         check_feature("x", x, self.in_channels)
+        if not x.is_meta and (lost := without_weights(self)) is not None:
+            raise ValueError(f"`{lost}` lies on meta, without numbers, and `x` on {x.device}")
         height, width = x.shape[-2:]
         if size is not None:
             size = check_size(size)
@@ -105,6 +115,11 @@ class Upsampler(nn.Module, ABC):
                     f" (B, {self.guide_channels}, H', W'), such as the encoder's"
                 )
         else:
+            if is_int(guide) or (isinstance(guide, (tuple, list)) and all(map(is_int, guide))):
+                raise TypeError(
+                    f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
+                    " by name, `size=`"
+                )
             check_feature("guide", guide, self.guide_channels)
             check_same_batch("guide", guide, x)
             if self.guided:
@@ -121,6 +136,16 @@ class Upsampler(nn.Module, ABC):
                     f" ({height}x{width})"
                 )
         return self.upsample(x, guide, size)
+
+    def _node(self, proxy: Proxy, x: Any, guide: Any, size: Any) -> Any:
+        """What torch.fx records of a call: one node, whatever the tracer."""
+        if not is_untouched(self):
+            raise ValueError(
+                f"{type(self).__name__} has hooks or a `forward` of its own, which would run when"
+                " torch.fx traces and again in the graph: remove them first"
+            )
+        args = (x,) if guide is None else (x, guide)
+        return module_node(self, proxy, args, {} if size is None else {"size": size})
 
     def __prepare_scriptable__(self) -> nn.Module:
         """What `torch.jit.script` takes in the place of this module, see `dysample.nn.script`."""

@@ -19,6 +19,7 @@ from dysample.checks import (
 from dysample.geometry import pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import is_plain
 
 STYLES = ("lp", "pl")
 
@@ -131,7 +132,7 @@ class DySample(Upsampler):
 
     def _field(self, x: Tensor) -> Tensor:
         scope = self.scope if self.dyscope else None
-        if _is_plain(self.offset) and (scope is None or _is_plain(scope)):
+        if is_plain(self.offset) and (scope is None or is_plain(scope)):
             if x.dtype != self.offset.weight.dtype and not torch.is_autocast_enabled(x.device.type):
                 # The kernels would take them; plain torch does not, and where it runs is chance.
                 raise TypeError(
@@ -212,12 +213,6 @@ class DySample(Upsampler):
             unexpected_keys,
             error_msgs,
         )
-
-
-def _is_plain(conv: nn.Module) -> bool:
-    """Whether only its weights matter: not replaced (quantised, adapted), and nobody listens."""
-    hooks = (conv._forward_hooks, conv._forward_pre_hooks, conv._backward_hooks)
-    return type(conv) is nn.Conv2d and not any(hooks)
 
 
 def _same_start(module: DySample, published: Tensor) -> bool:

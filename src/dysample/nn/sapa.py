@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from dysample.checks import check_bool, check_choice, check_odd, check_positive_
 from dysample.geometry import read_nearest
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import PixelLinear, PixelNorm, group_norm
+from dysample.nn.weights import is_plain
 
 NORMS = ("group", "layer")
 QUERIES = ("guide", "gate", "cat")
@@ -132,7 +134,10 @@ class SAPA(Upsampler):
         if self.query == "guide":
             query: Tensor = self.q(guide)
             return query
-        weight = self.q.weight.reshape(self.embedding, guide.shape[1] + x.shape[1], 1, 1)
+        if not is_plain(self.q):
+            side_by_side: Tensor = self.q(torch.cat((guide, read_nearest(x, size)), dim=1))
+            return side_by_side
+        weight = self.q.weight.reshape(-1, guide.shape[1] + x.shape[1], 1, 1)
         high = F.conv2d(guide, weight[:, : guide.shape[1]], self.q.bias)
         return high + read_nearest(F.conv2d(x, weight[:, guide.shape[1] :]), size)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dysample import functional
-from dysample.backends.eager import point_weights, sampling_positions
+from dysample import functional, ops
+from dysample.backends.eager import sampling_positions
 from dysample.checks import check_bool, check_choice, check_divides, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.layout import compute_dtype
@@ -75,8 +75,8 @@ class SAPADeform(Upsampler):
         self.norm_x = self._norm("in_channels", in_channels)
         self.q = nn.Conv2d(of_guide, groups * embedding, 1, bias=bias)
         self.k = nn.Conv2d(in_channels, groups * embedding, 1, bias=bias)
-        sub_pixels = self.scale**2 if high_offset else 1
-        self.offset = nn.Conv2d(in_channels, 2 * groups * points * sub_pixels, 1, bias=bias)
+        planes = 2 * groups * points * self._sub_pixels**2
+        self.offset = nn.Conv2d(in_channels, planes, 1, bias=bias)
         self.project = self.projection()
         self.reset_parameters()
 
@@ -93,8 +93,10 @@ class SAPADeform(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
-        query, key, offset = self._query_key_and_offset(x, guide)
-        return functional.point_attention(self.project(x), query, key, offset, groups=self.groups)
+        fields = self._query_key_and_offset(x, guide)
+        return functional.sapa_deform(
+            self.project(x), *fields, self._sub_pixels, groups=self.groups
+        )
 
     def attention(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
         """Where `forward` samples, and how much each sample counts.
@@ -103,23 +105,26 @@ class SAPADeform(Upsampler):
             Positions (B, G, P, 2, H', W'), x then y, in low-res pixels whose centres lie at
             integers; weights (B, G, P, H', W'), of sum 1 over the points.
         """
-        query, key, offset = self._query_key_and_offset(x, guide)
-        dtype = compute_dtype(x)
-        weights = point_weights(query.to(dtype), key.to(dtype), offset, self.groups)
+        query, key, field = self._query_key_and_offset(x, guide)
+        values, s = self.project(x), self._sub_pixels
+        _, weights = ops.point_attention(values, query, key, field, s, self.groups)
+        offset = read_nearest(pixel_shuffle(field, s), (guide.shape[2], guide.shape[3]))
         B, planes, Y, X = offset.shape
         # `sampling_positions` takes all x, then all y.
         by_axis = offset.reshape(B, planes // 2, 2, Y, X).transpose(1, 2).flatten(1, 2)
         size = (x.shape[2], x.shape[3])
-        positions = sampling_positions(by_axis, size, "nearest", dtype)
-        return positions.reshape(B, self.groups, self.points, 2, Y, X), weights
+        positions = sampling_positions(by_axis, size, "nearest", compute_dtype(x))
+        points = (B, self.groups, self.points)
+        return positions.reshape(*points, 2, Y, X), weights.reshape(*points, Y, X)
+
+    @property
+    def _sub_pixels(self) -> int:
+        """Sub-pixels an axis that have offsets of their own."""
+        return self.scale if self.high_offset else 1
 
     def _query_key_and_offset(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         normal = self.norm_x(x)
-        offset = self.offset(normal)
-        if self.high_offset:
-            offset = pixel_shuffle(offset, self.scale)
-        offset = read_nearest(offset, (guide.shape[2], guide.shape[3]))
-        return self.q(self.norm_y(guide)), self.k(normal), offset
+        return self.q(self.norm_y(guide)), self.k(normal), self.offset(normal)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Linear layers; 4 for each bilinear sample and 1 for each product of it."""

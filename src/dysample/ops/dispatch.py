@@ -13,7 +13,7 @@ from torch._C import _functorch
 
 from dysample.backends.cpu import library
 from dysample.backends.samplers import SAMPLERS, Sampler
-from dysample.checks import check_choice, is_tracing
+from dysample.checks import check_choice, is_forward_mode, is_tracing
 
 BACKENDS = ("auto", "cpu", "eager", *SAMPLERS)
 """`cpu`: the fused kernels; `eager`: plain torch; `auto`: the first of them that can run a call;
@@ -87,7 +87,7 @@ def why_not(*tensors: Tensor | None) -> str | None:
     if is_tracing():
         return "TorchScript files hold torch's own operators alone"
     if _transforms() & DERIVATIVES:
-        return "torch.func differentiates torch's own operators alone"
+        return "torch.func and forward-mode derivatives take torch's own operators alone"
     for tensor in tensors:
         if tensor is None:
             continue
@@ -102,21 +102,18 @@ def why_not(*tensors: Tensor | None) -> str | None:
     return None
 
 
-def runs_on_cpu(primitive: str, *tensors: Tensor | None, mapped: bool = True) -> bool:
+def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
     """Whether the CPU kernels run this call of a primitive.
 
     Args:
         primitive: its name.
         tensors: its arguments.
-        mapped: whether `torch.vmap` maps the primitive's kernels.
 
     Raises:
         RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
     """
     aside = _forced not in ("auto", "cpu")
     reason = f"the backend is set to {_forced!r}" if aside else why_not(*tensors)
-    if reason is None and not mapped and _transforms():
-        reason = "torch.vmap does not map it"
     if reason is not None and _forced == "cpu":
         raise RuntimeError(f"{primitive}: backend 'cpu' cannot run this call: {reason}")
     if _records is not None:
@@ -140,12 +137,14 @@ def _plain() -> str:
 
 
 def _transforms() -> set[_functorch.TransformType]:
-    """The transforms of torch.func around the call.
+    """The transforms of torch.func around the call; Jvp too where dual tensors were made by hand.
 
-    They know no rule for the autograd functions of plain torch's memory savers, and jvp silently
-    takes custom operators for constants: what runs is the graph of torch's own operators.
+    They know no rule for the autograd functions of plain torch's memory savers, and forward mode
+    silently takes custom operators for constants: what runs is the graph of torch's own operators.
     """
-    if torch.compiler.is_compiling():  # who compiles traces operators, whatever is around them
+    if is_forward_mode():
+        return {_functorch.TransformType.Jvp}
+    if torch.compiler.is_compiling():  # who compiles traces operators, whatever else is around them
         return set()
     return {level.key() for level in _functorch.get_interpreter_stack() or ()}
 

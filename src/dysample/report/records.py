@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dysample.lines import read_lines
 
 SCHEMA = 1
 MAIN = 2
@@ -108,19 +109,11 @@ def read_records(path: Path) -> list[Record]:
     if not path.is_file():
         raise ValueError(f"`{path}`: no such result file")
     records: dict[str, Record] = {}
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    lines = read_lines(path)
+    if lines.torn:
+        _log.warning("`%s`: the last line is skipped, its writer was stopped before the end", path)
+    for number, entry in lines.values:
         source = f"`{path}` line {number}"
-        try:
-            entry = json.loads(line)
-        except ValueError as error:  # of the JSON or of its UTF-8
-            # A complete line ends with a newline, after which split() yields one empty rest.
-            if number == len(lines):
-                _log.warning("%s: skipped, its writer was stopped before the end", source)
-                continue
-            raise ValueError(f"{source}: not JSON ({error})") from None
         try:
             record = _record(entry, source)
         except ValueError as error:

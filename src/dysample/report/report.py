@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from dysample.files import whole_files
 from dysample.report.differences import draw_differences
 from dysample.report.page.page import write_page
 from dysample.report.predictions import draw_predictions
@@ -23,7 +24,7 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     The first group of comparable runs gives predictions.png and sampling.png; any further ones
     (another head, another data set) get files named after what is different about them. Returns
     the files written, the page report.html as the last; what the result file holds nothing for is
-    left out.
+    left out. If one of them cannot be written, none is.
     """
     records = read_records(results)
     if not records:
@@ -31,19 +32,20 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     if output.exists() and not output.is_dir():
         raise ValueError(f"`{output}` must be a folder")
     print_table(records, console)
-    output.mkdir(parents=True, exist_ok=True)
     groups = summarise(records)
-    differences = draw_differences(groups, output / "differences.png")
-    written = [] if differences is None else [differences]
-    pictures = []
-    for group, suffix in zip(groups, suffixes(groups)):
-        drawn = (
-            draw_predictions(group, output / f"predictions{suffix}.png"),
-            draw_sampling(group, output / f"sampling{suffix}.png"),
-        )
-        pictures.append([figure for figure in drawn if figure is not None])
-        written += pictures[-1]
-    written += write_page(groups, pictures, results, output)
+    with whole_files(output) as folder:
+        differences = draw_differences(groups, folder / "differences.png")
+        written = [] if differences is None else [differences]
+        pictures = []
+        for group, suffix in zip(groups, suffixes(groups)):
+            drawn = (
+                draw_predictions(group, folder / f"predictions{suffix}.png"),
+                draw_sampling(group, folder / f"sampling{suffix}.png"),
+            )
+            pictures.append([figure for figure in drawn if figure is not None])
+            written += pictures[-1]
+        written += write_page(groups, pictures, results, folder)
+    written = [output / path.name for path in written]
     for path in written:
         console.print(Text(f"wrote {path}"), soft_wrap=True)
     return written

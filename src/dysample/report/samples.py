@@ -15,6 +15,8 @@ from dysample.report.records import Record, Sample, Sampling
 IGNORE = 255
 """Label of pixels that count neither as right nor as wrong."""
 
+_FORMATS = ("JPEG", "PNG")
+
 POSITION_UNIT = 1 / 256
 """Positions are stored as integers in this fraction of a low-res pixel."""
 
@@ -70,9 +72,11 @@ def regular_positions(sampling: Sampling) -> NDArray[np.float64]:
 
 def _picture(text: str, mode: str, where: str) -> NDArray[np.uint8]:
     try:
-        with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as picture:
+        file = io.BytesIO(base64.b64decode(text, validate=True))
+        with Image.open(file, formats=_FORMATS) as picture:
             # A palette index is a class id already; converting would look its colour up.
             keep = mode == "L" and picture.mode == "P"
             return np.asarray(picture if keep else picture.convert(mode), dtype=np.uint8)
-    except (ValueError, OSError):
+    # On damaged pictures Pillow raises nearly anything.
+    except Exception:
         raise ValueError(f"{where} is not a readable base64 picture") from None

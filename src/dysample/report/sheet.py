@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+
+from dysample.files import whole_file
 
 DPI = 100
 TEXT = 13
@@ -62,7 +63,8 @@ class Sheet:
 
     def text(self, left: float, top: float, text: str, **style: object) -> None:
         """Text whose top left corner is given in pixels."""
-        style = {"fontsize": TEXT, "va": "top", "ha": "left", **style}
+        # A dollar in a name is a dollar.
+        style = {"fontsize": TEXT, "va": "top", "ha": "left", "parse_math": False, **style}
         self.figure.text(left / self.width, 1 - top / self.height, text, **style)  # type: ignore[arg-type]
 
     def heading(self, title: str, details: str) -> None:
@@ -100,11 +102,9 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def save_whole(figure: Figure, path: Path) -> Path:
-    """Write a PNG beside its place and move it there, so that nobody ever reads half of one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        figure.savefig(part, format="png", dpi=figure.dpi)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write a PNG that is whole or absent, so that nobody ever reads half of one."""
+    png = io.BytesIO()  # a full disk is an error of another kind where PIL meets it
+    figure.savefig(png, format="png", dpi=figure.dpi)
+    with whole_file(path) as file:
+        file.write(png.getbuffer())
     return path

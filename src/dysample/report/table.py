@@ -14,6 +14,7 @@ from dysample.report.records import Record
 from dysample.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
 from dysample.report.wording import (
     KEEP,
+    absent_sentence,
     count,
     difference_sentences,
     head_sentence,
@@ -38,6 +39,8 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             console.print(Text(settings_text(group), style="dim"))
             console.print(_table(group, console))
             _say(difference_sentences(group), console)
+            if absent := absent_sentence(group):
+                _say([absent], console)
             if group.others:
                 console.print(_others_table(group, console))
                 _say([others_sentence(group)], console)
@@ -56,7 +59,7 @@ def _table(group: Group, console: Console) -> Table:
     table.add_column("upsampler", overflow="fold")
     heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
     for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     _fill(table, group, lambda row: _cells(group, row, wide), console)
     return table
 
@@ -66,7 +69,7 @@ def _others_table(group: Group, console: Console) -> Table:
     table = _empty_table(wide=False)
     table.add_column("upsampler", overflow="fold")
     for key in group.others:
-        table.add_column(_head(group, key), justify="right", no_wrap=True)
+        table.add_column(Text(_head(group, key)), justify="right", no_wrap=True)
 
     def cells(row: Row) -> list[str]:
         return [row.name, *(_level(row.metrics[key]) for key in group.others)]
@@ -86,7 +89,7 @@ def _fill(table: Table, group: Group, cells: Callable[[Row], list[str]], console
         if row.guided and not guided:
             table.add_row(Text("guided:", style="italic"))
             guided = True
-        table.add_row(*(_encodable(cell, console) for cell in cells(row)))
+        table.add_row(*(_plain(cell, console) for cell in cells(row)))
 
 
 def _cells(group: Group, row: Row, wide: bool) -> list[str]:
@@ -111,9 +114,8 @@ def _head_table(groups: Sequence[Group], console: Console) -> Table:
     main = groups[0].main
     for key in main:
         for group in groups:
-            table.add_column(
-                f"{group.measures[key].name}\n{group.head}", justify="right", no_wrap=True
-            )
+            head = Text(f"{group.measures[key].name}\n{group.head}")
+            table.add_column(head, justify="right", no_wrap=True)
     by_head = [{row.name: row for row in group.rows} for group in groups]
     for name in dict.fromkeys(row.name for group in groups for row in group.rows):
         if name == BASELINE:
@@ -123,7 +125,7 @@ def _head_table(groups: Sequence[Group], console: Console) -> Table:
             for metric in main
             for rows in by_head
         ]
-        table.add_row(*(_encodable(cell, console) for cell in (name, *cells)))
+        table.add_row(*(_plain(cell, console) for cell in (name, *cells)))
     return table
 
 
@@ -148,6 +150,11 @@ def _say(sentences: Sequence[str], console: Console) -> None:
             break_on_hyphens=False,
         )
         console.print(Text(lines.replace(KEEP, " ")))
+
+
+def _plain(text: str, console: Console) -> Text:
+    """A cell: brackets in it are no markup."""
+    return Text(_encodable(text, console))
 
 
 def _encodable(text: str, console: Console) -> str:

@@ -12,6 +12,9 @@ KEEP = "\u00a0"
 SAID = ("model", "encoder", "head", "size", "train_frames", "val_frames")
 """Settings that the title and the description of the data contain already."""
 
+SHOWN = 5
+"""So many names of a longer list are shown."""
+
 FEW_SEEDS = 5
 """Up to so many pairs, equal signs everywhere are common enough by chance to say so."""
 
@@ -121,6 +124,27 @@ def others_sentence(group: Group) -> str:
     lower = [m.name for m in group.measures.values() if not m.higher_is_better]
     text = "Means over seeds."
     return f"{text} Lower is better: {listed(lower)}." if lower else text
+
+
+def absent_sentence(group: Group) -> str | None:
+    """The classes that the validation labels do not hold, and what that may be; None for none."""
+    records = [record for row in group.rows for record in row.records]
+    measured: dict[str, bool] = {}
+    for record in records:
+        for values in record.classes.values():
+            for name, value in values.items():
+                measured[name] = measured.get(name, False) or value is not None
+    absent = [name for name, there in measured.items() if not there]
+    if not absent:
+        return None
+    shown = listed([*absent[:SHOWN], *["others"] * (len(absent) > SHOWN)])
+    sentence = (
+        f"{len(absent)} of {len(measured)} classes never occur in the validation labels, and means "
+        f"over classes are of the others alone: {shown}."
+    )
+    if group.data["name"] == "folders" and len(measured) == 2:
+        sentence += " Masks of 0 and 255 are the usual reason: `binary:PATH` reads 255 as a class."
+    return sentence
 
 
 def head_sentence(family: Sequence[Group]) -> str | None:

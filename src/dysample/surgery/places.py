@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch._guards import TracingContext
@@ -33,6 +34,17 @@ def place() -> str:
     return " < ".join(f"{_short(file)}:{line}" for file, line in frames)
 
 
+def first_argument() -> Any:
+    """First argument of the innermost function of the model: a module, where it is a method."""
+    frame = sys._getframe()
+    while frame is not None:
+        code = frame.f_code
+        if not (_is_ours((code.co_filename, 0)) or code.co_filename.startswith(_TORCH)):
+            return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
 def line_of(place: str) -> str:
     """The line of the call itself."""
     return place.partition(" ")[0]
@@ -49,6 +61,11 @@ class Occurrences:
         times = self.met.get(place, 0)
         self.met[place] = times + 1
         return f"{place} #{times}" if times else place
+
+
+def without_occurrence(name: str) -> str:
+    """The place in a name of `Occurrences`."""
+    return name.partition(" #")[0]
 
 
 def _user_frames() -> list[Frame]:

@@ -14,12 +14,14 @@ from torch import nn
 from dysample.nn import Bilinear, DySample, Nearest, Upsampler
 from dysample.registry import create_upsampler, get_entry
 from dysample.surgery.exchange import exchange, why_not_exchange
+from dysample.surgery.pairing import Call, calls_of, times_of
+from dysample.surgery.places import without_occurrence
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
-from dysample.surgery.reroute import reroute
-from dysample.surgery.sites import Site, find_sites
-from dysample.surgery.verify import Verdict, places_of, train, verify
-from dysample.surgery.watch import copy_model
+from dysample.surgery.reroute import Calls, reroute
+from dysample.surgery.sites import Site, check_model, sites_of
+from dysample.surgery.verify import Verdict, train, upsampler_path, verify
+from dysample.surgery.watch import copy_model, watch
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -78,10 +80,27 @@ def replace_upsamplers(
             model in which nothing can be replaced.
     """
     _check_options(upsampler, options)
-    sites = find_sites(model, example_inputs)
+    check_model(model)
+    # Tensors that are made in inference mode, such as those of copies, could never be trained.
+    with torch.inference_mode(False):
+        return _replace(model, upsampler, options, example_inputs, where, dry_run)
+
+
+def _replace(
+    model: nn.Module,
+    upsampler: str,
+    options: dict[str, Any],
+    example_inputs: Any,
+    where: Where | None,
+    dry_run: bool,
+) -> tuple[nn.Module, Report]:
+    """See `replace_upsamplers`."""
+    run = watch(model, example_inputs)
+    sites = sites_of(model, run)
     asked = _asked(sites, where)
     trained = train(model, example_inputs)
-    places, refusals = places_of(sites, trained.steps)
+    calls, refusals = calls_of(sites, run, trained.steps)
+    times = times_of(run, trained.steps or ())
     while True:
         operated = copy_model(model)
         plan = [_decide(operated, site, asked, upsampler, options, refusals) for site in sites]
@@ -91,8 +110,8 @@ def replace_upsamplers(
         if not built:
             verdict = Verdict({}, {}, (), "")
             break
-        _operate(operated, built, places)
-        verdict = verify(operated, example_inputs, trained, {site: places[site] for site in built})
+        _operate(operated, built, calls, times)
+        verdict = verify(operated, example_inputs, trained, {site: calls[site] for site in built})
         if not verdict.refusals:
             break
         refusals.update(verdict.refusals)
@@ -243,23 +262,30 @@ def _as_seen(decision: Decision, verdict: Verdict) -> Decision:
 
 
 def _operate(
-    model: nn.Module, built: Mapping[Site, Upsampler], places: Mapping[Site, Sequence[str]]
+    model: nn.Module,
+    built: Mapping[Site, Upsampler],
+    calls: Mapping[Site, Sequence[Call]],
+    times: Mapping[str, Mapping[str, list[int]]],
 ) -> None:
     """Put the upsamplers into the model."""
-    guided: dict[nn.Module, dict[int, Upsampler]] = {}
-    unguided: dict[nn.Module, dict[int, Upsampler]] = {}
-    numbers: dict[nn.Module, dict[str, int]] = {}
+    guided: dict[str, dict[int, Upsampler]] = {}
+    unguided: dict[str, dict[int, Upsampler]] = {}
+    rerouted: dict[str, Calls] = {}
     # Before anything is replaced: then the paths lead elsewhere.
-    owners = {site: model.get_submodule(site.owner) for site in built}
+    modules = dict(model.named_modules())
     for site, up in built.items():
-        owner = owners[site]
         if site.call is None:
-            exchange(owner, up)
+            exchange(modules[site.owner], up)
+        elif up.guided:
+            guided.setdefault(site.owner, {})[site.call] = up
         else:
-            (guided if up.guided else unguided).setdefault(owner, {})[site.call] = up
-            of_owner = numbers.setdefault(owner, {})
-            of_owner.update(dict.fromkeys(places[site], site.call))
+            unguided.setdefault(site.owner, {})[site.call] = up
+            for owner, place in calls[site]:
+                paths, met = rerouted.setdefault(owner, Calls({}, {}))
+                paths[place] = upsampler_path(site).removeprefix(f"{owner}.")
+                at = without_occurrence(place)
+                met[at] = times[owner][at]
     for owner, upsamplers in guided.items():
-        install(owner, upsamplers)
-    for owner, upsamplers in unguided.items():
-        reroute(owner, upsamplers, numbers[owner])
+        install(modules[owner], upsamplers)
+    for owner, of_owner in rerouted.items():
+        reroute(modules[owner], unguided.get(owner, {}), of_owner)

@@ -14,20 +14,32 @@ import inspect
 import threading
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import scaled_length
-from dysample.surgery.places import Occurrences, place
+from dysample.surgery.places import Occurrences, line_of, place
 
 UPSAMPLERS = "upsamplers"
 """Name of the upsamplers among a module's submodules."""
 
-_NUMBERS = "_upsampler_numbers"
-"""Attribute of a module whose calls were replaced: name of the upsampler by place of the call."""
+_CALLS = "_upsampler_calls"
+"""Attribute of a module whose calls were replaced: its `Calls`."""
+
+
+class Calls(NamedTuple):
+    """The calls of a module that are replaced.
+
+    Args:
+        upsamplers: path of the upsampler below the module, by place of the call.
+        times: how often a run has met each place, in any mode.
+    """
+
+    upsamplers: dict[str, str]
+    times: dict[str, list[int]]
 
 
 class _Running(threading.local):
@@ -61,6 +73,8 @@ class _Reroute(TorchFunctionMode):
     ) -> None:
         _running.run = self.outer
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        if error is None:
+            self._check_times()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -68,17 +82,33 @@ class _Reroute(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
-        numbers: dict[str, str] = getattr(self.owner, _NUMBERS)
-        number = numbers.get(self.occurrences.name(place()))
-        if number is None:
+        calls: Calls = getattr(self.owner, _CALLS)
+        path = calls.upsamplers.get(self.occurrences.name(place()))
+        if path is None:
             return func(*args, **kwargs)
-        upsamplers: Any = self.owner._modules[UPSAMPLERS]
-        return _upsample(upsamplers[number], number, type(self.owner), *args, **kwargs)
+        up = self.owner.get_submodule(path)
+        return _upsample(up, path, type(self.owner), *args, **kwargs)
+
+    def _check_times(self) -> None:
+        """Refuse runs in which a line was met more or less often than on the example.
+
+        Its calls are told apart by their order alone: another one may have had the upsampler.
+        """
+        calls: Calls = getattr(self.owner, _CALLS)
+        for at, times in calls.times.items():
+            met = self.occurrences.met.get(at, 0)
+            if met and met not in times:
+                known = " or ".join(map(str, times))
+                raise ValueError(
+                    f"F.interpolate at {line_of(at)} must run {known} times in a run of"
+                    f" {type(self.owner).__name__} (={met}), as on the example on which it was"
+                    " replaced: which call is which cannot be told"
+                )
 
 
 def _upsample(
     up: Any,
-    number: str,
+    path: str,
     host: type,
     input: Tensor,
     size: Any = None,
@@ -89,8 +119,9 @@ def _upsample(
     """Call an upsampler as `F.interpolate` was called."""
     if input.shape[1] != up.in_channels:
         raise ValueError(
-            f"call {number} of F.interpolate in {host.__name__} must be on {up.in_channels}"
-            f" channels (={input.shape[1]}): the example on which it was replaced took another path"
+            f"call {path.rpartition('.')[2]} of F.interpolate in {host.__name__} must be on"
+            f" {up.in_channels} channels (={input.shape[1]}): the example on which it was replaced"
+            " took another path"
         )
     if size is None:
         size = tuple(map(scaled_length, input.shape[2:], as_factors(scale_factor, 2)))
@@ -148,20 +179,20 @@ def _code(host: type[nn.Module]) -> tuple[Any, ...]:
 
 def is_rerouted(module: nn.Module) -> bool:
     """Whether calls of this module were replaced."""
-    return hasattr(type(module), "_rerouted") and hasattr(module, UPSAMPLERS)
+    return hasattr(type(module), "_rerouted") and hasattr(module, _CALLS)
 
 
-def reroute(
-    owner: nn.Module, upsamplers: Mapping[int, nn.Module], numbers: Mapping[str, int]
-) -> None:
+def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls) -> None:
     """Replace calls of `F.interpolate` in the forward of a module, in place.
 
     Args:
         owner: the module.
-        upsamplers: by number, which names them below the module.
-        numbers: the number of the upsampler by the place of each call.
+        upsamplers: by number, which names them below the module; the module may also hand calls to
+            upsamplers of modules below it, and have none itself.
+        calls: which upsampler takes which call.
     """
-    modules = {str(number): up for number, up in upsamplers.items()}
-    setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
-    setattr(owner, _NUMBERS, {at: str(number) for at, number in numbers.items()})
+    if upsamplers:
+        modules = {str(number): up for number, up in upsamplers.items()}
+        setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
+    setattr(owner, _CALLS, calls)
     owner.__class__ = _rerouted(type(owner))  # type: ignore[arg-type]

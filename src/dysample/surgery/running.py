@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
+
+from dysample.checks import one_line
 
 
 class ModelError(ValueError):
@@ -21,6 +22,7 @@ class ModelError(ValueError):
     """
 
     def __init__(self, name: str, mode: str, error: Exception) -> None:
+        self.error = error
         self.reason = f"in {mode} mode {name} raises {named(error)}"
         super().__init__(f"`example_inputs` must be what `model` runs on: {self.reason}")
 
@@ -53,6 +55,6 @@ def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
         raise ModelError(type(model).__name__, mode, error) from error
 
 
-def named(error: BaseException | None) -> str:
+def named(error: BaseException) -> str:
     """An exception in one line: its type and its message."""
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+    return f"{type(error).__name__}: {one_line(error)}"

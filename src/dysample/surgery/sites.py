@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from torch import nn
 
 from dysample.geometry import scaled_size
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
-from dysample.surgery.watch import Kind, Step, watch
+from dysample.surgery.steps import Kind, Step
+from dysample.surgery.watch import watch
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,13 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
             example; the message holds the model's own.
     """
     check_model(model)
+    return sites_of(model, watch(model, example_inputs))
+
+
+def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:
+    """The sites at which a model made the steps of a run."""
     by_key: dict[tuple[str, str | None], list[Step]] = {}
-    for step in watch(model, example_inputs):
+    for step in run:
         by_key.setdefault((step.owner, step.place), []).append(step)
     calls: dict[str, int] = {}
     sites = []

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from dysample.surgery.places import line_of
+from dysample.surgery.pairing import Call
 from dysample.surgery.reroute import UPSAMPLERS
 from dysample.surgery.running import ModelError, named, run_model
 from dysample.surgery.sites import Site
-from dysample.surgery.watch import Step, copy_model, tensors_of, watch
+from dysample.surgery.steps import Step
+from dysample.surgery.watch import copy_model, tensors_of, watch
 
 _SMALL = {torch.float16: 2e-2, torch.bfloat16: 2e-2}
 """Change of a step, over its largest value, that is rounding alone; 1e-3 for other dtypes."""
@@ -61,7 +62,7 @@ def train(model: nn.Module, example_inputs: Any) -> Training:
         try:
             return Training(example, tuple(watch(model, example, training=True)))
         except ModelError as error:
-            note = f"the model does not train on the example: {named(error.__cause__)}"
+            note = f"the model does not train on the example: {named(error.error)}"
     return Training(example_inputs, None, note)
 
 
@@ -70,42 +71,11 @@ def _twice(leaf: Any) -> Any:
     return torch.cat((leaf, leaf)) if alone else leaf
 
 
-def places_of(
-    sites: Sequence[Site], training: Sequence[Step] | None
-) -> tuple[dict[Site, list[str]], dict[Site, str]]:
-    """The places at which a step stands in both modes, and why sites cannot be told apart.
-
-    The way to one line of code may be another one in training mode, as where it is checkpointed.
-    """
-    places = {site: [site.place] if site.place is not None else [] for site in sites}
-    refusals: dict[Site, str] = {}
-    seen = {(step.owner, step.place): step for step in training or () if step.place is not None}
-    known = {(site.owner, site.place) for site in sites}
-    by_line: dict[tuple[str, str], tuple[list[Site], list[Step]]] = {}
-    for site in sites:
-        if training is not None and site.place is not None and (site.owner, site.place) not in seen:
-            by_line.setdefault((site.owner, line_of(site.place)), ([], []))[0].append(site)
-    for (owner, place), step in seen.items():
-        if place is not None and (owner, place) not in known:
-            by_line.setdefault((owner, line_of(place)), ([], []))[1].append(step)
-    for here, there in by_line.values():
-        alike = [step.channels for step in there] == [site.channels for site in here]
-        for site, step in zip(here, there):
-            if alike and step.place is not None:
-                places[site].append(step.place)
-            else:
-                refusals[site] = (
-                    f"in training mode its line, {line_of(step.place or '')}, is reached in other"
-                    " ways, which cannot be told apart"
-                )
-    return places, refusals
-
-
 def verify(
     operated: nn.Module,
     example_inputs: Any,
     training: Training,
-    places: Mapping[Site, Sequence[str]],
+    calls: Mapping[Site, Sequence[Call]],
 ) -> Verdict:
     """Run copies of an operated model in eval and in training mode.
 
@@ -116,10 +86,10 @@ def verify(
         operated: the model with its upsamplers.
         example_inputs: as `dysample.surgery.find_sites` takes them.
         training: how the model as it was trains.
-        places: of the calls of each site that was replaced.
+        calls: of each site that was replaced, in both modes.
     """
-    trial = _Trial(operated, example_inputs, places, training=False)
-    refusals = trial.missed({site: site.runs for site in places}, "eval")
+    trial = _Trial(operated, example_inputs, calls, training=False)
+    refusals = trial.missed({site: site.runs for site in calls}, "eval")
     changed = {
         site: change
         for site, change in trial.changes.items()
@@ -129,10 +99,10 @@ def verify(
         return Verdict(refusals, changed, ("eval",), training.note)
     runs = Counter((step.owner, step.place) for step in training.steps)
     expected = {
-        site: sum(runs[site.owner, place] for place in own or (None,))
-        for site, own in places.items()
+        site: sum(runs[call] for call in own) if own else runs[site.owner, None]
+        for site, own in calls.items()
     }
-    trial = _Trial(operated, training.example_inputs, places, training=True)
+    trial = _Trial(operated, training.example_inputs, calls, training=True)
     refusals = trial.missed(expected, "training")
     return Verdict(refusals, changed, ("eval", "training"), trial.note)
 
@@ -173,7 +143,7 @@ class _Trial:
             outputs = run_model(model, example_inputs, training=training)
         except ModelError as error:
             if not self.refusals:  # the host's own code, which may not know what it meets
-                why = f"the model does not run with its upsamplers: {named(error.__cause__)}"
+                why = f"the model does not run with its upsamplers: {named(error.error)}"
                 self.refusals = dict.fromkeys(sites, why)
             return
         if training:
@@ -250,7 +220,7 @@ def _interpolated(x: Tensor, out: Tensor, mode: str) -> Tensor:
 def _difference(out: Tensor, wanted: Tensor) -> float:
     if out.shape != wanted.shape:
         return float("inf")
-    if out.numel() == 0:
+    if out.numel() == 0 or out.is_meta:
         return 0.0
     peak = float(wanted.double().abs().max())
     return float((out.double() - wanted.double()).abs().max()) / (peak or 1.0)

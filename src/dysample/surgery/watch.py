@@ -12,7 +12,7 @@ import functools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,71 +21,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from dysample.nn import Upsampler
-from dysample.surgery.places import Occurrences, place
+from dysample.surgery.places import Occurrences, first_argument, place
 from dysample.surgery.reroute import as_factors
 from dysample.surgery.running import named, run_model
+from dysample.surgery.steps import Flow, Kind, Step
 
 POOLS = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
-
-Kind = Literal["module", "call", "deconv", "shuffle"]
-
-
-@dataclass(eq=False)
-class Step:
-    """One resize as it happened.
-
-    Args:
-        owner: path of the module that resizes, or in whose forward `F.interpolate` is called.
-        place: of that call in the code; None where the module itself is the step.
-        caller_run: which run of which module the step is part of, as a number.
-        kind: as in `Site`.
-        channels: C of the map (B, C, ...).
-        from_size: its size.
-        to_size: size of the result.
-        mode: of the interpolation.
-        regular: as in `Site`.
-        scale_factor: of the code, if it is the same for all axes.
-        dtype: of the map.
-        device: of the map.
-        autocast: whether autocast chooses the dtypes of layers there.
-        flow: where the map comes from.
-        inside_upsampler: whether it is part of an upsampler of ours.
-        read: whether a learned layer reads the result.
-    """
-
-    owner: str
-    place: str | None
-    caller_run: int
-    kind: Kind
-    channels: int
-    from_size: tuple[int, ...]
-    to_size: tuple[int, ...]
-    mode: str
-    regular: bool
-    scale_factor: float | None
-    dtype: torch.dtype
-    device: torch.device
-    autocast: bool
-    flow: Flow
-    inside_upsampler: bool
-    read: bool = False
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Where a tensor comes from.
-
-    Args:
-        learned: out of a learned layer.
-        table: from parameters alone, such as position embeddings.
-        pooled: from maps pooled to a fixed grid alone.
-        steps: resizes whose results no learned layer has read yet.
-    """
-
-    learned: bool = False
-    table: bool = False
-    pooled: bool = False
-    steps: frozenset[Step] = frozenset()
 
 
 def watch(model: nn.Module, example_inputs: Any, *, training: bool = False) -> list[Step]:
@@ -144,6 +85,7 @@ class _Watch:
         self.steps: list[Step] = []
         self._runs: list[_Run] = []
         self._numbers = 0
+        self._paths: dict[int, str] = {}
         # Not attributes of the tensors: a model may keep them, and be pickled.
         self._flows: MutableMapping[Tensor, Flow] = WeakIdKeyDictionary()
 
@@ -151,6 +93,7 @@ class _Watch:
         """Run a copy of the model."""
         copied = copy_model(model)
         for path, module in copied.named_modules():
+            self._paths[id(module)] = path
             own = vars(module).get("forward")
             # Not where it is set on the instance: what resizes there is seen from outside, as the
             # subclass of `reroute` sees it. The whole model has nobody outside.
@@ -219,6 +162,7 @@ class _Watch:
         step = Step(
             owner=self._runs[-1].path,
             place=at,
+            method_of=None if at is None else self._paths.get(id(first_argument())),
             caller_run=callers[-1].number if callers else 0,
             kind=kind,
             channels=x.shape[1],
@@ -230,7 +174,8 @@ class _Watch:
             scale_factor=one_factor(scale_factor),
             dtype=x.dtype,
             device=x.device,
-            autocast=torch.is_autocast_enabled(x.device.type),
+            autocast=torch.amp.is_autocast_available(x.device.type)  # not on meta
+            and torch.is_autocast_enabled(x.device.type),
             flow=self._flow(x),
             inside_upsampler=any(isinstance(run.module, Upsampler) for run in self._runs),
         )

@@ -1,6 +1,7 @@
 """Checkpoints that are whole or absent, whatever happens while they are written."""
 
-import pickle
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from dysample.workbench.tasks.base import Task
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 
+_TO_LOOK = {"run", "about", "state_dict"}
+_TO_GO_ON = {"global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
+
 
 class WholeFileIO(TorchCheckpointIO):
     """Writes to a temporary file beside the target, flushes it to the disk, then renames it.
@@ -30,8 +34,11 @@ class WholeFileIO(TorchCheckpointIO):
         """Replace the file at `path`."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        # First into memory: a full disk is an error of another kind where torch meets it.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with whole_file(target) as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
 
 
 class Checkpoints(Checkpoint):
@@ -134,16 +141,27 @@ def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
         ValueError: a file that cannot be read, is no checkpoint of a run, or is of another run.
         FileNotFoundError: no such file.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"checkpoint {path} does not exist")
     try:
+        _check_bytes(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"checkpoint {path} does not exist") from None
-    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of whatever kind damaged bytes lead to
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         advice = "" if run is None else " (delete it)"  # then a new run begins
         raise ValueError(f"checkpoint {path} cannot be read{advice}: {reason}") from error
-    if not isinstance(found, dict) or not {"run", "about", "state_dict"} <= found.keys():
+    if not isinstance(found, dict) or not found.keys() >= _TO_LOOK:
         raise ValueError(f"checkpoint {path} must be one of `dysample`, but is another file")
     if run is not None and found["run"] != run:
         raise ValueError(f"checkpoint {path} must be of run {run}, but is of run {found['run']}")
+    if run is not None and (lacking := _TO_GO_ON - found.keys()):
+        raise ValueError(f"checkpoint {path} must hold {', '.join(sorted(lacking))} (delete it)")
     return found
+
+
+def _check_bytes(path: Path) -> None:
+    """Compare checksums, which torch writes and passes over when it reads."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} in it differs")

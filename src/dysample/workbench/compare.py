@@ -1,6 +1,7 @@
 """The comparison: every upsampler and seed once, from where the last attempt stopped."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,17 +11,18 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
+from dysample.files import cleared
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.choose import Choice
 from dysample.workbench.costs import count_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
-from dysample.workbench.headline import headline
+from dysample.workbench.headline import headline, say
 from dysample.workbench.prepare import columns, prepare
 from dysample.workbench.record import run_id
-from dysample.workbench.results import ResultFile
-from dysample.workbench.run import run_task
-from dysample.workbench.settings import Settings, split_data
+from dysample.workbench.results import RESULTS, ResultFile
+from dysample.workbench.run import build, run_task
+from dysample.workbench.settings import Settings, check_count, split_data
 from dysample.workbench.tasks.by_name import task_class
 
 
@@ -66,18 +68,17 @@ def compare(
         ValueError, TypeError, FileNotFoundError, ModuleNotFoundError: a user's mistake, before
             anything is trained.
     """
-    if seeds < 1:
-        raise ValueError(f"`seeds` (={seeds}) must be at least 1")
+    check_count("seeds", seeds, most=10_000)
     for name, given in (("tasks", tasks), ("upsamplers", upsamplers)):
         if not given:
             raise ValueError(f"`{name}` must name at least one")
     plans = _plans(data, tasks, upsamplers, seeds)
-    results = ResultFile(output / "results.jsonl")
-    with alone_in(output):
+    results = ResultFile(output / RESULTS)
+    with alone_in(output), cleared(output / "runs"):
         finished = results.finished()
         todo = [plan for plan in plans if plan.run not in finished]
         if len(todo) < len(plans):
-            console.print(f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
+            say(console, f"{len(plans) - len(todo)} of {len(plans)} runs are in {results.path}")
         if not todo:
             return []
         jobs = {plan.run: _job(plan, data, tasks[plan.task], output) for plan in todo}
@@ -114,7 +115,7 @@ def _plans(
 def _cost(task: str, choice: Choice, about: dict[str, Any], settings: Settings) -> int:
     """Multiply-adds of an upsampler in the model; building it shows a user's mistake early."""
     try:
-        model = task_class(task).build_model(choice.name, choice.options, about, settings, seed=0)
+        model = build(task, choice.name, choice.options, about, settings, seed=0)
     except (ValueError, TypeError) as error:
         part = "model" if settings.width is None else "width"
         where = f"`{part}` (={getattr(settings, part)})"
@@ -136,16 +137,18 @@ def _run(
                 bars[run] = progress.add_task(plans[run].label, total=total)
             progress.update(bars[run], completed=done)
 
-        for outcome in engine.run_jobs(jobs, on_step):
-            plan = plans[outcome.run]
-            if outcome.record is None:
-                failures.append(f"{plan.label}: {outcome.error}")
-            else:
-                results.append(outcome.record)
-            if outcome.run in bars:
-                progress.remove_task(bars.pop(outcome.run))
-            progress.advance(whole)
-            progress.console.print(_line(plan, outcome), highlight=False, soft_wrap=True)
+        # Closed at once if this is stopped, and with it what still runs.
+        with closing(engine.run_jobs(jobs, on_step)) as outcomes:
+            for outcome in outcomes:
+                plan = plans[outcome.run]
+                if outcome.record is None:
+                    failures.append(f"{plan.label}: {outcome.error}")
+                else:
+                    results.append(outcome.record)
+                if outcome.run in bars:
+                    progress.remove_task(bars.pop(outcome.run))
+                progress.advance(whole)
+                say(progress.console, _line(plan, outcome))
     return failures
 
 

@@ -9,11 +9,16 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from dysample.workbench.settings import Settings, settings_for
+from dysample.files import named
+from dysample.workbench.documents import LONGEST, MODE, load_yaml
+from dysample.workbench.settings import Settings, check_seed, settings_for
 from dysample.workbench.training import TrainingOptions
 
 CONFIGS = {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
 """The configurations that come with the package, by name."""
+
+CONFIG = "config.yaml"
+"""The configuration of a run, in its folder."""
 
 _HELP = ("-h", "--help")
 
@@ -31,6 +36,9 @@ class Config:
         settings: the recipe of the task.
         training: evaluations on the way, and the means by which a step is computed.
         output: folder for checkpoints, logs, config.yaml and results.jsonl.
+
+    Raises:
+        TypeError, ValueError: a seed that is no integer of 64 bits.
     """
 
     task: str
@@ -41,6 +49,10 @@ class Config:
     settings: Settings
     training: TrainingOptions = field(default_factory=TrainingOptions)
     output: Path
+
+    def __post_init__(self) -> None:
+        """Check the seed; settings and training check themselves."""
+        check_seed(self.seed)
 
     def to_yaml(self) -> str:
         """All of it, as a configuration file."""
@@ -66,7 +78,7 @@ def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
         arguments[:1] = ["--config", str(_shipped(arguments[0]))]
     first = _first_look(arguments)
     if first.resume and first.output and not (first.config or first.task):
-        saved = Path(first.output) / "config.yaml"
+        saved = Path(first.output) / CONFIG
         if not saved.is_file():
             raise FileNotFoundError(f"`resume`: {saved} does not exist; there is no run to go on")
         arguments[:0] = ["--config", str(saved)]
@@ -85,6 +97,8 @@ def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
         found = parser.instantiate(parser.parse_args(arguments))
     except argparse.ArgumentError as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("an option must not be nested so deeply") from None
     return Config(**{entry.name: found[entry.name] for entry in fields(Config)}), found["resume"]
 
 
@@ -122,12 +136,16 @@ def _what_decides(first: argparse.Namespace) -> tuple[str | None, str, str | Non
     found: dict[str, Any] = {"task": None, "data": "scenes", "model": None}
     for name in first.config:
         path = Path(name)
-        if not path.is_file():
+        if not path.exists():
             raise FileNotFoundError(f"`config` (={name!r}) must be a file; it does not exist")
+        if not path.is_file():
+            raise ValueError(f"`config` (={name!r}) must be a file")
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = load_yaml(_text(path))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ValueError(f"`config` (={name!r}) must be YAML: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"`config` (={name!r}) {error}") from error
         if not isinstance(content, dict):
             raise ValueError(f"`config` (={name!r}) must hold options by name")
         settings = content.get("settings")
@@ -141,6 +159,12 @@ def _what_decides(first: argparse.Namespace) -> tuple[str | None, str, str | Non
     return found["task"], found["data"], found["model"]
 
 
+def _text(path: Path) -> str:
+    """The beginning of a file, so much that a longer one is noticed."""
+    with named(path), path.open(encoding="utf-8") as file:
+        return file.read(LONGEST + 1)
+
+
 def _parser(recipe: Settings, output: Path) -> ArgumentParser:
     parser = ArgumentParser(
         prog="dysample train",
@@ -149,6 +173,7 @@ def _parser(recipe: Settings, output: Path) -> ArgumentParser:
         "`dysample train NAME -h` shows the settings of its task, `dysample train NAME "
         "--print_config` the whole configuration as YAML.",
         exit_on_error=False,
+        parser_mode=MODE,
     )
     parser.add_argument("--config", action="config", help="YAML file, of any of these options")
     parser.add_argument(

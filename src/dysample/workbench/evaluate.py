@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dysample.files import whole_file
 from dysample.workbench.checkpoints import find_checkpoint
-from dysample.workbench.config import Config, load_config
+from dysample.workbench.config import CONFIG, Config, load_config
 from dysample.workbench.data.batches import EvaluationBatches
 from dysample.workbench.data.disk_set import open_split
 from dysample.workbench.data.sample import class_order
@@ -18,7 +18,6 @@ from dysample.workbench.progress import Bars
 from dysample.workbench.record import run_id
 from dysample.workbench.restore import restore
 from dysample.workbench.tasks.base import Task
-from dysample.workbench.train import CONFIG
 from dysample.workbench.trainer import make_trainer, quiet
 from dysample.workbench.training import TrainingOptions
 
@@ -30,7 +29,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
         path: folder of a training, whose best checkpoint is taken, or the last one if there is no
             best; or a checkpoint in such a folder.
         data: "scenes" or "NAME:PATH", of the same classes; None for the data of the training.
-        file: for the metrics as JSON; None for none.
+        file: for the metrics as JSON, and the step of the weights; None for none.
         console: for progress and the metrics.
 
     Raises:
@@ -39,7 +38,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
     if file is not None and not file.parent.is_dir():
         raise FileNotFoundError(f"`json` (={file}) must lie in a folder that exists")
     checkpoint, config = _find(path)
-    task = _load(checkpoint, config)
+    task, step = _load(checkpoint, config)
     images = _open(config, task, data or config.data)
     options = TrainingOptions(
         accelerator=config.training.accelerator,
@@ -52,7 +51,10 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
         trainer.validate(task, batches, verbose=False)
     measures = {key: measure.to_dict() for key, measure in task.measures.items()}
     name = (data or config.data).partition(":")[0]
-    title = f"{config.task} on {name}, {len(images)} images, {config.upsampler}, {checkpoint.name}"
+    title = (
+        f"{config.task} on {name}, {len(images)} images, {config.upsampler}, {checkpoint.name} of"
+        f" step {step}"
+    )
     print_metrics(measures, task.results, title, console)
     if file is not None:
         found = {
@@ -62,6 +64,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
             "images": len(images),
             "upsampler": config.upsampler,
             "checkpoint": str(checkpoint),
+            "step": step,
             "metrics": task.results,
             "measures": measures,
         }
@@ -79,9 +82,10 @@ def _find(path: Path) -> tuple[Path, Config]:
     return path, load_config(path.parent / CONFIG)
 
 
-def _load(path: Path, config: Config) -> Task:
-    """The model with the weights of a checkpoint."""
-    task = restore(path).task
+def _load(path: Path, config: Config) -> tuple[Task, int]:
+    """The model with the weights of a checkpoint, and their step."""
+    restored = restore(path)
+    task = restored.task
     run = run_id(
         config.task,
         task.about,
@@ -93,7 +97,7 @@ def _load(path: Path, config: Config) -> Task:
     )
     if task.run != run:
         raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
-    return task
+    return task, restored.step
 
 
 def _open(config: Config, task: Task, data: str) -> Any:

@@ -4,6 +4,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, whatever brackets of names and of libraries' messages are in it."""
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def headline(measures: dict[str, dict[str, Any]], metrics: dict[str, Any]) -> str:
@@ -29,18 +35,20 @@ def print_metrics(
         title: above the table.
         console: to print to.
     """
-    console.print(title, highlight=False)
+    say(console, title)
     table = _table("measure", "value")
     for key, measure in measures.items():
-        table.add_row(measure["name"], _number(metrics[key]))
+        table.add_row(Text(measure["name"]), _number(metrics[key]))
     console.print(table)
     by_class = {key: value for key, value in metrics.items() if isinstance(value, dict)}
     if not by_class:
         return
     table = _table("class", *(key.removeprefix("class_").replace("_", " ") for key in by_class))
     for name in next(iter(by_class.values())):
-        table.add_row(name, *(_number(values[name]) for values in by_class.values()))
+        table.add_row(Text(name), *(_number(values[name]) for values in by_class.values()))
     console.print(table)
+    if any(value is None for values in by_class.values() for value in values.values()):
+        say(console, "-: not in the labels, and left out of means over classes")
 
 
 def _table(first: str, *columns: str) -> Table:

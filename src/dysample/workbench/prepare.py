@@ -15,6 +15,7 @@ from rich.progress import (
 from dysample.workbench.data.catalog import open_splits
 from dysample.workbench.data.disk_set import DiskSet
 from dysample.workbench.data.scan import check
+from dysample.workbench.headline import say
 from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
 
@@ -42,7 +43,7 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
             train, _ = task_class(task).load(data, settings, tell)
             if isinstance(train, DiskSet) and train.left_out:
                 text = f"{train.left_out} training images without objects are left out of {task}"
-                console.print(text, highlight=False, soft_wrap=True)
+                say(console, text)
 
 
 def check_files(data: str, console: Console) -> None:
@@ -63,7 +64,7 @@ def check_files(data: str, console: Console) -> None:
 def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
     """Of a bar that counts."""
     return (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

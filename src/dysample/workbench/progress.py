@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from dysample.workbench.headline import headline
+from dysample.workbench.headline import headline, say
 from dysample.workbench.tasks.base import Task
 
 
@@ -29,7 +29,7 @@ class Bars(Callback):
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -81,7 +81,7 @@ class Bars(Callback):
         assert isinstance(module, Task)
         measures = {key: measure.to_dict() for key, measure in module.measures.items()}
         line = f"step {trainer.global_step}: {headline(measures, module.results)}"
-        self.progress.console.print(line, highlight=False, soft_wrap=True)
+        say(self.progress.console, line)
         if self._training is None:
             self.progress.stop()
 

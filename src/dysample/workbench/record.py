@@ -35,8 +35,12 @@ def run_id(
         training: those of training that change what is computed, where they are not the default.
 
     Raises:
-        TypeError: an upsampler option that JSON cannot hold.
+        TypeError, ValueError: an upsampler option that JSON cannot hold.
     """
+    try:
+        json.dumps(upsampler_options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"`upsampler_options` must fit into JSON: {error}") from error
     if settings.get("weights") is not None:
         file = Path(settings["weights"]).expanduser()
         if file.is_file():

@@ -1,13 +1,15 @@
 """Models of a task: built from plain data, or restored from a checkpoint alone."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from dysample.checks import one_line
+from dysample.fitting import build_for
 from dysample.workbench.checkpoints import read_checkpoint
-from dysample.workbench.settings import SCENES, Settings, settings_for
+from dysample.workbench.settings import SIZES, Settings, check_count, settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.tasks.by_name import task_class
 
@@ -22,6 +24,7 @@ class Recipe:
         upsampler_options: given to it.
         seed: of the run.
         settings: of the run.
+        training: what else makes the run another one, from `TrainingOptions.identity`.
     """
 
     task: str
@@ -29,6 +32,7 @@ class Recipe:
     upsampler_options: dict[str, Any]
     seed: int
     settings: Settings
+    training: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
@@ -37,10 +41,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Restored:
-    """A trained model, and the recipe it was built from."""
+    """A trained model, the recipe it was built from, and the optimiser steps of its weights."""
 
     task: Task
     recipe: Recipe
+    step: int
 
 
 def build_for_task(
@@ -76,27 +81,49 @@ def restore(path: Path) -> Restored:
             model is built, or says it for another one.
     """
     checkpoint = read_checkpoint(path)
-    recipe = _recipe(checkpoint, path)
-    about, settings = checkpoint["about"], recipe.settings
-    kind = task_class(recipe.task)
-    # The checkpoint holds the encoder too: no pretrained weights have to be there.
-    bare = replace(settings, weights=None)
-    model = kind.build_model(recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed)
-    task = kind(model, about, settings, recipe.seed, checkpoint["run"])
-    try:
-        task.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"checkpoint {path} must fit the model that it names: {reason}") from error
-    task.eval()
-    return Restored(task, recipe)
-
-
-def _recipe(checkpoint: dict[str, Any], path: Path) -> Recipe:
-    found = checkpoint.get("recipe")
-    if not isinstance(found, dict):
+    if not isinstance(checkpoint.get("recipe"), dict):
         raise ValueError(
             f"checkpoint {path} must say how its model is built; it was written by an older"
             " version: train again"
         )
-    return Recipe(**{**found, "settings": type(SCENES[found["task"]])(**found["settings"])})
+    try:
+        recipe = _recipe(checkpoint["recipe"])
+        task, step = _build(recipe, checkpoint), int(checkpoint["global_step"])
+    except Exception as error:  # what is in the file is anybody's
+        kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
+        raise ValueError(
+            f"checkpoint {path} must fit the model that it names: {kind}{one_line(error)}"
+        ) from error
+    task.eval()
+    return Restored(task, recipe, step)
+
+
+def _build(recipe: Recipe, checkpoint: dict[str, Any]) -> Task:
+    about = checkpoint["about"]
+    for key, wanted in (("classes", list), ("height", int), ("width", int)):
+        if not isinstance(about, dict) or not isinstance(about.get(key), wanted):
+            raise ValueError(f"`about` must hold `{key}`, of type {wanted.__name__}")
+    for key in ("height", "width"):
+        check_count(key, about[key], *SIZES)
+    # The checkpoint holds the encoder too: no pretrained weights have to be there.
+    bare = replace(recipe.settings, weights=None)
+    kind, saved = task_class(recipe.task), checkpoint["state_dict"]
+    of_model = {n.removeprefix("model."): v for n, v in saved.items() if n.startswith("model.")}
+
+    def build() -> nn.Module:
+        return kind.build_model(
+            recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed
+        )
+
+    model = build_for(build, of_model)
+    task = kind(model, about, recipe.settings, recipe.seed, checkpoint["run"])
+    task.load_state_dict(saved)
+    return task
+
+
+def _recipe(found: dict[str, Any]) -> Recipe:
+    for key in (entry.name for entry in fields(Recipe)):
+        if key not in found:
+            raise ValueError(f"`recipe` must hold `{key}`")
+    settings = settings_for(found["task"], "scenes")
+    return Recipe(**{**found, "settings": type(settings)(**found["settings"])})

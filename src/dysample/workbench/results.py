@@ -1,18 +1,20 @@
 """The result file: one JSON object a line, one line a finished run, never half a line."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from dysample.lines import append_lines, read_lines
+from dysample.workbench.folders import locked
+
+RESULTS = "results.jsonl"
 
 
 class ResultFile:
     """Appends records and knows which runs are already there.
 
-    A line is written in one piece and synchronised to disk before `append` returns. A writer
-    that was killed can leave a torn last line; it is cut off before the next line is added.
+    A line is on the disk before `append` returns. Whatever can be read stays in the file; a torn
+    last line, which a killed writer can leave, is put aside: see `append_lines`.
 
     Args:
         path: the file; it and its folder need not exist yet.
@@ -20,33 +22,35 @@ class ResultFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(f"{path}.lock")
+        self._lock = Path(f"{path}.lock")
 
     def finished(self) -> set[str]:
         """Ids of the runs in the file.
 
         Raises:
-            ValueError: if a whole line is not a record, naming the line.
+            ValueError: if something in it is not a record, naming the line.
+            OSError: if it cannot be read.
         """
         if not self.path.exists():
             return set()
-        lines = self.path.read_bytes().split(b"\n")
+        if not self.path.is_file():
+            raise ValueError(f"{self.path} must be a file of results")
         runs = set()
-        for number, line in enumerate(lines[:-1], start=1):  # behind the last newline: torn
-            try:
-                runs.add(json.loads(line)["run"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{self.path} line {number} must be a run's record") from error
+        for number, entry in read_lines(self.path).values:
+            run = entry.get("run") if isinstance(entry, dict) else None
+            if not isinstance(run, str):
+                raise ValueError(f"{self.path} line {number} must be a run's record")
+            runs.add(run)
         return runs
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add a record as the last line."""
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        """Add a record as the last line.
+
+        Raises:
+            ValueError: a number that JSON does not have, or a file that holds something else.
+            OSError: it cannot be written, naming it; the file is as it was.
+        """
+        line = json.dumps(record, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock, self.path.open("a+b") as file:
-            file.seek(0)
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        with locked(self._lock):
+            append_lines(self.path, [line])

@@ -1,24 +1,28 @@
 """One run: a model trained with one upsampler, evaluated, and recorded."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback
+from torch import nn
 
+from dysample.files import sweep
 from dysample.workbench.callbacks import LearningCurve, Stopwatch
 from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs import count_macs, count_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
 from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
+from dysample.workbench.folders import undone
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.parts import measure_parts
 from dysample.workbench.record import SCHEMA, run_id, surroundings
 from dysample.workbench.restore import Recipe
 from dysample.workbench.samples import encode_samples
-from dysample.workbench.settings import Settings
+from dysample.workbench.settings import Settings, check_seed
 from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.trainer import make_trainer, quiet
+from dysample.workbench.trainer import LOGS, is_first_process, make_trainer, quiet
 from dysample.workbench.training import TrainingOptions
 
 
@@ -28,6 +32,49 @@ def describe_data(name: str, data: str, settings: Settings, streamed: bool) -> d
     if streamed and data != "scenes":
         return describe_streamed(data, settings, kind.kind)
     return kind.describe(data, settings)
+
+
+def identify(
+    name: str,
+    upsampler: str,
+    options: dict[str, Any],
+    seed: int,
+    data: str,
+    settings: Settings,
+    training: TrainingOptions,
+    streamed: bool,
+) -> tuple[str, dict[str, Any]]:
+    """A run's id, and what its record says about the data; see `run_task`.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError: as `run_task`.
+    """
+    check_seed(seed)
+    training.check_batch_size(settings.batch_size)
+    about = describe_data(name, data, settings, streamed)
+    run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
+    return run, about
+
+
+def build(
+    name: str,
+    upsampler: str,
+    options: dict[str, Any],
+    about: dict[str, Any],
+    settings: Settings,
+    seed: int,
+) -> nn.Module:
+    """A run's model.
+
+    Raises:
+        ValueError, TypeError: values that do not fit, or of sizes that torch cannot make.
+    """
+    try:
+        return task_class(name).build_model(upsampler, options, about, settings, seed)
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        given = f"`upsampler_options` (={options}), `width` (={settings.width})"
+        reason = " ".join(str(error).split())[:300] or "out of memory"
+        raise ValueError(f"{given}: {upsampler} cannot be built: {reason}") from error
 
 
 def run_task(
@@ -49,7 +96,8 @@ def run_task(
 
     The folder receives ``last.ckpt``, with evaluations on the way ``best.ckpt``, and for each
     attempt a CSV log of the loss. A run that was interrupted goes on from its last checkpoint and
-    ends with the metrics it would have had.
+    ends with the metrics it would have had. One that fails before its first checkpoint leaves
+    nothing behind.
 
     Args:
         name: of the task.
@@ -74,18 +122,17 @@ def run_task(
     """
     options = upsampler_options or {}
     training = training or TrainingOptions(accelerator="cpu")
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise TypeError(f"`seed` (={seed!r}) must be an integer")
-    training.check_batch_size(settings.batch_size)
-    kind = task_class(name)
-    about = describe_data(name, data, settings, streamed)
-    run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
-    checkpoint = Path(folder) / LAST
+    folder, kind = Path(folder), task_class(name)
+    run, about = identify(name, upsampler, options, seed, data, settings, training, streamed)
+    checkpoint = folder / LAST
     resumes = checkpoint.exists()
     if resumes:
         read_checkpoint(checkpoint, run)
+    first = is_first_process()
+    if first and folder.is_dir():
+        sweep(folder)
     # Before the data: a misspelt upsampler should not cost the rendering of scenes.
-    model = kind.build_model(upsampler, options, about, settings, seed)
+    model = build(name, upsampler, options, about, settings, seed)
     streamed = streamed and data != "scenes"
     train, val = (
         stream_sets(data, about, kind.kind, kind.batch) if streamed else kind.load(data, settings)
@@ -95,20 +142,25 @@ def run_task(
     stopwatch, curve = Stopwatch(), LearningCurve(settings.steps)
     measure, main = next(iter(kind.measures.items()))
     keeper = Checkpoints(
-        Path(folder),
+        folder,
         training.checkpoint_every,
         training.validate_every,
         measure,
         main.higher_is_better,
         Recipe(
-            task=name, upsampler=upsampler, upsampler_options=options, seed=seed, settings=settings
+            task=name,
+            upsampler=upsampler,
+            upsampler_options=options,
+            seed=seed,
+            settings=settings,
+            training=training.identity(),
         ).to_dict(),
     )
-    with quiet():
+    with quiet(), undone(folder, LOGS, kept=LAST) if first else nullcontext():
         trainer = make_trainer(
             settings.steps,
             training,
-            Path(folder),
+            folder,
             [keeper, stopwatch, curve, *callbacks],
             tensorboard=tensorboard,
             uses_all_parameters=kind.uses_all_parameters,

@@ -1,5 +1,6 @@
 """The options of a run: plain data, importable without torch."""
 
+import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,6 +17,15 @@ _OF_SMALL = ("width", "encoder", "head")
 
 SIZES = (32, 2048)
 """Least and largest side of images in pixels."""
+
+MOST = 2**31 - 1
+"""Of what is counted: far beyond any run, and two such numbers have a product of 64 bits."""
+
+MOST_IMAGES = 2**16
+"""Images a step."""
+
+WIDEST = 4096
+"""Channels of a head or pyramid."""
 
 LONGEST = 512
 """Longest side of images that a record shows: it keeps the low-res maps below 128 pixels, so that
@@ -66,11 +76,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every value."""
         self._check_model()
-        for name in ("steps", "batch_size", "size"):
-            _check_count(name, getattr(self, name))
+        for name, most in (("steps", MOST), ("batch_size", MOST_IMAGES), ("size", MOST)):
+            check_count(name, getattr(self, name), most=most)
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
-                _check_count(name, getattr(self, name))
+                check_count(name, getattr(self, name))
         for name in ("learning_rate", "weight_decay"):
             _check_number(name, getattr(self, name))
         if self.learning_rate == 0:
@@ -92,7 +102,7 @@ class Settings:
                         f"models, and `model` is {self.model!r}"
                     )
             return
-        _check_count("width", self.width)
+        check_count("width", self.width, most=WIDEST)
         if self.encoder not in ENCODERS:
             raise ValueError(f"`encoder` (={self.encoder!r}) must be one of {', '.join(ENCODERS)}")
         if self.weights == PRETRAINED:
@@ -222,18 +232,26 @@ def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settin
     }
 
 
-def _check_count(name: str, value: Any) -> None:
+def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> None:
+    """Raise unless a value is an integer in a range, both ends of which are in it."""
     # bool is an int to Python, but `steps=True` is a mistake.
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"`{name}` (={value!r}) must be an integer")
-    if value < 1:
-        raise ValueError(f"`{name}` (={value}) must be at least 1")
+    if value < least:
+        raise ValueError(f"`{name}` (={value}) must be at least {least}")
+    if value > most:
+        raise ValueError(f"`{name}` (={value}) must be at most {most}")
+
+
+def check_seed(value: Any) -> None:
+    """Raise unless a value is an integer of 64 bits."""
+    check_count("seed", value, -(2**63), 2**63 - 1)
 
 
 def _check_number(name: str, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"`{name}` (={value!r}) must be a number")
-    if not 0 <= value < float("inf"):
+    if not 0 <= value <= sys.float_info.max:
         raise ValueError(f"`{name}` (={value}) must be finite and not negative")
 
 

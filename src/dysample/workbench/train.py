@@ -1,24 +1,21 @@
 """One training in a folder of its own: begun, or gone on with, and recorded."""
 
-from contextlib import nullcontext
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rich.console import Console
 
-from dysample.files import sweep, whole_file
+from dysample.files import whole_file
 from dysample.workbench.checkpoints import LAST
-from dysample.workbench.config import Config
-from dysample.workbench.folders import alone_in
+from dysample.workbench.config import CONFIG, Config, load_config
+from dysample.workbench.folders import alone_in, undone
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.prepare import check_files, prepare
 from dysample.workbench.progress import Bars
-from dysample.workbench.results import ResultFile
-from dysample.workbench.run import describe_data, run_task
-from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.results import RESULTS, ResultFile
+from dysample.workbench.resume import check_folder
+from dysample.workbench.run import build, identify, run_task
 from dysample.workbench.trainer import is_first_process
-
-CONFIG = "config.yaml"
-RESULTS = "results.jsonl"
 
 PATIENCE = 10
 """Seconds within which the loader workers of a killed training notice, and let go of its folder."""
@@ -35,13 +32,16 @@ def train(config: Config, resume: bool, console: Console) -> None:
     Raises:
         ValueError, TypeError, FileNotFoundError: a user's mistake, before anything is trained.
     """
-    _check(config)
+    run = _check(config)
     folder = config.output
     first = is_first_process()
-    with alone_in(folder, PATIENCE) if first else nullcontext():
+    with ExitStack() as stack:
         if first:
-            _claim(folder, config, resume)
+            stack.enter_context(alone_in(folder, PATIENCE))
+            check_folder(folder, config, run, resume)
             _prepare(config, resume, console)
+            stack.enter_context(undone(folder, [CONFIG], kept=LAST))
+            _claim(folder, config)
         record = run_task(
             config.task,
             config.upsampler,
@@ -63,14 +63,27 @@ def train(config: Config, resume: bool, console: Console) -> None:
             print_metrics(record["measures"], record["metrics"], title, console)
 
 
-def _check(config: Config) -> None:
-    """Raise what is wrong with a configuration before anything is written."""
-    config.training.check_batch_size(config.settings.batch_size)
-    kind = task_class(config.task)
-    about = describe_data(config.task, config.data, config.settings, streamed=True)
-    kind.build_model(
-        config.upsampler, config.upsampler_options, about, config.settings, config.seed
+def _check(config: Config) -> str:
+    """The run's id; raise what is wrong with a configuration before anything is written."""
+    run, about = identify(
+        config.task,
+        config.upsampler,
+        config.upsampler_options,
+        config.seed,
+        config.data,
+        config.settings,
+        config.training,
+        streamed=True,
     )
+    build(
+        config.task,
+        config.upsampler,
+        config.upsampler_options,
+        about,
+        config.settings,
+        config.seed,
+    )
+    return run
 
 
 def _prepare(config: Config, resume: bool, console: Console) -> None:
@@ -81,14 +94,11 @@ def _prepare(config: Config, resume: bool, console: Console) -> None:
         check_files(config.data, console)
 
 
-def _claim(folder: Path, config: Config, resume: bool) -> None:
-    """Refuse a folder with another run, and say in it what this one is."""
-    held = [name for name in (LAST, RESULTS) if (folder / name).exists()]
-    if held and not resume:
-        raise ValueError(
-            f"`output` (={folder}) holds a run already ({held[0]}): --resume goes on with it, "
-            "--output takes another folder"
-        )
-    sweep(folder)
-    with whole_file(folder / CONFIG) as file:
+def _claim(folder: Path, config: Config) -> None:
+    """Say in the folder which run it holds."""
+    path = folder / CONFIG
+    with suppress(ValueError, TypeError, OSError):  # such as that there is none yet
+        if load_config(path) == config:
+            return
+    with whole_file(path) as file:
         file.write(config.to_yaml().encode())

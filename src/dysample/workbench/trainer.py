@@ -1,6 +1,8 @@
 """Lightning's Trainer as every run uses it."""
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -29,6 +31,9 @@ _HARMLESS = (
     "Grad strides do not match bucket view strides",
 )
 _STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}
+LOGS = ("log", "tensorboard")
+"""Folders in that of a run."""
+
 _LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
@@ -49,18 +54,17 @@ def make_trainer(
         folder: for the logs; None for none.
         callbacks: which keep checkpoints and tell the progress.
         tensorboard: log for TensorBoard too, into one folder for all attempts.
-
         uses_all_parameters: every parameter has a part in every loss; several processes look
             which otherwise.
 
     Raises:
         ValueError: devices that this machine does not have.
     """
-    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name="log")]
+    loggers: list[Logger] = [] if folder is None else [CSVLogger(folder, name=LOGS[0])]
     if folder is not None and tensorboard:
         from lightning.pytorch.loggers import TensorBoardLogger
 
-        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+        loggers.append(TensorBoardLogger(folder, name="", version=LOGS[1]))
     cuda = torch.cuda.is_available() if options.accelerator == "auto" else None
     try:
         return Trainer(
@@ -78,7 +82,7 @@ def make_trainer(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # batches are cut by `TrainingBatches`
             logger=loggers or False,
-            callbacks=callbacks,
+            callbacks=[*callbacks, KeptHandler()],
             plugins=[WholeFileIO()],
             enable_checkpointing=folder is not None,
             enable_progress_bar=False,
@@ -87,6 +91,29 @@ def make_trainer(
         )
     except MisconfigurationException as error:
         raise ValueError(f"`accelerator` (={options.accelerator!r}): {error}") from error
+
+
+class KeptHandler(Callback):
+    """Keeps the handler of SIGTERM that was there when this was made.
+
+    Lightning's goes on to the end of the batch and then exits as if all were well; with several
+    processes it waits for those that it has just stopped.
+    """
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Put it back."""
+        self._keep()
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Put it back."""
+        self._keep()
+
+    def _keep(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
 
 
 @contextmanager

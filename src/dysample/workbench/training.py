@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from dysample.workbench.settings import MOST, MOST_IMAGES, check_count
+
 Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
 
@@ -37,21 +39,16 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name, least in (
-            ("validate_every", 1),
-            ("checkpoint_every", 1),
-            ("accumulate", 1),
-            ("devices", 1),
-            ("num_nodes", 1),
-            ("loader_workers", 0),
+        for name, least, most in (
+            ("validate_every", 1, MOST),
+            ("checkpoint_every", 1, MOST),
+            ("accumulate", 1, MOST_IMAGES),
+            ("devices", 1, MOST_IMAGES),
+            ("num_nodes", 1, MOST_IMAGES),
+            ("loader_workers", 0, 1024),
         ):
-            value = getattr(self, name)
-            if value is None and name == "validate_every":
-                continue
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f"`{name}` (={value!r}) must be an integer")
-            if value < least:
-                raise ValueError(f"`{name}` (={value}) must be at least {least}")
+            if name != "validate_every" or self.validate_every is not None:
+                check_count(name, getattr(self, name), least, most)
         for name, kind in (("precision", Precision), ("accelerator", Accelerator)):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(

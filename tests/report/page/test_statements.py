@@ -2,8 +2,10 @@
 
 import pytest
 
+from dysample.report.page.pictures import Embedder
+from dysample.report.page.sections import family_blocks
 from dysample.report.page.statements import reading, seeds_sentence, statements
-from made_results import made_run
+from made_results import CLASSES, made_run
 
 BASE = {0: 0.50, 1: 0.51, 2: 0.49}
 
@@ -88,3 +90,15 @@ def test_files_without_parts_say_that_images_are_not_covered(families):
     assert "how much depends on the choice of validation images is not in it" in " ".join(
         reading(families(runs))
     )
+
+
+def test_classes_that_never_occur_stand_among_the_findings(families):
+    runs = [made_run("semantic", name, seed) for name in ("bilinear", "carafe") for seed in (0, 1)]
+    for run in runs:
+        run["metrics"]["class_iou"][CLASSES[-1]] = None
+    page = "\n".join(str(block) for block in family_blocks(families(runs)[0], Embedder()))
+    assert f"1 of {len(CLASSES)} classes never occur in the validation labels" in page
+    assert f"of the others alone: {CLASSES[-1]}." in page
+    runs[0]["metrics"]["class_iou"][CLASSES[-1]] = 0.5
+    page = "\n".join(str(block) for block in family_blocks(families(runs)[0], Embedder()))
+    assert "never occur" not in page

@@ -65,6 +65,7 @@ def test_missing_annotation_and_image(tmp_path: Path, name: str) -> None:
     for path in [item.image] + [annotation] * isinstance(annotation, Path):
         if path == item.image and name in (
             "ade20k",
+            "binary",
             "camvid",
             "cityscapes",
             "folders",
@@ -104,8 +105,16 @@ def test_one_split_alone(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        ("voc", ValueError, r"`data` \(='voc'\) must be NAME:PATH, NAME one of ade20k, camvid,"),
-        ("vok:/", ValueError, r"`data` \(='vok:/'\) must start with one of ade20k, camvid, "),
+        (
+            "voc",
+            ValueError,
+            r"`data` \(='voc'\) must be NAME:PATH, NAME one of ade20k, binary, camvid,",
+        ),
+        (
+            "vok:/",
+            ValueError,
+            r"`data` \(='vok:/'\) must start with one of ade20k, binary, camvid, ",
+        ),
         ("voc:/no/such", FileNotFoundError, r"folder /no/such does not exist"),
     ],
 )

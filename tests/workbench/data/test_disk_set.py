@@ -126,7 +126,7 @@ def test_images_of_another_aspect_are_padded(tmp_path: Path, tiny: Callable) -> 
 @pytest.mark.parametrize(
     ("task", "name", "listed"),
     [
-        ("semantic", "nyu", "ade20k, camvid, cityscapes, folders, voc"),
+        ("semantic", "nyu", "ade20k, binary, camvid, cityscapes, folders, voc"),
         ("panoptic", "coco_instance", "coco_panoptic"),
         ("instance", "coco_detection", "coco_instance, pennfudan"),
         ("detection", "voc", "coco_detection, coco_instance, pennfudan"),

@@ -36,3 +36,20 @@ def test_nothing_to_show(tmp_path: Path) -> None:
     nothing = [split.without(set(range(len(split)))) for split in splits]
     with pytest.raises(ValueError, match=r"sheet.png must show samples, but none can be used"):
         draw_preview(nothing, tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize("name", ["folders", "coco_instance"])
+def test_names_are_text(tmp_path: Path, name: str) -> None:
+    """A dollar begins no formula, an underscore hides nothing."""
+    folder = LAYOUTS[name](tmp_path)
+    if name == "folders":
+        (folder / "classes.txt").write_text("$x^$\n_hidden\n")
+        (folder / "images" / "val" / "in jpg.jpg").rename(folder / "images" / "val" / "$^$.jpg")
+        (folder / "masks" / "val" / "in jpg.png").rename(folder / "masks" / "val" / "$^$.png")
+    else:
+        path = folder / "annotations" / "instances_val2017.json"
+        path.write_text(path.read_text().replace('"cat"', '"$x^$"'))
+    splits = open_splits(f"{name}:{folder}")
+    draw_preview(splits, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert len(np.unique(np.asarray(image.convert("L")))) > 50

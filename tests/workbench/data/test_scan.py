@@ -1,12 +1,16 @@
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 import layouts
 from dysample.workbench.data.catalog import open_data
-from dysample.workbench.data.dataset import DataSet
+from dysample.workbench.data.dataset import DataSet, Item
 from dysample.workbench.data.scan import check, scan
 
 
@@ -55,8 +59,9 @@ def test_skips_and_says_how_many(broken: DataSet, console: Console) -> None:
 
 
 def test_whole_data_is_left_as_it_is(tmp_path: Path, console: Console) -> None:
-    data = open_data(f"camvid:{layouts.camvid(tmp_path)}", "train")
+    data = open_data(f"pennfudan:{layouts.pennfudan(tmp_path)}", "train")
     assert check(data, console) is data
+    assert console.file.getvalue() == ""
 
 
 def test_nothing_left(tmp_path: Path, console: Console) -> None:
@@ -64,3 +69,105 @@ def test_nothing_left(tmp_path: Path, console: Console) -> None:
     data.items[0].image.write_bytes(b"")
     with pytest.raises(ValueError, match=r"^1 of 1 samples of camvid train cannot be used"):
         check(data, console, skip_bad=True)
+
+
+def no_objects(folder: Path) -> str:
+    layouts.coco_instances(folder)
+    write_annotations(folder, [])
+    return "coco_detection"
+
+
+def crowds_alone(folder: Path) -> str:
+    layouts.coco_instances(folder)
+    write_annotations(folder, [layouts.coco_objects()[1]])
+    return "coco_instance"
+
+
+def write_annotations(folder: Path, objects: list[dict[str, Any]]) -> None:
+    images = [{"id": 7, "file_name": "000000000007.jpg"}]
+    content = {"images": images, "categories": layouts.CATEGORIES[1:], "annotations": objects}
+    layouts.write_json(folder / "annotations" / "instances_train2017.json", content)
+
+
+def void(folder: Path) -> str:
+    layouts.camvid(folder)
+    layouts.write_png(folder / "trainannot" / "a.png", layouts.rows(255))
+    return "camvid"
+
+
+def unknown_depth(folder: Path) -> str:
+    layouts.nyu(folder)
+    path = folder / "sync" / "kitchen_0001" / "sync_depth_00045.png"
+    layouts.write_png(path, layouts.rows(0), np.uint16)
+    return "nyu"
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (no_objects, "objects"),
+        (crowds_alone, "objects"),
+        (void, "labelled pixels"),
+        (unknown_depth, "depths that are known"),
+    ],
+)
+def test_nothing_to_learn_from(
+    tmp_path: Path, console: Console, make: Callable[[Path], str], what: str
+) -> None:
+    name = make(tmp_path)
+    with pytest.raises(ValueError, match=rf"^{name} train must hold {what}, but no image has one$"):
+        check(open_data(f"{name}:{tmp_path}", "train"), console)
+
+
+def test_a_class_that_never_occurs(tmp_path: Path, console: Console) -> None:
+    """Masks of 0 and 255 among two classes teach the background alone."""
+    folder = layouts.binary(tmp_path)
+    check(open_data(f"folders:{folder}", "val"), console)
+    assert console.file.getvalue() == (
+        "folders val: 1 of 2 classes never occur: crack; where 255 is a class and not void,"
+        " `binary:PATH` reads it\n"
+    )
+    console.file = io.StringIO()
+    check(open_data(f"binary:{folder}", "val"), console)
+    assert console.file.getvalue() == ""
+    layouts.write_png(folder / "masks" / "val" / "a.png", layouts.rows(0))
+    check(open_data(f"folders:{folder}", "val"), console)
+    assert console.file.getvalue() == "folders val: 1 of 2 classes never occur: crack\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "absent"),
+    [
+        ("camvid", "camvid train: 9 of 11 classes never occur: building, pole, road, ..."),
+        ("coco_panoptic", None),
+        ("coco_detection", None),
+        ("kitti", None),
+    ],
+)
+def test_classes_of_every_kind(
+    tmp_path: Path, console: Console, name: str, absent: str | None
+) -> None:
+    check(open_data(f"{name}:{layouts.LAYOUTS[name](tmp_path)}", "train"), console)
+    lines = [line for line in console.file.getvalue().splitlines() if "never occur" in line]
+    assert lines == ([] if absent is None else [absent])
+
+
+def test_what_was_passed_over_is_said(tmp_path: Path, console: Console) -> None:
+    folder = layouts.binary(tmp_path)
+    (folder / "images" / "val" / "[bold]a[nope] :smile:.gif").touch()
+    check(open_data(f"binary:{folder}", "val"), console)
+    assert f"{folder / 'images' / 'val'}, no images: 1 ([bold]a[nope] :smile:.gif)" in (
+        console.file.getvalue()
+    )
+
+
+def test_too_little_memory_is_a_problem_of_one_sample(
+    broken: DataSet, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(item: Item, size: tuple[int, int]) -> None:
+        raise MemoryError
+
+    data = replace(broken, read_target=read)
+    assert "train/0.png: there is not enough memory for it" in scan(data, console).problems[0]
+    with pytest.raises(ValueError, match=r"train/0.png: there is not enough memory for it"):
+        data[0]

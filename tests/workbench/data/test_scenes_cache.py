@@ -209,3 +209,19 @@ def test_wrong_arguments_are_refused(tmp_path, arguments, error, message):
     with pytest.raises(error, match=message):
         load_scenes(**({"split": "train", "count": 1, "size": 8, "cache": tmp_path} | arguments))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_names_the_variable(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    for variable, value in (
+        ("DYSAMPLE_CACHE", tmp_path / "file"),
+        ("XDG_CACHE_HOME", tmp_path / "file" / "x"),
+        ("HOME", "/proc/nowhere"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.delenv("DYSAMPLE_CACHE", raising=False)
+            patch.delenv("XDG_CACHE_HOME", raising=False)
+            patch.setenv(variable, str(value))
+            with pytest.raises(OSError, match="`DYSAMPLE_CACHE` must name a folder") as caught:
+                load_scenes("train", 1, 8)
+            assert str(value) in str(caught.value)

@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dysample.checks import is_forward_mode
+
 ISAS = ("baseline", "avx2", "avx512")
 """Instruction sets, each containing the one before it; "baseline" is SSE2 or NEON."""
 
@@ -89,7 +91,16 @@ def call(name: str, *arguments: object) -> None:
 
     Less work than a thread is worth is done by fewer. The arguments keep the tensors alive; ctypes
     lets other Python threads run meanwhile.
+
+    Raises:
+        NotImplementedError: where forward-mode derivatives are taken, which would be lost here. A
+            call that the dispatch sees never comes as far.
     """
+    if is_forward_mode():
+        raise NotImplementedError(
+            f"`{name.removeprefix('dysample_')}` has no forward-mode derivative on the CPU kernels:"
+            " run, or trace, what leads to it within the dual level too"
+        )
     largest = max(a.numel() for a in arguments if isinstance(a, Tensor))
     threads = min(torch.get_num_threads(), 1 + largest // WORTH_A_THREAD)
     plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)

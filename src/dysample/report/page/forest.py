@@ -98,7 +98,7 @@ def shared_limits(estimates: Sequence[Estimate]) -> tuple[float, float]:
     span = (high - low) or 0.01
     low = max(min(*wide, low), low - REACH * span)
     high = min(max(*wide, high), high + REACH * span)
-    margin = 0.06 * (high - low)
+    margin = 0.06 * (high - low) or 0.01  # without any difference
     return low - margin, high + margin
 
 

@@ -47,7 +47,7 @@ class Embedder:
 
 def _shrunk(figure: Path, title: str) -> Picture:
     text = TEXTS[figure.stem.partition("-")[0]]
-    with Image.open(figure) as opened:
+    with Image.open(figure, formats=("PNG",)) as opened:
         image = opened.convert("RGB")
     image.thumbnail((WIDTH, 16 * WIDTH), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -33,6 +33,7 @@ from dysample.report.page.tables import (
 )
 from dysample.report.published import NOISE, main_scores
 from dysample.report.summary import BASELINE
+from dysample.report.wording import absent_sentence
 
 
 def family_blocks(family: Family, embedder: Embedder) -> Iterator[Block]:
@@ -61,6 +62,8 @@ def _sentences(family: Family) -> Iterator[str]:
     for member in family.members:
         for metric in member.group.main:
             yield f"{sentence_start(member.head)}{' '.join(statements(member, metric))}"
+        if absent := absent_sentence(member.group):
+            yield f"{sentence_start(member.head)}{absent}"
 
 
 def _differences(family: Family) -> Iterator[Block]:

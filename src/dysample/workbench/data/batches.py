@@ -1,6 +1,8 @@
 """The stream of training batches: seeded, and resumable at any batch."""
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.seeds import derive_seed
+from dysample.workbench.signals import kept_from_workers
 
 EVALUATION_BATCH = 32
 """Images that are evaluated at once."""
@@ -167,14 +170,36 @@ class _Made(Dataset[Any]):
         return self.make(i)
 
 
-def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterable[Any]:
+def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterator[Any]:
     """`make(i)` of each number in order; by workers ahead, if there are any."""
     if not workers:
         return map(make, numbers)
-    return DataLoader(
-        _Made(make), batch_size=None, sampler=numbers, num_workers=workers, collate_fn=_as_is
+    loader = DataLoader(
+        _Made(make),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        collate_fn=_as_is,
+        worker_init_fn=_start_worker,
     )
+    with kept_from_workers():
+        return iter(loader)
 
 
 def _as_is(batch: Any) -> Any:
     return batch
+
+
+def _start_worker(_: int) -> None:
+    """Say nothing of a training that was stopped while it took a batch.
+
+    Python shows what happens to the thread by which a worker hands over tensors; what happens to
+    the making of a batch is raised where the batch is awaited.
+    """
+    usual = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, EOFError | OSError):
+            usual(kind, error, trace)
+
+    sys.excepthook = tell

@@ -23,12 +23,13 @@ READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
         ade20k.READER,
+        folders.BINARY,
         camvid.READER,
         cityscapes.READER,
         coco.DETECTION,
         coco.INSTANCE,
         coco_panoptic.READER,
-        folders.READER,
+        folders.INDICES,
         kitti.READER,
         nyu.READER,
         pennfudan.READER,

@@ -2,10 +2,16 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dysample.workbench.data.coco_rules import RULES, shown
+from dysample.workbench.data.dataset import Item
+from dysample.workbench.data.images import Size
 from dysample.workbench.data.reader import MissingSplitError
+
+Entry = dict[str, Any]
 
 
 class CocoFile:
@@ -18,72 +24,145 @@ class CocoFile:
         images: image entries in the order of their ids.
         categories: category entries in the order of their ids.
         index: place of a category id in `categories`.
+        entries: annotations as the file lists them.
 
     Raises:
         MissingSplitError: no such file.
-        ValueError: not JSON, or without what a COCO file holds.
+        ValueError: not JSON, without what a COCO file holds, or with an id, a file or a name that
+            stands for two things.
     """
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise MissingSplitError(f"annotation file {path} does not exist")
         self.path = path
-        try:
-            content = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"annotation file {path} is not JSON: {error}") from error
-        self.images = self._entries(content, "images", ("id", "file_name"))
-        self.categories = self._entries(content, "categories", ("id", "name"))
-        self._annotations = self._entries(content, "annotations", ("image_id",), ordered=False)
+        content = _load(path)
+        sides = ("height", "width")
+        self.images = self._entries(content, "images", ("id", "file_name"), sides)
+        self.categories = self._entries(content, "categories", ("id", "name"), ("color", "isthing"))
+        self.entries = self._entries(content, "annotations", ("image_id",))
+        if not self.categories:
+            raise self.error("`categories` (=[]) must hold one at least")
+        self.once("images", self.images, ("id", "file_name"))
+        self.once("categories", self.categories, ("id", "name"))
+        for place, entry in enumerate(self.images):
+            if ("height" in entry) != ("width" in entry):
+                raise self.error(f"images[{place}] must hold both `height` and `width`, or neither")
+        for entries in (self.images, self.categories):
+            entries.sort(key=lambda entry: entry["id"])
         self.index = {entry["id"]: place for place, entry in enumerate(self.categories)}
 
-    def annotations(self, *needed: str) -> dict[int, list[dict[str, Any]]]:
-        """Annotations by image id, each with the keys `needed`.
+    def annotations(self) -> dict[int, list[Entry]]:
+        """Annotations by image id.
 
         Raises:
-            ValueError: a missing key, or an image that is not listed.
+            ValueError: an image that is not listed.
         """
         known = {entry["id"] for entry in self.images}
-        grouped: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for place, entry in enumerate(self._annotations):
-            self.require(entry, needed, f"annotations[{place}]")
+        grouped: dict[int, list[Entry]] = defaultdict(list)
+        for place, entry in enumerate(self.entries):
             if entry["image_id"] not in known:
                 raise self.error(
-                    f"annotations[{place}]: `image_id` (={entry['image_id']!r}) must be listed in"
-                    " `images`"
+                    f"annotations[{place}]: `image_id` (={shown(entry['image_id'])}) must be"
+                    " listed in `images`"
                 )
             grouped[entry["image_id"]].append(entry)
         return grouped
 
-    def category(self, entry: dict[str, Any], where: str) -> int:
+    def category(self, entry: Entry, where: str) -> int:
         """Place in `categories` of an entry's category.
 
         Raises:
             ValueError: one that is not listed.
         """
+        self.check(entry, where, ("category_id",))
         place = self.index.get(entry["category_id"])
         if place is None:
             raise self.error(
-                f"{where}: `category_id` (={entry['category_id']!r}) must be listed in `categories`"
+                f"{where}: `category_id` (={shown(entry['category_id'])}) must be listed in"
+                " `categories`"
             )
         return place
 
-    def require(self, entry: Any, keys: tuple[str, ...], where: str) -> None:
-        """Raise a ValueError unless an entry, found at `where`, has all of some keys."""
-        for key in keys:
+    def check(
+        self, entry: Any, where: str, needed: Sequence[str], optional: Sequence[str] = ()
+    ) -> None:
+        """Raise a ValueError unless an entry is right.
+
+        Args:
+            entry: of the file.
+            where: it was found, for messages.
+            needed: keys that it must hold; keys that have a rule are checked by it.
+            optional: keys whose values are checked where they are held.
+        """
+        for key in (*needed, *optional):
             if not isinstance(entry, dict) or key not in entry:
-                raise self.error(f"{where} must hold `{key}`")
+                if key in needed:
+                    raise self.error(f"{where} must hold `{key}`")
+            elif key in RULES:
+                self.check_value(key, entry[key], where)
+
+    def check_value(self, key: str, value: Any, where: str, rule: str = "") -> None:
+        """Raise a ValueError unless a key's value follows its rule, or another one by name."""
+        right, words = RULES[rule or key]
+        if not right(value):
+            raise self.error(f"{where}: `{key}` (={shown(value)}) {words}")
+
+    def once(self, name: str, entries: list[Entry], keys: Sequence[str]) -> None:
+        """Raise a ValueError if two entries have the same value of a key."""
+        for key in keys:
+            first: dict[Any, int] = {}
+            for place, entry in enumerate(entries):
+                if (other := first.setdefault(entry[key], place)) != place:
+                    raise self.error(
+                        f"{name}[{place}]: `{key}` (={shown(entry[key])}) must be another one than"
+                        f" that of {name}[{other}]"
+                    )
 
     def error(self, text: str) -> ValueError:
         """An error that names the file."""
-        return ValueError(f"annotation file {self.path}: {text}")
+        return error_in(self.path, text)
 
     def _entries(
-        self, content: Any, key: str, needed: tuple[str, ...], ordered: bool = True
-    ) -> list[dict[str, Any]]:
+        self, content: Any, key: str, needed: Sequence[str], optional: Sequence[str] = ()
+    ) -> list[Entry]:
         entries = content.get(key) if isinstance(content, dict) else None
         if not isinstance(entries, list):
             raise self.error(f"must hold a list `{key}`")
         for place, entry in enumerate(entries):
-            self.require(entry, needed, f"{key}[{place}]")
-        return sorted(entries, key=lambda entry: entry["id"]) if ordered else entries
+            self.check(entry, f"{key}[{place}]", needed, optional)
+        return entries
+
+
+def error_in(path: Path, text: str) -> ValueError:
+    """An error that names an annotation file."""
+    return ValueError(f"annotation file {path}: {text}")
+
+
+def stated_size(image: Entry) -> Size | None:
+    """Height and width that an image's entry states, if it does."""
+    return (image["height"], image["width"]) if "height" in image else None
+
+
+def check_stated(path: Path, item: Item, size: Size) -> None:
+    """Raise a ValueError unless an image is of the size that the annotation file states."""
+    if item.size not in (None, size):
+        height, width = item.size
+        raise error_in(
+            path,
+            f"image {item.image.name}: `width`, `height` (={shown(width)}, {shown(height)}) must be"
+            f" those of its file, {size[1]}, {size[0]}",
+        )
+
+
+def _load(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError(f"annotation file {path} is nested too deeply to be read") from error
+    except MemoryError as error:
+        raise ValueError(
+            f"annotation file {path} cannot be read: there is not enough memory"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"annotation file {path} is not JSON: {error}") from error

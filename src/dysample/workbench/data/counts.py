@@ -17,6 +17,7 @@ class Counts:
     Attributes:
         pixels: (classes,) int64, of semantic and panoptic labels.
         objects: (classes,) int64, boxes, masks or segments.
+        crowds: objects among them that cover a group.
         labelled: pixels with a class or a depth.
         nearest: smallest depth in metres; infinity without one.
         farthest: largest depth in metres; 0 without one.
@@ -24,6 +25,7 @@ class Counts:
 
     pixels: Tensor
     objects: Tensor
+    crowds: int = 0
     labelled: int = 0
     nearest: float = float("inf")
     farthest: float = 0.0
@@ -33,6 +35,7 @@ class Counts:
         return Counts(
             self.pixels + other.pixels,
             self.objects + other.objects,
+            self.crowds + other.crowds,
             self.labelled + other.labelled,
             min(self.nearest, other.nearest),
             max(self.farthest, other.farthest),
@@ -51,12 +54,13 @@ def count(data: DataSet[Any], target: Any) -> Counts:
     none = torch.zeros(classes, dtype=torch.int64)
     if data.kind == "semantic":
         pixels = torch.bincount(target.flatten(), minlength=IGNORE + 1)[:classes]
-        return Counts(pixels, none, int(pixels.sum()))
+        return Counts(pixels, none, labelled=int(pixels.sum()))
     if data.kind == "depth":
         known = target[target > 0]
         if not len(known):
             return Counts(none, none)
-        return Counts(none, none, len(known), float(known.min()), float(known.max()))
+        nearest, farthest = float(known.min()), float(known.max())
+        return Counts(none, none, 0, len(known), nearest, farthest)
     if data.kind == "panoptic":
         categories = target["categories"]
         sizes = torch.bincount(target["segments"].flatten() - VOID, minlength=1 + len(categories))[
@@ -64,5 +68,7 @@ def count(data: DataSet[Any], target: Any) -> Counts:
         ]
         pixels = none.index_add(0, categories, sizes)
         objects = torch.bincount(categories, minlength=classes)
-        return Counts(pixels, objects, int(sizes.sum()))
-    return Counts(none, torch.bincount(target["labels"] - 1, minlength=classes))
+        crowds = int(target["iscrowd"].sum())
+        return Counts(pixels, objects, crowds, int(sizes.sum()))
+    objects = torch.bincount(target["labels"] - 1, minlength=classes)
+    return Counts(none, objects, int(target["iscrowd"].sum()))

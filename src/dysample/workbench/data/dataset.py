@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from torch.utils.data import Dataset
 from torchvision.tv_tensors import Image
 
-from dysample.workbench.data.images import read_image
+from dysample.workbench.data.images import Size, read_image
 from dysample.workbench.data.targets import Kind
 
 Target = TypeVar("Target")
@@ -22,11 +22,13 @@ class Item(NamedTuple):
         image: file.
         annotation: what the reader needs to make the target, usually another file.
         image_id: number of the image.
+        size: height and width of the image by the data set's own list, if it has one.
     """
 
     image: Path
     annotation: Any
     image_id: int
+    size: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
         items: one for each sample.
         read_target: makes the target of an item whose image is of a size (height, width).
         transform: called with image and target of each sample.
+        notes: a line for each kind of files or entries that the reader passed over.
     """
 
     name: str
@@ -65,8 +68,9 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
     split: str
     classes: Classes
     items: Sequence[Item]
-    read_target: Callable[[Item, tuple[int, int]], Target]
+    read_target: Callable[[Item, Size], Target]
     transform: Callable[[Image, Target], tuple[Any, Any]] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -79,9 +83,12 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
             ValueError, FileNotFoundError: a file that cannot be used; the message names it.
         """
         item = self.items[index]
-        image = read_image(item.image)
-        height, width = image.shape[-2:]
-        target = self.read_target(item, (height, width))
+        try:
+            image = read_image(item.image, item.size)
+            height, width = image.shape[-2:]
+            target = self.read_target(item, (height, width))
+        except MemoryError as error:
+            raise ValueError(f"image {item.image}: there is not enough memory for it") from error
         return (image, target) if self.transform is None else self.transform(image, target)
 
     def transformed(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dysample.workbench.data.catalog import READERS, find_reader
 from dysample.workbench.data.dataset import DataSet
-from dysample.workbench.data.images import open_image
+from dysample.workbench.data.images import check_image
 from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.reader import SPLITS
 from dysample.workbench.data.sample import SOURCES, Sample, class_order, to_sample
@@ -124,8 +124,9 @@ def describe_disk(
                 f"{data}"
             )
         counts[split.split] = wanted or len(split)
-    with open_image(train.items[0].image) as image:
-        width = round(settings.size * image.width / image.height)
+    first = train.items[0]
+    height, width = check_image(first.image, first.size)
+    width = round(settings.size * width / height)
     if not SIZES[0] <= width <= longest or settings.size > longest:
         raise ValueError(
             f"`size` (={settings.size}) makes images {width} pixels wide; both must be from "

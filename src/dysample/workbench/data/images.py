@@ -3,43 +3,52 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torchvision.tv_tensors import Image as ImageTensor
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+"""Of images: those that Pillow decodes itself, without another program."""
 
-# What Pillow raises on files that are cut short, damaged, or no image at all.
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+"""Of images of those formats, in small letters."""
 
+Size = tuple[int, int]
 
-def list_images(folder: Path) -> list[Path]:
-    """The .jpg and .png files of a folder, sorted.
-
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: a folder without images.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"folder {folder} does not exist")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise ValueError(f"folder {folder} must hold .jpg or .png images, but has none")
-    return found
+_COLOURS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_QUARTER_TURNS = (5, 6, 7, 8)
 
 
-def read_image(path: Path) -> ImageTensor:
+def read_image(path: Path, stated: Size | None = None) -> ImageTensor:
     """Image (3, H, W) uint8, RGB.
+
+    Args:
+        path: file.
+        stated: height and width by the data set's own list, which decide whether the orientation
+            that a camera noted (EXIF) is applied; None for pixels as they are stored.
 
     Raises:
         ValueError, FileNotFoundError: a file that cannot be read.
     """
     with open_image(path) as image:
-        pixels = rgb(image, f"image {path}")
+        turned = _turns(image, path, stated)
+        pixels = rgb(ImageOps.exif_transpose(image) if turned else image, f"image {path}")
     return ImageTensor(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+
+
+def check_image(path: Path, stated: Size | None = None) -> Size:
+    """Height and width of an image whose whole file can be decoded; otherwise as `read_image`.
+
+    A JPEG file is decoded at an eighth of its size: every byte is read, in a third of the time.
+    """
+    with open_image(path, draft=True) as image:
+        _check_colours(image, f"image {path}")
+        height, width = image.info["full_size"]
+        return (width, height) if _turns(image, path, stated) else (height, width)
 
 
 def rgb(image: Image.Image, what: str) -> NDArray[np.uint8]:
@@ -47,101 +56,86 @@ def rgb(image: Image.Image, what: str) -> NDArray[np.uint8]:
 
     Raises:
         ValueError: more than 8 bits a channel, of which a conversion would clip all but the
-            darkest to white; `what` names the image.
+            darkest to white, or colours of another kind; `what` names the image.
     """
-    _check_bits(image, what)
+    _check_colours(image, what)
     return np.array(image.convert("RGB"))
 
 
-def _check_bits(image: Image.Image, what: str) -> None:
+def _check_colours(image: Image.Image, what: str) -> None:
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"{what} must have 8 bits a channel, but is of mode {image.mode}")
+    if image.mode not in _COLOURS:
+        raise ValueError(f"{what} must be grey, RGB or CMYK, but is of mode {image.mode}")
 
 
-def check_image(path: Path) -> tuple[int, int]:
-    """Height and width of an image whose whole file can be decoded.
-
-    A JPEG file is decoded at an eighth of its size: every byte is read, in a third of the time.
-
-    Raises:
-        ValueError, FileNotFoundError: a file that cannot be read.
-    """
-    with open_image(path, draft=True) as image:
-        _check_bits(image, f"image {path}")
-        return image.info["full_size"]  # type: ignore[no-any-return]
-
-
-def read_indices(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An annotation (H, W) of one 8-bit index a pixel; a palette's colours do not matter.
-
-    Args:
-        path: PNG file.
-        size: height and width that it must have, those of its image.
-
-    Raises:
-        ValueError, FileNotFoundError: a file that cannot be read, of another kind or size.
-    """
-    with open_image(path, "annotation") as image:
-        if image.mode not in ("L", "P"):
-            raise ValueError(
-                f"annotation {path} must hold one 8-bit class index a pixel, but is {image.mode}"
-            )
-        _check_size(path, image, size)
-        return np.array(image)
-
-
-def read_colours(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An annotation (H, W, 3) of one RGB colour a pixel; otherwise as `read_indices`."""
-    with open_image(path, "annotation") as image:
-        if image.mode != "RGB":
-            raise ValueError(f"annotation {path} must be an RGB image, but is {image.mode}")
-        _check_size(path, image, size)
-        return np.array(image)
-
-
-def read_depth(path: Path, size: tuple[int, int], unit: float) -> NDArray[np.float32]:
-    """Depth (H, W) in metres of a 16-bit grey PNG that counts in `unit` metres.
-
-    Otherwise as `read_indices`.
-    """
-    with open_image(path, "annotation") as image:
-        # Pillow before 11.3 calls some 16-bit PNG files 32-bit ones.
-        if image.mode not in ("I;16", "I"):
-            raise ValueError(f"annotation {path} must be a 16-bit grey PNG, but is {image.mode}")
-        _check_size(path, image, size)
-        return np.asarray(image).astype(np.float32) * np.float32(unit)
+def _turns(image: Image.Image, path: Path, stated: Size | None) -> bool:
+    """Whether the noted orientation is to be applied, so that the image is of the stated size."""
+    noted = image.info["orientation"]
+    if noted == 1 or stated is None:
+        return False
+    height, width = image.info["full_size"]
+    if noted not in _QUARTER_TURNS or height == width:
+        raise ValueError(
+            f"image {path} must be stored upright: it notes an orientation (EXIF {noted}), and its"
+            f" size {width}x{height} does not tell whether the annotations follow it"
+        )
+    return stated == (width, height)
 
 
 @contextmanager
-def open_image(path: Path, what: str = "image", *, draft: bool = False) -> Iterator[Image.Image]:
-    """A wholly decoded image; with `draft` smaller, and its size in ``info["full_size"]``.
+def open_image(
+    path: Path,
+    what: str = "image",
+    formats: tuple[str, ...] = FORMATS,
+    *,
+    draft: bool = False,
+) -> Iterator[Image.Image]:
+    """A wholly decoded image, of a file with several the first one.
+
+    Its `info` holds ``full_size``, height and width before a draft; ``orientation``, 1 to 8 as
+    EXIF counts; and ``stored``, Pillow's name of how pixels lie in the file.
 
     Args:
         path: file.
         what: it is, for messages.
+        formats: that are tried, whatever the file's name ends in.
         draft: decode a JPEG file at an eighth of its size.
+
+    Raises:
+        ValueError, FileNotFoundError: a file that cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{what} {path} does not exist")
-    try:
-        image = Image.open(path)
-    except _UNREADABLE as error:
-        raise ValueError(f"{what} {path} cannot be read: {error}") from error
+    with _naming(path, what, formats):
+        image = Image.open(path, formats=formats)
     with image:
-        image.info["full_size"] = (image.height, image.width)
-        try:
+        with _naming(path, what, formats):
+            notes: dict[str, Any] = {"stored": image.tile[0][3] if image.tile else None}
+            whole = image.height, image.width
             if draft:
                 image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+            drafted = image.size != whole[::-1]
             image.load()
-        except _UNREADABLE as error:
-            raise ValueError(f"{what} {path} cannot be read: {error}") from error
+            # Pillow turns a TIFF file upright by itself, which changes its size.
+            notes["full_size"] = whole if drafted else (image.height, image.width)
+            noted = image.getexif().get(ExifTags.Base.Orientation, 1)
+            notes["orientation"] = noted if noted in range(1, 9) else 1
+            image.info.update(notes)
         yield image
 
 
-def _check_size(path: Path, image: Image.Image, size: tuple[int, int]) -> None:
-    height, width = size
-    if (image.height, image.width) != size:
-        raise ValueError(
-            f"annotation {path} must be of its image's size {width}x{height}, "
-            f"but is {image.width}x{image.height}"
-        )
+@contextmanager
+def _naming(path: Path, what: str, formats: tuple[str, ...]) -> Iterator[None]:
+    """Errors of Pillow as ones that name the file."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        known = " or ".join(filter(None, [", ".join(formats[:-1]), formats[-1]]))
+        raise ValueError(f"{what} {path} cannot be read: it must be a {known} file") from error
+    except MemoryError as error:
+        raise ValueError(f"{what} {path} cannot be read: there is not enough memory") from error
+    # On damaged files Pillow raises nearly anything: OSError, SyntaxError, struct.error, KeyError.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{what} {path} cannot be read: {reason}") from error

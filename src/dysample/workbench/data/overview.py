@@ -5,9 +5,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dysample.workbench.data.dataset import DataSet
-from dysample.workbench.data.scan import Scan, Size
+from dysample.workbench.data.images import Size
+from dysample.workbench.data.scan import Scan, absent_classes
 
 SHOWN = 10
 """Problems of a split that are printed."""
@@ -23,18 +25,16 @@ def print_overview(scanned: Sequence[Scanned], console: Console) -> None:
         console: to print on.
     """
     console.print(_splits(scanned))
-    names = scanned[0][0].classes.names
-    if names:
+    if scanned[0][0].classes.names:
         console.print(_classes(scanned))
-        absent = [name for place, name in enumerate(names) if not _occurs(place, scanned)]
-        if absent:
-            console.print(f"absent: {', '.join(absent)}", markup=False, highlight=False)
     for data, scan in scanned:
+        for line in (*data.notes, *absent_classes(data, scan)):
+            console.print(Text(line), soft_wrap=True)
         if scan.problems:
             number = f"{len(scan.problems)} of {len(data)} samples"
             console.print(f"{data.split}: {number} cannot be used", highlight=False)
         for message in list(scan.problems.values())[:SHOWN]:
-            console.print(f"- {message}", markup=False, highlight=False, soft_wrap=True)
+            console.print(Text(f"- {message}"), soft_wrap=True)
         if len(scan.problems) > SHOWN:
             console.print(f"- and {len(scan.problems) - SHOWN} more")
 
@@ -106,7 +106,7 @@ def _classes(scanned: Sequence[Scanned]) -> Table:
     for place, name in enumerate(first.classes.names):
         if not _occurs(place, scanned):
             continue
-        row = [str(place), name]
+        row: list[str | Text] = [str(place), Text(name)]
         if first.kind == "panoptic":
             row.append("thing" if place in first.classes.things else "stuff")
         for _, scan in scanned:

@@ -51,7 +51,7 @@ def draw_preview(splits: Sequence[DataSet[Any]], path: Path) -> None:
             pixels = image.permute(1, 2, 0).numpy()
             above.imshow(pixels)
             name = "/".join(data.items[index].image.parts[-2:])
-            above.set_title(f"{data.split}: {name}", fontsize=9)
+            above.set_title(f"{data.split}: {name}", fontsize=9, parse_math=False)
             below.imshow(pixels)
             _DRAW[data.kind](below, data, target)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +110,7 @@ def _draw_objects(axes: Axes, data: DataSet[Any], target: Any) -> None:
             color="white",
             va="top",
             clip_on=True,
+            parse_math=False,
             bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
         )
 
@@ -158,11 +159,14 @@ def _legend(axes: Axes, data: DataSet[Any], classes: Tensor) -> None:
     colours = _class_colours(data)
     present = np.unique(classes.numpy())
     handles = [Patch(color=colours[i], label=data.classes.names[i]) for i in present]
-    axes.legend(
+    legend = axes.legend(
         handles=handles,
+        labels=[str(patch.get_label()) for patch in handles],
         fontsize=6,
         ncols=4,
         loc="upper center",
         bbox_to_anchor=(0.5, 0),
         frameon=False,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a dollar in a name is a dollar

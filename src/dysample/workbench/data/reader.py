@@ -1,12 +1,14 @@
 """What the readers are made of: a layout on disk, and pairs of files in it."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from dysample.workbench.data.dataset import DataSet, Item
-from dysample.workbench.data.images import list_images
+from dysample.workbench.data.listing import Notes, list_images, passed_over
 from dysample.workbench.data.targets import Kind
 
 SPLITS = ("train", "val")
@@ -44,6 +46,11 @@ def split_folder(folder: Path) -> Path:
     return folder
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be a name: not blank, and without characters that steer a terminal."""
+    return bool(text.strip()) and not any(category(c) in ("Cc", "Cs") for c in text)
+
+
 def read_lines(path: Path, what: str) -> list[str]:
     """Lines of a text file, without the blanks around them.
 
@@ -64,7 +71,7 @@ def read_lines(path: Path, what: str) -> list[str]:
     return [line.strip() for line in text.strip().splitlines()]
 
 
-def pair_files(images: Path, annotations: Path, ending: str = ".png") -> list[Item]:
+def pair_files(images: Path, annotations: Path, ending: str = ".png") -> tuple[list[Item], Notes]:
     """Every image of a folder with the annotation of the same stem in another, by name.
 
     Args:
@@ -72,14 +79,34 @@ def pair_files(images: Path, annotations: Path, ending: str = ".png") -> list[It
         annotations: folder of the annotations.
         ending: of an annotation's name, behind the image's stem.
 
+    Returns:
+        The items, and a line for each folder that holds more than their files.
+
     Raises:
         FileNotFoundError: a folder or an annotation is missing.
-        ValueError: no images.
+        ValueError: no images, or two that share an annotation.
     """
     found = list_images(split_folder(images))
     if not annotations.is_dir():
         raise FileNotFoundError(f"folder {annotations} does not exist")
-    return [
+    items = [
         Item(image, annotations / f"{image.stem}{ending}", number)
         for number, image in enumerate(found)
     ]
+    check_unshared(items)
+    others = passed_over(images, found, "no images")
+    unused = passed_over(annotations, [item.annotation for item in items], "of no image")
+    return items, (*others, *unused)
+
+
+def check_unshared(items: list[Item]) -> None:
+    """Raise a ValueError if two images are to be learned from one annotation file."""
+    by_annotation: dict[Path, list[Item]] = defaultdict(list)
+    for item in items:
+        by_annotation[item.annotation].append(item)
+    for annotation, sharing in by_annotation.items():
+        if len(sharing) > 1:
+            names = " and ".join(item.image.name for item in sharing)
+            raise ValueError(
+                f"annotation {annotation} must belong to one image, but is shared by {names}"
+            )

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from dysample.workbench.data.counts import Counts, count, no_counts
 from dysample.workbench.data.dataset import DataSet
-from dysample.workbench.data.images import check_image
+from dysample.workbench.data.images import Size, check_image
+from dysample.workbench.data.listing import NAMED
 
 Target = TypeVar("Target")
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -52,26 +53,68 @@ def scan(data: DataSet[Any], console: Console) -> Scan:
     return Scan(sizes, counts, problems)
 
 
+def absent_classes(data: DataSet[Any], found: Scan) -> tuple[str, ...]:
+    """A line that names the classes that occur in no target, and what that may be; none for none.
+
+    Args:
+        data: a split.
+        found: its scan.
+    """
+    names = data.classes.names
+    occurs = (found.counts.pixels + found.counts.objects) > 0
+    absent = [name for name, there in zip(names, occurs.tolist()) if not there]
+    if not absent:
+        return ()
+    shown = ", ".join(absent[:NAMED]) + (", ..." if len(absent) > NAMED else "")
+    line = f"{data.name} {data.split}: {len(absent)} of {len(names)} classes never occur: {shown}"
+    pixels = sum(height * width * number for (height, width), number in found.sizes.items())
+    if data.name == "folders" and len(names) == 2 and found.counts.labelled < pixels:
+        line += "; where 255 is a class and not void, `binary:PATH` reads it"
+    return (line,)
+
+
 def check(data: DataSet[Target], console: Console, *, skip_bad: bool = False) -> DataSet[Target]:
     """The data set, all of whose samples can be used.
 
     Args:
         data: a split.
-        console: for a bar, and the number of samples that were left out.
+        console: for a bar, the number of samples that were left out, what the reader passed over,
+            and classes that never occur.
         skip_bad: leave out samples with problems instead of raising.
 
     Raises:
-        ValueError: a sample that cannot be used, unless `skip_bad`; or no sample that can.
+        ValueError: a sample that cannot be used, unless `skip_bad`; no sample that can; or none
+            with anything to learn from.
     """
-    problems = scan(data, console).problems
-    if not problems:
-        return data
+    found = scan(data, console)
+    if found.problems:
+        data = _without_bad(data, found.problems, console, skip_bad)
+    _check_something(data, found.counts)
+    for line in (*data.notes, *absent_classes(data, found)):
+        console.print(Text(line), soft_wrap=True)
+    return data
+
+
+def _check_something(data: DataSet[Any], counts: Counts) -> None:
+    """Raise a ValueError if all targets are empty: nothing could be learned, nothing measured."""
+    if data.kind in ("detection", "instance"):
+        what, found = "objects", int(counts.objects.sum()) - counts.crowds
+    else:
+        what = "depths that are known" if data.kind == "depth" else "labelled pixels"
+        found = counts.labelled
+    if not found:
+        raise ValueError(f"{data.name} {data.split} must hold {what}, but no image has one")
+
+
+def _without_bad(
+    data: DataSet[Target], problems: dict[int, str], console: Console, skip_bad: bool
+) -> DataSet[Target]:
+    """The samples without problems."""
     number = f"{len(problems)} of {len(data)} samples of {data.name} {data.split} cannot be used"
     first = next(iter(problems.values()))
     if not skip_bad or len(problems) == len(data):
         raise ValueError(f"{number}; the first: {first}")
-    message = f"{number} and are left out; the first: {first}"
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(f"{number} and are left out; the first: {first}"), soft_wrap=True)
     return data.without(set(problems))
 
 
@@ -81,10 +124,12 @@ def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] 
     def look(index: int) -> tuple[Size, Counts] | str:
         item = data.items[index]
         try:
-            size = check_image(item.image)
+            size = check_image(item.image, item.size)
             return size, count(data, data.read_target(item, size))
         except (ValueError, OSError) as error:
             return str(error)
+        except MemoryError:
+            return f"image {item.image}: there is not enough memory for it"
 
     columns = (
         TextColumn("{task.description}"),

@@ -17,7 +17,7 @@ from dysample.workbench.data.panoptic import instances
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scenes.arrays import Bytes
 from dysample.workbench.data.targets import VOID, Kind, PanopticTarget
-from dysample.workbench.settings import LONGEST, Settings
+from dysample.workbench.settings import LONGEST, Settings, check_count
 
 # One fixed set of rooms: seeds vary the training, not the data.
 SCENES_SEED = 0
@@ -109,6 +109,7 @@ def describe_scenes(settings: Settings, task: Kind) -> dict[str, Any]:
     for option in ("train_frames", "val_frames"):
         if getattr(settings, option) is None:
             raise ValueError(f"`{option}` (=None) must be a number: scenes are rendered on demand")
+        check_count(option, getattr(settings, option), most=scenes.LARGEST_SET)
     names, things = _division(task)
     return {
         "name": "scenes",

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -43,7 +43,7 @@ class Engine(ABC):
         yield
 
     @abstractmethod
-    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Iterator[Outcome]:
+    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """Do the jobs, starting them in the given order, and yield each as it ends.
 
         A job that raises does not stop the others, and is not repeated. Each has one thread: runs
@@ -68,8 +68,8 @@ def telling(run: str, send: Callable[[Step], object]) -> Tell:
 
 
 def failure(error: BaseException) -> str:
-    """An exception as the reason of an outcome."""
-    return f"{type(error).__name__}: {error}"
+    """An exception as the reason of an outcome, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def cores() -> int:

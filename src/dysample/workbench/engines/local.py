@@ -2,10 +2,10 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 from typing import Any
 
@@ -19,6 +19,7 @@ from dysample.workbench.engines.base import (
     failure,
     telling,
 )
+from dysample.workbench.signals import kept_from_workers
 
 _steps: "SimpleQueue[Step]"  # the worker's end
 
@@ -33,15 +34,18 @@ class LocalEngine(Engine):
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or cores()
 
-    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Iterator[Outcome]:
+    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """See `Engine.run_jobs`."""
         context = get_context("spawn")
         # Not a Queue, whose thread sends when it gets to it: a step could arrive after its outcome.
         steps: SimpleQueue[Step] = context.SimpleQueue()
         workers = min(self._workers, len(jobs))
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(steps,))
+        others = set(active_children())
+        waiting: set[Future[dict[str, Any]]] = set()
         try:
-            futures = {pool.submit(_work, run, job): run for run, job in jobs.items()}
+            with kept_from_workers():
+                futures = {pool.submit(_work, run, job): run for run, job in jobs.items()}
             waiting = set(futures)
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -51,6 +55,9 @@ class LocalEngine(Engine):
                     yield _outcome(futures[future], future)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            if waiting:  # nobody waits for their runs, but Python would at its exit
+                for worker in set(active_children()) - others:
+                    worker.kill()
 
 
 def _arrived(steps: "SimpleQueue[Step]") -> Iterable[Step]:

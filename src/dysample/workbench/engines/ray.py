@@ -3,9 +3,11 @@
 import logging
 import os
 import re
+import signal
 import socket
+import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -66,16 +68,19 @@ class RayEngine(Engine):
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         # Ray prints a paragraph for each lost process even so; an outcome says it in a word.
         ray._private.worker._worker_logs_enabled = False
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             if self._address is None:
                 self._start()
             else:
                 self._connect(self._address)
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray's exits with a code of its own
             yield
         finally:
             ray.shutdown()
 
-    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Iterator[Outcome]:
+    def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """See `Engine.run_jobs`."""
         # On this node: with a lost one the steps of all others would be lost.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

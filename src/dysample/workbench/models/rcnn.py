@@ -59,6 +59,8 @@ def build_rcnn(
     kinds = {"detection": FasterRCNN, "instance": MaskRCNN, "panoptic": PanopticFPN}
     if kind not in kinds:
         raise ValueError(f"`kind` (={kind!r}) must be one of {', '.join(kinds)}")
+    if depth not in (50, 101):
+        raise ValueError(f"`depth` (={depth!r}) must be 50 or 101")
     upsamplers = create_upsamplers(3, WIDTH, upsampler, options, seed)
     with seeded(seed, "model"):
         backbone = resnet_fpn_backbone(

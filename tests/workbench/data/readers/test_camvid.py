@@ -125,7 +125,7 @@ def _label(path: Path, value: int = 3, size: tuple[int, int] = (80, 60), mode: s
             "trainannot/f3.png",
             lambda path: _label(path, mode="RGB"),
             ValueError,
-            r"annotation .*trainannot/f3.png must hold one 8-bit class index a pixel, but is RGB",
+            r"annotation .*trainannot/f3.png must hold one class index .* a pixel, but is RGB",
         ),
     ],
 )
@@ -141,7 +141,7 @@ def test_bad_files(
 def test_empty_folder(camvid: Path, tiny: Callable) -> None:
     for file in (camvid / "val").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"folder .*val must hold .jpg or .png images"):
+    with pytest.raises(ValueError, match=r"folder .*val must hold images \(.jpg, "):
         SemanticTask.load(f"camvid:{camvid}", tiny())
 
 

@@ -36,6 +36,53 @@ def test_classes() -> None:
     assert things == ["person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"]
 
 
+def test_train_ids_where_there_are_no_label_ids(tmp_path: Path) -> None:
+    layouts.cityscapes(tmp_path)
+    base = tmp_path / "gtFine" / "train"
+    ids = base / "aachen" / "aachen_000000_000019_gtFine_labelIds.png"
+    layouts.write_png(ids.with_name(ids.name.replace("labelIds", "labelTrainIds")), layouts.rows(3))
+    assert open_data(f"cityscapes:{tmp_path}", "train")[0][1][:, 0].tolist() == [
+        255, 255, 0, 0, 18, 18,
+    ]  # fmt: skip
+    ids.unlink()
+    layouts.write_png(
+        ids.with_name(ids.name.replace("labelIds", "labelTrainIds")), layouts.rows(0, 18, 255)
+    )
+    data = open_data(f"cityscapes:{tmp_path}", "train")
+    assert data[0][1][:, 0].tolist() == [0, 0, 18, 18, 255, 255]
+    assert data[1][1][:, 0].tolist() == [255, 255, 0, 0, 18, 18]  # of another city, label ids
+    layouts.write_png(data.items[0].annotation, layouts.rows(19))
+    with pytest.raises(ValueError, match=r"holds label 19; labels must be train ids 0 to 18, or 2"):
+        data[0]
+
+
+def test_coarse_annotations_where_there_are_no_fine_ones(tmp_path: Path) -> None:
+    layouts.cityscapes(tmp_path)
+    coarse = tmp_path / "gtCoarse" / "val" / "munster" / "munster_000000_000019_gtCoarse_labelIds"
+    layouts.write_png(coarse.with_suffix(".png"), layouts.rows(0, 33, 7))
+    fine = [255, 255, 0, 0, 18, 18]
+    assert open_data(f"cityscapes:{tmp_path}", "val")[0][1][:, 0].tolist() == fine
+    (tmp_path / "gtFine" / "val").rename(tmp_path / "aside")
+    data = open_data(f"cityscapes:{tmp_path}", "val")
+    assert data[0][1][:, 0].tolist() == [255, 255, 18, 18, 0, 0]
+    (tmp_path / "gtCoarse").rename(tmp_path / "more")
+    with pytest.raises(FileNotFoundError, match=r"annotation .*munster_000000_000019_gtFine_label"):
+        open_data(f"cityscapes:{tmp_path}", "val")[0]
+
+
+def test_what_is_passed_over(tmp_path: Path) -> None:
+    base = layouts.cityscapes(tmp_path) / "leftImg8bit" / "val"
+    (base / "list.txt").touch()
+    (base / "munster" / "._munster_000000_000019_leftImg8bit.png").touch()
+    (base / "munster" / "movie.mp4").touch()
+    data = open_data(f"cityscapes:{tmp_path}", "val")
+    assert len(data) == 1
+    assert data.notes == (
+        f"passed over in {base}, no folders of cities: 1 (list.txt)",
+        f"passed over in {base / 'munster'}, no images: 1 (movie.mp4)",
+    )
+
+
 def test_wrong_names(tmp_path: Path) -> None:
     layouts.write_image(tmp_path / "leftImg8bit" / "val" / "munster" / "a.png")
     with pytest.raises(ValueError, match=r"a.png must have a name that ends in _leftImg8bit.png"):

@@ -21,3 +21,26 @@ def test_no_depth(tmp_path: Path) -> None:
     (tmp_path / "val").mkdir()
     with pytest.raises(ValueError, match=r"val must hold DRIVE/proj_depth/groundtruth/image_02/"):
         open_data(f"kitti:{tmp_path}", "val")
+
+
+def test_raw_drives_as_jpeg(tmp_path: Path) -> None:
+    layouts.kitti(tmp_path)
+    place = tmp_path / "2011_10_03" / "2011_10_03_drive_0047_sync" / "image_02" / "data"
+    (place / "0000000005.png").unlink()
+    layouts.write_image(place / "0000000005.jpg")
+    data = open_data(f"kitti:{tmp_path}", "val")
+    assert [item.image.name for item in data.items] == ["0000000005.jpg", "0000000005.png"]
+    assert data[0][0].shape == (3, 6, 8)
+
+
+def test_frames_without_depth_are_counted(tmp_path: Path) -> None:
+    layouts.kitti(tmp_path)
+    drive = tmp_path / "2011_10_03" / "2011_10_03_drive_0047_sync"
+    (drive / "image_02" / "data" / "0000000004.png").touch()
+    (drive / "image_02" / "data" / "._0000000005.png").touch()
+    depths = tmp_path / "val" / drive.name / "proj_depth" / "groundtruth" / "image_02"
+    (depths / "._0000000005.png").touch()
+    data = open_data(f"kitti:{tmp_path}", "val")
+    assert len(data) == 2
+    path = "2011_10_03/2011_10_03_drive_0047_sync/image_02/data/0000000004.png"
+    assert data.notes == (f"passed over in {tmp_path}, images of val without depth: 1 ({path})",)

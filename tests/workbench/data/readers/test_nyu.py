@@ -29,3 +29,29 @@ def test_no_depth(tmp_path: Path) -> None:
     (layouts.nyu(tmp_path) / "sync" / "kitchen_0001" / "sync_depth_00045.png").unlink()
     with pytest.raises(ValueError, match=r"sync must hold ROOM/sync_depth_\*.png, but has none"):
         open_data(f"nyu:{tmp_path}", "train")
+
+
+def test_official_split_for_training(tmp_path: Path) -> None:
+    (layouts.nyu(tmp_path) / "sync").rename(tmp_path / "official_splits" / "train")
+    data = open_data(f"nyu:{tmp_path}", "train")
+    assert [item.image.parts[-3:] for item in data.items] == [
+        ("train", "kitchen_0001", "rgb_00045.jpg")
+    ]
+    assert data[0][1].max() == pytest.approx(9.999)
+    (tmp_path / "official_splits" / "train").rename(tmp_path / "aside")
+    with pytest.raises(
+        FileNotFoundError, match=r"folder .*/sync or .*/official_splits/train does not exist"
+    ):
+        open_data(f"nyu:{tmp_path}", "train")
+
+
+def test_frames_without_depth_are_counted(tmp_path: Path) -> None:
+    room = layouts.nyu(tmp_path) / "sync" / "kitchen_0001"
+    for name in ("rgb_00046.jpg", "rgb_00047.jpg", "._rgb_00045.jpg", "._sync_depth_00045.png"):
+        (room / name).touch()
+    data = open_data(f"nyu:{tmp_path}", "train")
+    assert len(data) == 1
+    assert data.notes == (
+        f"passed over in {tmp_path / 'sync'}, images without depth: 2 (kitchen_0001/rgb_00046.jpg,"
+        " kitchen_0001/rgb_00047.jpg)",
+    )

@@ -27,3 +27,12 @@ def test_empty_list(tmp_path: Path) -> None:
     listed.write_text("\n")
     with pytest.raises(ValueError, match=r"list .*val.txt must name images, but is empty"):
         open_data(f"voc:{tmp_path}", "val")
+
+
+def test_name_that_is_listed_twice(tmp_path: Path) -> None:
+    listed = layouts.voc(tmp_path) / "VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt"
+    listed.write_text("2007_000033\n2007_000033\n")
+    with pytest.raises(
+        ValueError, match=r"annotation .*2007_000033.png must belong to one image, but is shared by"
+    ):
+        open_data(f"voc:{tmp_path}", "val")

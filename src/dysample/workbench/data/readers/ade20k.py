@@ -27,9 +27,9 @@ _CODE = LabelCode(
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
     """Images with the annotations of the same stem; the class names are read from the archive."""
     part = _FOLDERS[split]
-    items = pair_files(folder / "images" / part, folder / "annotations" / part)
+    items, notes = pair_files(folder / "images" / part, folder / "annotations" / part)
     classes = _read_classes(folder / CLASS_FILE)
-    return DataSet(NAME, "semantic", split, classes, items, _CODE.read)
+    return DataSet(NAME, "semantic", split, classes, items, _CODE.read, notes=notes)
 
 
 def _read_classes(path: Path) -> Classes:

@@ -33,8 +33,8 @@ _CODE = LabelCode.plain(11, void=(11, 255), rule="0 to 10, or 11 or 255 for void
 
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
     """Images of `split` with the annotations of the same stem."""
-    items = pair_files(folder / split, folder / f"{split}annot")
-    return DataSet(NAME, "semantic", split, CLASSES, items, _CODE.read)
+    items, notes = pair_files(folder / split, folder / f"{split}annot")
+    return DataSet(NAME, "semantic", split, CLASSES, items, _CODE.read, notes=notes)
 
 
 READER = Reader(NAME, "semantic", "{train,val}/*.jpg, {train,val}annot/*.png", open_split)

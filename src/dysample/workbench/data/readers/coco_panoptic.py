@@ -5,15 +5,18 @@ are the categories of its file, in the order of their ids.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.data.coco_json import CocoFile
+from dysample.workbench.data.annotations import read_colours
+from dysample.workbench.data.coco_json import CocoFile, Entry, check_stated, stated_size
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.images import read_colours
+from dysample.workbench.data.images import Size
+from dysample.workbench.data.listing import note
 from dysample.workbench.data.reader import Reader
 from dysample.workbench.data.targets import VOID, PanopticTarget
 
@@ -25,35 +28,55 @@ def open_split(folder: Path, split: str) -> DataSet[PanopticTarget]:
     maps = folder / "annotations" / f"panoptic_{split}2017"
     file = CocoFile(maps.with_suffix(".json"))
     for place, described in enumerate(file.categories):
-        file.require(described, ("isthing",), f"categories[{place}]")
+        file.check(described, f"categories[{place}]", ("isthing",))
+    for place, entry in enumerate(file.entries):
+        file.check(entry, f"annotations[{place}]", ("file_name", "segments_info"))
+    file.once("annotations", file.entries, ("image_id", "file_name"))
+    things = frozenset(i for i, entry in enumerate(file.categories) if entry["isthing"])
+    annotations = file.annotations()
+    items: list[Item] = []
+    bare: list[str] = []
+    for image in file.images:
+        picture = folder / f"{split}2017" / image["file_name"]
+        for entry in annotations[image["id"]]:
+            # Text and not objects: see the reader of COCO's objects.
+            packed = json.dumps(_segments(file, entry, things)).encode()
+            annotation = (maps / entry["file_name"], packed)
+            items.append(Item(picture, annotation, image["id"], stated_size(image)))
+        if not annotations[image["id"]]:
+            bare.append(image["file_name"])
     classes = Classes(
         tuple(entry["name"] for entry in file.categories),
-        frozenset(i for i, entry in enumerate(file.categories) if entry["isthing"]),
+        things,
         tuple(tuple(entry["color"]) for entry in file.categories)
         if all("color" in entry for entry in file.categories)
         else None,
     )
-    annotations = file.annotations("file_name", "segments_info")
-    items = []
-    for image in file.images:
-        for entry in annotations[image["id"]]:
-            path = maps / entry["file_name"]
-            segments = []
-            for segment in entry["segments_info"]:
-                where = f"a segment of {entry['file_name']}"
-                file.require(segment, ("id", "category_id"), where)
-                category = file.category(segment, where)
-                thing = category in classes.things
-                segments.append((segment["id"], category, thing, segment.get("iscrowd", 0)))
-            # Text and not objects: see the reader of COCO's objects.
-            packed = json.dumps(sorted(segments)).encode()
-            picture = folder / f"{split}2017" / image["file_name"]
-            items.append(Item(picture, (path, packed), image["id"]))
-    return DataSet(NAME, "panoptic", split, classes, items, _read_target)
+    read = partial(_read_target, file.path)
+    notes = note(bare, file.path, "images without segments")
+    return DataSet(NAME, "panoptic", split, classes, items, read, notes=notes)
 
 
-def _read_target(item: Item, size: tuple[int, int]) -> PanopticTarget:
+def _segments(
+    file: CocoFile, entry: Entry, things: frozenset[int]
+) -> list[tuple[int, int, bool, int]]:
+    """Id, category, whether it is a thing and whether it is a crowd, of each, by id."""
+    name = f"segments_info of {entry['file_name']}"
+    segments = []
+    for place, segment in enumerate(entry["segments_info"]):
+        where = f"{name}[{place}]"
+        category = file.category(segment, where)
+        file.check(segment, where, ("id",), ("iscrowd",))
+        file.check_value("id", segment["id"], where, "segment id")
+        crowd = int(segment.get("iscrowd", 0))
+        segments.append((segment["id"], category, category in things, crowd))
+    file.once(name, entry["segments_info"], ("id",))
+    return sorted(segments)
+
+
+def _read_target(source: Path, item: Item, size: Size) -> PanopticTarget:
     """Colours of the map are ids, red + 256 green + 256^2 blue, and 0 is no segment."""
+    check_stated(source, item, size)
     path, packed = item.annotation
     segments = json.loads(packed)
     ids = np.array([0, *(segment[0] for segment in segments)], np.int64)

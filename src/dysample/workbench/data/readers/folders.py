@@ -1,24 +1,47 @@
-"""Folders of images and of masks with one class index a pixel: the layout for data of one's own."""
+"""Folders of images and of masks with one class index a pixel: the layouts for data of one's own.
+
+Masks of one thing on a ground are often written as 0 and 255, black and white: `binary` takes 255
+for the second class, `folders` for none.
+"""
 
 from pathlib import Path
 
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.data.dataset import Classes, DataSet
+from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.reader import Reader, pair_files, read_lines
+from dysample.workbench.data.listing import Notes
+from dysample.workbench.data.reader import Reader, is_name, pair_files, read_lines
 from dysample.workbench.data.targets import IGNORE
 
-NAME = "folders"
 CLASS_FILE = "classes.txt"
 
+_WHITE = LabelCode(
+    {0: 0, 255: 1}, "0 or 255 for the first and the second class (`folders` reads 0 and 1)"
+)
 
-def open_split(folder: Path, split: str) -> DataSet[Mask]:
+
+def open_indices(folder: Path, split: str) -> DataSet[Mask]:
     """Images with the masks of the same stem; value i is the class in line i, from 0."""
-    items = pair_files(folder / "images" / split, folder / "masks" / split)
+    items, notes = _pair(folder, split)
     names = _read_names(folder / CLASS_FILE)
-    code = LabelCode.plain(len(names))
-    return DataSet(NAME, "semantic", split, Classes(names), items, code.read)
+    read = LabelCode.plain(len(names)).read
+    return DataSet("folders", "semantic", split, Classes(names), items, read, notes=notes)
+
+
+def open_binary(folder: Path, split: str) -> DataSet[Mask]:
+    """The same with two classes, of which 255 is the second."""
+    items, notes = _pair(folder, split)
+    names = _read_names(folder / CLASS_FILE)
+    if len(names) != 2:
+        raise ValueError(
+            f"class list {folder / CLASS_FILE} must hold 2 names, but holds {len(names)}"
+        )
+    return DataSet("binary", "semantic", split, Classes(names), items, _WHITE.read, notes=notes)
+
+
+def _pair(folder: Path, split: str) -> tuple[list[Item], Notes]:
+    return pair_files(folder / "images" / split, folder / "masks" / split)
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
@@ -28,16 +51,13 @@ def _read_names(path: Path) -> tuple[str, ...]:
             " first"
         )
     names = tuple(read_lines(path, "class list"))
-    if not names or "" in names or len(set(names)) < len(names):
+    if not names or not all(map(is_name, names)) or len(set(names)) < len(names):
         raise ValueError(f"class list {path} must hold one class name a line, each once")
     if len(names) > IGNORE:
         raise ValueError(f"class list {path} must hold at most 255 names, but holds {len(names)}")
     return names
 
 
-READER = Reader(
-    NAME,
-    "semantic",
-    f"images/{{train,val}}/*.jpg or .png, masks/{{train,val}}/*.png, {CLASS_FILE}",
-    open_split,
-)
+_LAYOUT = f"images/{{train,val}}/*, masks/{{train,val}}/*.png, {CLASS_FILE}"
+INDICES = Reader("folders", "semantic", _LAYOUT, open_indices)
+BINARY = Reader("binary", "semantic", _LAYOUT, open_binary)

@@ -9,34 +9,43 @@ from pathlib import Path
 import torch
 from torchvision.tv_tensors import Mask
 
+from dysample.workbench.data.annotations import read_depth
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.images import read_depth
-from dysample.workbench.data.reader import Reader, split_folder
+from dysample.workbench.data.images import Size
+from dysample.workbench.data.listing import note, visible
+from dysample.workbench.data.reader import MissingSplitError, Reader
 
 NAME = "nyu"
-_FOLDERS = {"train": Path("sync"), "val": Path("official_splits/test")}
+_OFFICIAL = Path("official_splits")
+_FOLDERS = {"train": (Path("sync"), _OFFICIAL / "train"), "val": (_OFFICIAL / "test",)}
+_DEPTH, _IMAGE = "sync_depth_", "rgb_"
 
 
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
-    """Every depth map of every room, with its image."""
-    base = split_folder(folder / _FOLDERS[split])
-    depths = sorted(base.glob("*/sync_depth_*.png"))
+    """Every depth map of every room, with its image; of two training folders the first one."""
+    places = [folder / inside for inside in _FOLDERS[split]]
+    base = next((place for place in places if place.is_dir()), None)
+    if base is None:
+        raise MissingSplitError(f"folder {' or '.join(map(str, places))} does not exist")
+    depths = visible(base.glob(f"*/{_DEPTH}*.png"))
     if not depths:
-        raise ValueError(f"folder {base} must hold ROOM/sync_depth_*.png, but has none")
-    items = [
-        Item(path.with_name(f"rgb_{path.stem.removeprefix('sync_depth_')}.jpg"), path, number)
-        for number, path in enumerate(depths)
-    ]
-    return DataSet(NAME, "depth", split, Classes(), items, _read_target)
+        raise ValueError(f"folder {base} must hold ROOM/{_DEPTH}*.png, but has none")
+    images = [path.with_name(f"{_IMAGE}{path.stem.removeprefix(_DEPTH)}.jpg") for path in depths]
+    items = [Item(image, path, number) for number, (image, path) in enumerate(zip(images, depths))]
+    used = set(images)
+    blind = [path for path in visible(base.glob(f"*/{_IMAGE}*.jpg")) if path not in used]
+    notes = note([str(path.relative_to(base)) for path in blind], base, "images without depth")
+    return DataSet(NAME, "depth", split, Classes(), items, _read_target, notes=notes)
 
 
-def _read_target(item: Item, size: tuple[int, int]) -> Mask:
+def _read_target(item: Item, size: Size) -> Mask:
     return Mask(torch.from_numpy(read_depth(item.annotation, size, 1 / 1000)))
 
 
 READER = Reader(
     NAME,
     "depth",
-    "{sync,official_splits/test}/ROOM/rgb_*.jpg with sync_depth_*.png",
+    "{sync,official_splits/test}/ROOM/rgb_*.jpg with sync_depth_*.png;"
+    " official_splits/train without sync",
     open_split,
 )

@@ -11,8 +11,8 @@ import torch
 from torchvision.ops import masks_to_boxes
 from torchvision.tv_tensors import BoundingBoxes, Mask
 
+from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.images import read_indices
 from dysample.workbench.data.reader import Reader, pair_files
 from dysample.workbench.data.targets import InstanceTarget
 
@@ -24,11 +24,13 @@ _EVERY = 5
 def open_split(folder: Path, split: str) -> DataSet[InstanceTarget]:
     """Images with their masks, from PNGImages and PedMasks or from images and masks."""
     if (folder / "PNGImages").is_dir():
-        items = pair_files(folder / "PNGImages", folder / "PedMasks", "_mask.png")
+        items, notes = pair_files(folder / "PNGImages", folder / "PedMasks", "_mask.png")
     else:
-        items = pair_files(folder / "images", folder / "masks")
+        items, notes = pair_files(folder / "images", folder / "masks")
     kept = [item for item in items if (item.image_id % _EVERY == _EVERY - 1) == (split == "val")]
-    return DataSet(NAME, "instance", split, CLASSES, kept, _read_target)
+    # Both splits lie in one folder: what it holds besides is said once.
+    notes = notes if split == "train" else ()
+    return DataSet(NAME, "instance", split, CLASSES, kept, _read_target, notes=notes)
 
 
 def _read_target(item: Item, size: tuple[int, int]) -> InstanceTarget:
@@ -53,6 +55,6 @@ def _read_target(item: Item, size: tuple[int, int]) -> InstanceTarget:
 READER = Reader(
     NAME,
     "instance",
-    "PNGImages/*.png, PedMasks/*_mask.png; or images/*.jpg or .png, masks/*.png",
+    "PNGImages/*.png, PedMasks/*_mask.png; or images/*, masks/*.png",
     open_split,
 )

@@ -9,7 +9,7 @@ from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.reader import MissingSplitError, Reader, read_lines
+from dysample.workbench.data.reader import MissingSplitError, Reader, check_unshared, read_lines
 
 NAME = "voc"
 _NAMES = (
@@ -50,6 +50,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
         Item(base / "JPEGImages" / f"{stem}.jpg", base / "SegmentationClass" / f"{stem}.png", i)
         for i, stem in enumerate(stems)
     ]
+    check_unshared(items)  # a name that is listed twice
     return DataSet(NAME, "semantic", split, CLASSES, items, _CODE.read)
 
 

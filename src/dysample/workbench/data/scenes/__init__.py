@@ -5,7 +5,7 @@ objects are chosen so that boundaries and thin structures matter: poles and fenc
 pixels. A frame depends on (seed, index) alone, and shows the same scene at every resolution.
 """
 
-from .cache import LARGEST_SET, Scenes, cache_folder, load_scenes
+from .cache import LARGEST_SET, Scenes, cache_folder, kept_in_cache, load_scenes
 from .classes import CLASSES, THINGS
 from .render import VERSION, Frame, render_frame
 
@@ -17,6 +17,7 @@ __all__ = [
     "Frame",
     "Scenes",
     "cache_folder",
+    "kept_in_cache",
     "load_scenes",
     "render_frame",
 ]

@@ -8,16 +8,16 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from filelock import FileLock
 
-from dysample.files import whole_file
+from dysample.files import named, whole_file
+from dysample.workbench.folders import locked
 
 from . import checks
 from .arrays import Bytes, Floats
@@ -76,27 +76,46 @@ def load_scenes(
     size, seed = checks.at_least("size", size, checks.SMALLEST), checks.at_least("seed", seed, 0)
     folder = cache_folder() if cache is None else checks.path("cache", cache)
     path = folder / f"scenes-v{VERSION}-{split}-seed{seed}-{size}px-{count}.bin"
-    with suppress(FileNotFoundError, _DamagedError):
-        return _read(path, count, size)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        try:  # Another process may have written it while this one waited.
+    with kept_in_cache(folder) if cache is None else nullcontext():
+        with suppress(FileNotFoundError, _DamagedError):
             return _read(path, count, size)
-        except FileNotFoundError:
-            pass
-        except _DamagedError as damage:
-            logger.warning("%s is damaged (%s): rendering it again", path, damage)
-        scenes = _render(_FIRST_INDEX[split], count, size, seed, progress)
-        _write(path, scenes)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(Path(f"{path}.lock")):
+            try:  # Another process may have written it while this one waited.
+                return _read(path, count, size)
+            except FileNotFoundError:
+                pass
+            except _DamagedError as damage:
+                logger.warning("%s is damaged (%s): rendering it again", path, damage)
+            scenes = _render(_FIRST_INDEX[split], count, size, seed, progress)
+            _write(path, scenes)
     return scenes
+
+
+@contextmanager
+def kept_in_cache(folder: Path) -> Iterator[None]:
+    """Errors of the system say how another folder is chosen for what is kept in the cache."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # which says more already
+            raise
+        raise OSError(
+            f"`DYSAMPLE_CACHE` must name a folder that can be written: {folder} is where scenes"
+            f" are kept, and {error.filename or folder}: {error.strerror}"
+        ) from error
 
 
 def cache_folder() -> Path:
     """`$DYSAMPLE_CACHE`, else `$XDG_CACHE_HOME/dysample`, else `~/.cache/dysample`."""
     if chosen := os.environ.get("DYSAMPLE_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dysample"
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "dysample"
+    try:
+        return Path.home() / ".cache" / "dysample"
+    except RuntimeError as error:
+        raise OSError(f"`DYSAMPLE_CACHE` must name a folder for scenes: {error}") from error
 
 
 def _render(
@@ -158,7 +177,7 @@ def _write(path: Path, scenes: Scenes) -> None:
 def _read(path: Path, count: int, size: int) -> Scenes:
     """Read a file; raise _DamagedError if it is not exactly what `_write` wrote."""
     length = _length(count, size)
-    with path.open("rb") as file:
+    with named(path), path.open("rb") as file:
         try:
             header = json.loads(file.readline())
         except ValueError:

@@ -1,0 +1,98 @@
+"""Whether a layer is no more than its weights, so that these may be read in place of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.modules import module as of_all
+
+from dysample.nn.pointwise import PixelLinear
+
+_OWN = frozenset(("forward", "_conv_forward", "_call_impl", "_slow_forward", "_compiled_call_impl"))
+"""What a call of a layer passes through: programs put their own on one layer, or on its class."""
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether a layer of each pixel computes what its weight and bias say, and nobody is to know.
+
+    It does not where it was exchanged (quantised, adapted), where hooks or a `forward` of its own
+    listen or fetch the weights (offloaded), or where the weights are more than numbers.
+    """
+    if not isinstance(layer, (nn.Conv2d, PixelLinear)) or not is_untouched(layer):
+        return False
+    weight, bias = layer.weight, layer.bias
+    if type(layer) is nn.Conv2d:
+        form = (layer.stride, layer.padding, layer.dilation, layer.groups, weight.shape[2:])
+        if form != ((1, 1), (0, 0), (1, 1), 1, (1, 1)) or not _is_torchs_own():
+            return False
+    elif type(layer) is not PixelLinear:
+        return False
+    return _are_numbers(weight) and (bias is None or _are_numbers(bias))
+
+
+def is_untouched(layer: nn.Module) -> bool:
+    """Whether a call of the layer runs its class's `forward` alone, without any hook."""
+    return _OWN.isdisjoint(layer.__dict__) and not (
+        layer._forward_hooks
+        or layer._forward_pre_hooks
+        or layer._backward_hooks
+        or layer._backward_pre_hooks
+        or _listen(of_all._global_forward_hooks)
+        or _listen(of_all._global_forward_pre_hooks)
+        or _listen(of_all._global_backward_hooks)
+        or _listen(of_all._global_backward_pre_hooks)
+    )
+
+
+def _listen(to_all: Mapping[int, Any]) -> bool:
+    """Whether hooks on all modules look at more than names, as torch's counters do."""
+    return any(
+        getattr(hook, "__module__", None) != "torch.utils.module_tracker"
+        for hook in to_all.values()
+    )
+
+
+def _of_the_class() -> tuple[object, ...]:
+    conv = nn.Conv2d
+    return conv.forward, conv._conv_forward, conv._call_impl, conv._slow_forward, conv.__call__
+
+
+_TORCHS = _of_the_class()
+
+
+def _is_torchs_own() -> bool:
+    """Whether the class is as torch made it; exporters exchange `__call__`, and only look."""
+    now = _of_the_class()
+    return now == _TORCHS or (torch.compiler.is_compiling() and now[:-1] == _TORCHS[:-1])
+
+
+def _are_numbers(value: Tensor) -> bool:
+    """Whether a tensor is of no class that gives its numbers another meaning."""
+    kinds = (nn.Parameter, Tensor, FakeTensor)
+    return type(value) in kinds and value.layout == torch.strided and not value.is_quantized
+
+
+def without_weights(module: nn.Module) -> str | None:
+    """Name of a weight on the meta device that nothing fetches before it is used; None if none is.
+
+    torch itself computes with what happens to lie in memory there.
+    """
+    for name, weight in (*module._parameters.items(), *module._buffers.items()):
+        if weight is not None and weight.is_meta:
+            return name
+    for name, child in module._modules.items():
+        if child is None:
+            continue
+        below = without_weights(child)
+        # Hooks, another `forward` and foreign classes may fetch weights, for all that is below.
+        if below is not None and is_untouched(child) and _is_ours_or_of_torch(child):
+            return f"{name}.{below}"
+    return None
+
+
+def _is_ours_or_of_torch(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(("torch.nn.modules.", "dysample.nn."))

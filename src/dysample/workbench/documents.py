@@ -1,0 +1,83 @@
+"""YAML from a user, looked at before anything is built of it."""
+
+from typing import Any
+
+import yaml
+from jsonargparse import get_loader, set_loader
+
+LONGEST = 2**15
+"""Characters of a configuration, which has about a thousand."""
+
+DEEPEST = 100
+"""Brackets that may be open at a time: the parser's time grows with their square."""
+
+MOST = 10_000
+"""Values in a configuration, those counted again to which aliases point."""
+
+MODE = "bounded-yaml"
+"""By which jsonargparse's parsers find `load_yaml`."""
+
+
+def load_yaml(text: str) -> Any:
+    """What a document holds, with numbers as jsonargparse reads them.
+
+    Raises:
+        ValueError: a document that is too long, too deep, holds itself, holds very much by way of
+            aliases, or one key twice.
+        yaml.YAMLError: no YAML.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
+    try:
+        _check_depth(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = 0 if root is None else _count(root, {}, set())
+    except RecursionError:
+        raise ValueError("must not be nested so deeply") from None
+    if values > MOST:
+        raise ValueError(f"must hold at most {MOST} values, aliases written out, but has {values}")
+    return get_loader("yaml")(text)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if depth > DEEPEST:
+            raise RecursionError
+
+
+def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
+    """Values in a node; `known` and those `above` are by identity, as aliases share nodes."""
+    key = id(node)
+    if key in above:
+        raise ValueError(f"must not hold itself, as line {_line(node)} does")
+    if key in known:
+        return known[key]
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    elif isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        parts = [part for pair in node.value for part in pair]
+    above.add(key)
+    known[key] = 1 + sum(_count(part, known, above) for part in parts)
+    above.remove(key)
+    return known[key]
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for name, _ in node.value:
+        if isinstance(name, yaml.ScalarNode):
+            if name.value in seen:
+                raise ValueError(f"must not hold {name.value!r} twice, as line {_line(name)} does")
+            seen.add(name.value)
+
+
+def _line(node: yaml.Node) -> int:
+    line: int = node.start_mark.line + 1
+    return line
+
+
+set_loader(MODE, load_yaml, (yaml.YAMLError,))

@@ -1,0 +1,88 @@
+"""YAML that is too much, in files and on the command line, and that is not."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from dysample.workbench.config import load_config, parse_config
+from dysample.workbench.documents import load_yaml
+
+LEVELS = "\n".join(
+    f"  {name}: &{name} [{', '.join(9 * [f'*{before}'])}]"
+    for before, name in zip("abcdefgh", "bcdefghi")
+)
+BOMB = f"upsampler_options:\n  a: &a [x, x, x, x, x, x, x, x, x]\n{LEVELS}\n"
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i + 1}: &a{i + 1} {{<<: [{', '.join(9 * [f'*a{i}'])}]}}\n" for i in range(8)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "must hold at most 10000 values, aliases written out, but has 4"),
+        (MERGES, "must hold at most 10000 values, aliases written out, but has"),
+        ("upsampler_options: &a {a: *a}", "must not hold itself, as line 1 does"),
+        ("seed: 3\nupsampler_options:\n  a: &a [1, [*a]]", "must not hold itself, as line 3 does"),
+        ("upsampler_options: " + 30_000 * "[", "must not be nested so deeply"),
+        ("upsampler_options: " + 500 * "{a: " + 500 * "}", "must not be nested so deeply"),
+        ("x" * 2**20, "must have at most 32768 characters"),
+        ("seed: 1\nseed: 2", "must not hold 'seed' twice, as line 2 does"),
+    ],
+)
+def test_what_is_too_much_is_refused_within_a_second(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(f"task: depth\n{text}")
+    message = message.replace("line 1", "line 2").replace("line 3", "line 4")
+    message = message if "twice" not in message else message.replace("line 2", "line 3")
+    before = time.process_time()
+    with pytest.raises(ValueError, match=rf"`config` \(='.*own.yaml'\) {message}"):
+        load_config(path)
+    assert time.process_time() - before < 1
+    value = text.removeprefix("upsampler_options: ")
+    if value != text:
+        with pytest.raises(ValueError, match="must not"):
+            parse_config(["depth_scenes", "--upsampler_options", value])
+        assert time.process_time() - before < 2
+
+
+def test_anchors_as_people_use_them() -> None:
+    text = "base: &base {steps: 3}\nsettings: {<<: *base, width: 8}\nother: [*base, *base]"
+    assert load_yaml(text) == {
+        "base": {"steps": 3},
+        "settings": {"steps": 3, "width": 8},
+        "other": [{"steps": 3}, {"steps": 3}],
+    }
+
+
+@pytest.mark.parametrize("kind", ["folder", "device", "/proc/self/mem", "UTF-16", "long"])
+def test_files_that_are_none(kind: str, tmp_path: Path) -> None:
+    path = {"device": Path("/dev/zero"), "/proc/self/mem": Path(kind)}.get(kind, tmp_path / "c")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "UTF-16":
+        path.write_text("task: depth", encoding="utf-16")
+    elif kind == "long":
+        path = tmp_path / (300 * "c")
+    with pytest.raises((ValueError, OSError), match=str(path)):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--seed=9223372036854775808", r"`seed` \(=9223372036854775808\) must be at most 92233"),
+        ("--settings.steps=9223372036854775808", r"`steps` \(=9.*\) must be at most 2147483647"),
+        ("--settings.batch_size=65537", r"`batch_size` \(=65537\) must be at most 65536"),
+        ("--settings.width=4097", r"`width` \(=4097\) must be at most 4096"),
+        ("--settings.train_frames=2147483648", r"`train_frames` \(=2.*\) must be at most"),
+        ("--training.validate_every=2147483648", r"`validate_every` \(=2.*\) must be at most"),
+        ("--training.loader_workers=1025", r"`loader_workers` \(=1025\) must be at most 1024"),
+    ],
+)
+def test_numbers_out_of_range(option: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_config(["depth_scenes", option])
