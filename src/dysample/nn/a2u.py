@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import GROUPS, GroupNorm
+from dysample.nn.weights import channels_read
 
 _WINDOW = 6  # pixels a side of the two predicted filters
 
@@ -90,6 +90,12 @@ class A2U(Upsampler):
         logits: Tensor = self.kernel_gen(pad_to_even(guide))
         return logits[..., :height, :width].unsqueeze(1)
 
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("project"))
+
+    def _reads_of_guide(self) -> int | None:
+        return channels_read(self.kernel_gen.bconv_U[1])
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
@@ -103,7 +109,7 @@ class A2U(Upsampler):
         """
         out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
-        affinity = (2 * _WINDOW**2 + 1) * self.kernel_gen.channels * blocks
+        affinity = (2 * _WINDOW**2 + 1) * (self.guide_channels or 0) * blocks
         taps = self.up_kernel**2 * self.out_channels * out_height * out_width
         return self.projection_macs(height, width) + affinity + taps
 
@@ -123,7 +129,6 @@ class _KernelGenerator(nn.Module):
 
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
-        self.channels = channels
         self.bnu = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
         self.bnv = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
         self.bconv_UP = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 4 * taps, 1))
@@ -148,7 +153,9 @@ class _KernelGenerator(nn.Module):
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
-        return torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True) / math.sqrt(self.channels)
+        total = torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True)
+        affinity: Tensor = total / guide.shape[1] ** 0.5
+        return affinity
 
 
 def convolved(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
