@@ -44,3 +44,13 @@ def test_without_classes() -> None:
     metrics = {"miou": 0.5, "boundary_iou": 0.25, "third": 0.0}
     print_metrics(MEASURES, metrics, "title", Console(file=text, width=60))
     assert "class" not in text.getvalue()
+
+
+def test_brackets_in_names_and_messages_are_text() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=100)
+    measures = {"a": {"name": "[red]A[/x]"}, "b": {"name": ":smile:"}}
+    metrics = {"a": 0.5, "b": None, "class_iou": {"[bold]x[/nope]": 0.25}}
+    print_metrics(measures, metrics, "[enforce fail at x.cc:1] . [/a]", console)
+    for part in ("[enforce fail at x.cc:1] . [/a]", "[red]A[/x]", ":smile:", "[bold]x[/nope]"):
+        assert part in text.getvalue()
