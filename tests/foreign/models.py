@@ -17,7 +17,7 @@ def image(*size: int) -> Tensor:
     return torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
-def ultralytics(name: str, kind: str = "DetectionModel", size: int = 64) -> Built:
+def ultralytics(name: str, kind: str = "DetectionModel", size: int = 128) -> Built:
     from ultralytics.nn import tasks
 
     return getattr(tasks, kind)(f"{name}.yaml", nc=4, verbose=False), image(size, size)
@@ -41,8 +41,8 @@ def smp(name: str) -> Built:
 def effdet() -> Built:
     from effdet import create_model
 
-    model = create_model("tf_efficientdet_d0", pretrained_backbone=False, image_size=(128, 128))
-    return model, image(128, 128)
+    model = create_model("tf_efficientdet_d0", pretrained_backbone=False, image_size=(512, 512))
+    return model, image(512, 512)
 
 
 def rt_detr() -> Built:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +22,7 @@ from dysample.surgery import (
     save_upsamplers,
 )
 
-BACKEND = os.environ.get("BACKEND", "inductor")
+BACKEND = "aot_eager"
 CLOSE = 1e-4
 """Largest difference of two runs of the same numbers, over the largest value."""
 Build = Callable[[], tuple[nn.Module, Any]]
