@@ -16,7 +16,7 @@ from typing import Any
 from texts import PAGES
 
 import dysample
-from dysample import export, functional, hub, look, registry, surgery
+from dysample import export, functional, hub, look, nn, registry, surgery
 from dysample.export.check import Comparison
 from dysample.registry import get_entry
 
@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
     ("Export", "dysample", (dysample.export_onnx,)),
     ("", "dysample.export", (export.Export, export.ExportError)),
     ("", "dysample.export.check", (Comparison,)),
+    ("Published weights", "dysample.nn", (nn.published_state_dict,)),
     (
         "Sharing",
         "dysample.hub",

@@ -224,6 +224,15 @@ def test_other_modules_are_refused(tmp_path: Path) -> None:
         hub.save_pretrained(torch.nn.Linear(2, 2), tmp_path)
 
 
+def test_a_pruned_upsampler_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    up = DySample(8)
+    up.offset.weight = torch.nn.Parameter(up.offset.weight[:, :4].detach())
+    match = r"^`offset.weight` shape \(=\(32, 4, 1, 1\)\) must be \(32, 8, 1, 1\), as its arguments"
+    with pytest.raises(ValueError, match=match):
+        hub.save_pretrained(up, tmp_path / "up")
+    assert not (tmp_path / "up").exists()
+
+
 def test_a_model_of_the_workbench(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     arguments = {"upsampler": "dysample", "options": {"groups": 8}, "classes": 3, "seed": 0}

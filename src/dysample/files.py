@@ -54,6 +54,11 @@ def whole_files(folder: Path) -> Iterator[Path]:
                     raise IsADirectoryError(f"{folder / path.name} must be a file, not a folder")
             for path in found:
                 os.replace(path, folder / path.name)
+        except OSError as error:
+            if error.filename is None or Path(error.filename).parent != temporary:
+                raise
+            name = folder / Path(error.filename).name
+            raise OSError(error.errno, error.strerror, str(name)) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

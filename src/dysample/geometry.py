@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dysample.fixed import cut, fixed, from_slots, ratios, spread
+
 
 def upscale(scale_factor: float) -> int:
     """Whole scale s at which offsets and kernels are predicted: the next integer, at least 1."""
@@ -76,6 +78,8 @@ def regular_position(
 def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
     """Read the last two axes of a field at the nearest of its pixels, for any target size."""
     height, width = field.shape[-2:]
+    if fixed(height, width, *size):
+        return from_slots(spread(field, ratios(size, (height, width))), (height, width), size)
     if not holds(height == size[0]):
         field = field.index_select(-2, nearest_index(size[0], height, field.device))
     if not holds(width == size[1]):
@@ -96,7 +100,9 @@ def pad_to_even(field: Tensor) -> Tensor:
     for axis in (-2, -1):
         length = field.shape[axis]
         even = length + length % 2
-        if not holds(even == length):
+        if fixed(length) and even != length:
+            field = torch.cat((field, cut(field, axis, length - 1, length)), dim=axis)
+        elif not holds(even == length):
             index = torch.arange(even, device=field.device).clamp(max=length - 1)
             field = field.index_select(axis, index)
     return field

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 import dysample.nn
@@ -160,7 +161,16 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
     if isinstance(model, Upsampler):
         args, options = model.arguments
         kind = type(model)
-        return {"model": kind.__name__, **_bound(kind, args, options, kind.__name__)}
+        config = {"model": kind.__name__, **_bound(kind, args, options, kind.__name__)}
+        with torch.device("meta"):
+            built, given = kind(*args, **options).state_dict(), model.state_dict()
+        for key in built.keys() & given.keys():
+            if built[key].shape != given[key].shape:
+                raise ValueError(
+                    f"`{key}` shape (={tuple(given[key].shape)}) must be {tuple(built[key].shape)},"
+                    " as its arguments build it: save a pruned upsampler by its state_dict"
+                )
+        return config
     recipe: dict[str, Any] | None = getattr(model, _RECIPE, None)
     if recipe is None:
         raise TypeError(

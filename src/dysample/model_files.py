@@ -82,8 +82,11 @@ def module_in(content: Any, path: Path) -> nn.Module:
 
 def _kind(path: Path) -> str | None:
     """What a file is that `torch.save` did not write, as far as its first bytes tell."""
-    with path.open("rb") as file:
-        head = file.read(9)
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if 0 < int.from_bytes(head[:8], "little") < path.stat().st_size and head[8:] == b"{":
         return f"one of safetensors, weights alone: {_INSTEAD}"
     if not zipfile.is_zipfile(path):

@@ -52,8 +52,8 @@ def test_dysample_by_gathers_from_opset_20_on(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_differs_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
-    def shifted(x: Tensor, p_x: Tensor, p_y: Tensor, *, border: bool) -> Tensor:
-        return samplers.grid_sample(x, p_x + 0.5, p_y, border=border)
+    def shifted(p_x: Tensor, p_y: Tensor, low: tuple[int, int], *, border: bool) -> samplers.Read:
+        return samplers.grid_sample(p_x + 0.5, p_y, low, border=border)
 
     monkeypatch.setitem(samplers.SAMPLERS, "grid_sample", shifted)
     path = tmp_path / "up.onnx"

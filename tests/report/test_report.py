@@ -39,8 +39,9 @@ def test_where_the_disk_fills_the_old_report_stands(
             patch.setattr(os, "fsync", full)
             again = write([*one, entry("carafe", frames=1)])
             for folder in (output, tmp_path / "new" / "one"):
-                with pytest.raises(OSError, match="No space left"):
+                with pytest.raises(OSError, match="No space left") as caught:
                     write_report(again, folder, console)
+                assert Path(caught.value.filename).parent == folder
                 left = last
         assert files(output) == before
         assert not (tmp_path / "new").exists()

@@ -56,3 +56,13 @@ def test_names_of_classes_are_text(name: str) -> None:
     lines = [line.split() for line in text.getvalue().splitlines()]
     assert lines[0] == ["semantic,", name]
     assert lines[-1] == [name, "0.750"]
+
+
+def test_brackets_in_names_and_messages_are_text() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=100)
+    measures = {"a": {"name": "[red]A[/x]"}, "b": {"name": ":smile:"}}
+    metrics = {"a": 0.5, "b": None, "class_iou": {"[bold]x[/nope]": 0.25}}
+    print_metrics(measures, metrics, "[enforce fail at x.cc:1] . [/a]", console)
+    for part in ("[enforce fail at x.cc:1] . [/a]", "[red]A[/x]", ":smile:", "[bold]x[/nope]"):
+        assert part in text.getvalue()

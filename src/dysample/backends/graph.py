@@ -1,13 +1,14 @@
 """The primitives as graphs for exporters: right at any size, no axis beyond four.
 
-Nothing is written in place, no loop runs over a batch, and no branch hangs on a size, so that a
-graph traced at one size is right at others. Bilinear samples come from one of two samplers with
-the same numbers: `grid_sample`, or gathers alone for runtimes without it, or with a wrong one.
+Nothing is written in place, no loop runs over a batch, and no branch hangs on a size unless the
+graph is for that size alone, so that a graph traced at one size is right at others. Bilinear
+samples come from one of two samplers with the same numbers: `grid_sample`, or gathers alone for
+runtimes without it, or with a wrong one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample.backends.samplers import Sampler
+from dysample.fixed import channel_sum, fixed, from_slots, ratios, spread, to_slots
 from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype, like_input
 
@@ -23,7 +25,7 @@ def point_sample(
     x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str, sampler: Sampler
 ) -> Tensor:
     """See `dysample.ops.point_sample`."""
-    B, C, H, W = x.shape
+    H, W = x.shape[2:]
     dtype = compute_dtype(x)
     offset = read_nearest(pixel_shuffle(field, scale), size).to(dtype)
     G = offset.shape[1] // 2
@@ -32,38 +34,44 @@ def point_sample(
     # The small numbers first: pixel indices near 1000 leave few bits for an offset.
     p_x = whole_x.to(dtype) + (part_x + offset[:, :G])
     p_y = whole_y.to(dtype).unsqueeze(-1) + (part_y.unsqueeze(-1) + offset[:, G:])
-    out = sampler(
-        x.to(dtype).reshape(B * G, C // G, H, W),
-        p_x.reshape(B * G, *size),
-        p_y.reshape(B * G, *size),
-        border=True,
-    )
-    return like_input(out.reshape(B, C, *size), x)
+
+    def sampled(x: Tensor, p_x: Tensor, p_y: Tensor) -> Tensor:
+        return sampler(p_x.squeeze(1), p_y.squeeze(1), (H, W), border=True)(x)
+
+    return like_input(_by_group(sampled, G, x.to(dtype), p_x, p_y), x)
 
 
 def reassemble(
     x: Tensor, field: Tensor, kernel: int, scale: int, size: tuple[int, int], softmax: bool
 ) -> Tensor:
     """See `dysample.ops.reassemble`."""
-    B, C = x.shape[:2]
     taps, dtype = kernel**2, compute_dtype(x)
-    spread = read_nearest(pixel_shuffle(field, scale), size).to(dtype)
-    G = spread.shape[1] // taps
-    weight = spread.reshape(B * G, taps, *size)
-    if softmax:
-        weight = weight.softmax(1)
-    near = _neighbours(x.to(dtype), kernel, G, size)
-    total = reduce(torch.add, (n * w for n, w in zip(near, weight.chunk(taps, dim=1))))
-    return like_input(total.reshape(B, C, *size), x)
+    weight = read_nearest(pixel_shuffle(field, scale), size).to(dtype)
+    groups = weight.shape[1] // taps
+    if taps == 1 and groups == x.shape[1] and not softmax:
+        groups = 1  # IndexNet's products channel by channel, no matter how many there are
+
+    def summed(x: Tensor, weight: Tensor) -> Tensor:
+        low = (x.shape[2], x.shape[3])
+        if softmax:
+            weight = weight.softmax(1)
+        weights = to_slots(weight, low).chunk(taps, dim=1)
+        near = _neighbours(x, kernel, size)
+        return from_slots(reduce(torch.add, (n * w for n, w in zip(near, weights))), low, size)
+
+    return like_input(_by_group(summed, groups, x.to(dtype), weight), x)
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
-    """See `dysample.ops.affinity`."""
-    B, C, Y, X = query.shape
-    dtype = compute_dtype(query)
-    high = query.to(dtype).reshape(B * groups, C // groups, Y, X)
-    products = [(near * high).sum(1) for near in _neighbours(key.to(dtype), kernel, groups, (Y, X))]
-    return torch.stack(products, dim=1).reshape(B, groups, kernel**2, Y, X)
+    """See `dysample.functional.affinity`; groups and taps are one axis."""
+    size, dtype = (query.shape[2], query.shape[3]), compute_dtype(query)
+
+    def products(query: Tensor, key: Tensor) -> Tensor:
+        low = (key.shape[2], key.shape[3])
+        logits = _inner_products(_neighbours(key, kernel, size), to_slots(query, low))
+        return from_slots(logits, low, size)
+
+    return _by_group(products, groups, query.to(dtype), key.to(dtype))
 
 
 def point_attention(
@@ -76,30 +84,67 @@ def point_attention(
     sampler: Sampler,
 ) -> tuple[Tensor, Tensor]:
     """See `dysample.ops.point_attention`."""
-    B, C, H, W = x.shape
+    B, _, H, W = x.shape
     Y, X = query.shape[-2:]
     offset = read_nearest(pixel_shuffle(field, scale), (Y, X))
-    N, P = B * groups, offset.shape[1] // (2 * groups)
+    P = offset.shape[1] // (2 * groups)
     dtype = compute_dtype(x)
     row = nearest_index(Y, H, x.device).to(dtype).unsqueeze(-1)
     column = nearest_index(X, W, x.device).to(dtype)
-    offsets = offset.to(dtype).reshape(N, 2 * P, Y, X)
-    points = [(column + offsets[:, 2 * p], row + offsets[:, 2 * p + 1]) for p in range(P)]
-    high = query.to(dtype).reshape(N, query.shape[1] // groups, Y, X)
-    low = key.to(dtype).reshape(N, key.shape[1] // groups, H, W)
-    value = x.to(dtype).reshape(N, C // groups, H, W)
-    logits = [(high * sampler(low, *point, border=False)).sum(1) for point in points]
-    weight = torch.stack(logits, dim=1).softmax(1)
-    samples = (sampler(value, *point, border=False) for point in points)
-    total = reduce(torch.add, (s * w for s, w in zip(samples, weight.chunk(P, dim=1))))
-    return like_input(total.reshape(B, C, Y, X), x), weight.reshape(B, groups * P, Y, X)
+    weights: list[Tensor] = []
+
+    def attended(x: Tensor, query: Tensor, key: Tensor, offset: Tensor) -> Tensor:
+        points = [
+            sampler(column + offset[:, 2 * p], row + offset[:, 2 * p + 1], (H, W), border=False)
+            for p in range(P)
+        ]
+        weight = _inner_products((read(key) for read in points), query).softmax(1)
+        weights.append(weight)
+        samples = (read(x) for read in points)
+        return reduce(torch.add, (s * w for s, w in zip(samples, weight.chunk(P, dim=1))))
+
+    parts = (x.to(dtype), query.to(dtype), key.to(dtype), offset.to(dtype))
+    out = like_input(_by_group(attended, groups, *parts), x)
+    weight = weights[0] if len(weights) == 1 else torch.cat(weights, dim=1)
+    return out, weight.reshape(B, groups * P, Y, X)
 
 
-def _neighbours(x: Tensor, kernel: int, groups: int, size: tuple[int, int]) -> Iterator[Tensor]:
-    """For each tap the neighbours (B * G, C / G, H', W') of all output pixels, 0 outside."""
-    B, C, H, W = x.shape
+def _by_group(run: Callable[..., Tensor], groups: int, *maps: Tensor) -> Tensor:
+    """Run each group of channels of some maps (B, G n, ., .) by itself; (B, G m, ., .).
+
+    Groups become images of the batch. Runtimes for one image at a time have no such axis: there
+    they come one after the other.
+    """
+    if groups == 1:
+        return run(*maps)
+    B = maps[0].shape[0]
+    if fixed(B) and B == 1:
+        return torch.cat([run(*parts) for parts in zip(*(m.chunk(groups, 1) for m in maps))], 1)
+    folded = (m.reshape(B * groups, m.shape[1] // groups, *m.shape[2:]) for m in maps)
+    out = run(*folded)
+    return out.reshape(B, groups * out.shape[1], *out.shape[2:])
+
+
+def _inner_products(keys: Iterable[Tensor], query: Tensor) -> Tensor:
+    """Those of each key (B, C, Y, X) with the query, (B, K, Y, X)."""
+    return torch.cat([channel_sum(key * query) for key in keys], dim=1)
+
+
+def _neighbours(x: Tensor, kernel: int, size: tuple[int, int]) -> Iterator[Tensor]:
+    """For each tap the neighbours (B, C, H', W') of all output pixels, 0 outside.
+
+    Where sizes are fixed, of all slots of `dysample.fixed`: (B, C, n H, m W).
+    """
+    H, W = x.shape[2:]
     r = (kernel - 1) // 2
-    padded = F.pad(x.reshape(B * groups, C // groups, H, W), (r, r, r, r))
+    padded = F.pad(x, (r, r, r, r))
+    if fixed(H, W, *size):
+        n, m = ratios(size, (H, W))
+        wide = spread(padded, (n, m))
+        for dy in range(kernel):
+            for dx in range(kernel):
+                yield wide[..., n * dy : n * (dy + H), m * dx : m * (dx + W)]
+        return
     rows, columns = nearest_index(size[0], H, x.device), nearest_index(size[1], W, x.device)
     shifted = [columns + dx for dx in range(kernel)]
     for dy in range(kernel):

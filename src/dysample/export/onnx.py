@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import io
 import logging
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,10 +133,15 @@ def _graph(
     outputs: Sequence[str],
 ) -> bytes:
     """The ONNX model, of that opset and of ONNX's operators alone."""
-    make = _program if opset >= arguments.EXPORTED else trace
+    shapes = dynamic_shapes(args, axes)
     try:
         with backend(sampler), torch.no_grad(), _quiet():
-            graph = make(model, args, axes, opset, inputs, outputs)
+            # Of a trace too: it refuses branches that hang on values, of which a trace keeps one.
+            program = torch.export.export(model, args, dynamic_shapes=shapes, strict=False)
+            if opset < arguments.EXPORTED:
+                graph = trace(model, args, axes, opset, inputs, outputs)
+            else:
+                graph = _converted(program, opset, inputs, outputs)
     except ModuleNotFoundError:
         raise
     except Exception as error:  # the tracers and the exporters raise all sorts
@@ -159,26 +165,23 @@ def _graph(
     return content
 
 
-def _program(
-    model: nn.Module,
-    args: tuple[Any, ...],
-    axes: Sequence[str],
+def _converted(
+    program: torch.export.ExportedProgram,
     opset: int,
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> ModelProto:
-    """The ONNX model of what `torch.export` makes; see `trace` for the arguments."""
-    shapes = dynamic_shapes(args, axes)
-    program = torch.onnx.export(
-        torch.export.export(model, args, dynamic_shapes=shapes, strict=False),
+    """The ONNX model of a program."""
+    converted = torch.onnx.export(
+        program,
         dynamo=True,
         opset_version=opset,
         input_names=inputs or None,
         output_names=outputs,
         verbose=False,
     )
-    assert program is not None
-    return program.model_proto
+    assert converted is not None
+    return converted.model_proto
 
 
 def _reason(
@@ -249,16 +252,16 @@ def _parameters(model: nn.Module, args: tuple[Any, ...]) -> list[str]:
 def _quiet() -> Iterator[None]:
     """Exporters warn of their own future, and of conversions whose result is looked at here.
 
-    That of traces prints the whole graph where it fails, whatever it is told.
+    Where they fail they print the whole graph, whatever they are told.
     """
-    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
+    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch")]
     levels = [logger.level for logger in loggers]
     print_graph = torch._C._jit_onnx_log
     try:
         torch._C._jit_onnx_log = lambda *_: None
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -10,6 +10,7 @@ from dysample.nn.fade import FADE, FADELite
 from dysample.nn.indexnet import IndexNet
 from dysample.nn.nearest import Nearest
 from dysample.nn.pixel_shuffle import PixelShuffle
+from dysample.nn.published import published_state_dict
 from dysample.nn.sapa import SAPA
 from dysample.nn.sapa_deform import SAPADeform
 from dysample.nn.sapa_i import SAPAI
@@ -29,4 +30,5 @@ __all__ = [
     "PixelShuffle",
     "SAPADeform",
     "Upsampler",
+    "published_state_dict",
 ]

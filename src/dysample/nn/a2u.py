@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -11,10 +10,12 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_odd
+from dysample.fixed import channel_sum, fixed
 from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import GROUPS, GroupNorm
+from dysample.nn.weights import channels_read
 
 _WINDOW = 6  # pixels a side of the two predicted filters
 
@@ -90,6 +91,12 @@ class A2U(Upsampler):
         logits: Tensor = self.kernel_gen(pad_to_even(guide))
         return logits[..., :height, :width].unsqueeze(1)
 
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("project"))
+
+    def _reads_of_guide(self) -> int | None:
+        return channels_read(self.kernel_gen.bconv_U[1])
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
@@ -103,7 +110,7 @@ class A2U(Upsampler):
         """
         out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
-        affinity = (2 * _WINDOW**2 + 1) * self.kernel_gen.channels * blocks
+        affinity = (2 * _WINDOW**2 + 1) * (self.guide_channels or 0) * blocks
         taps = self.up_kernel**2 * self.out_channels * out_height * out_width
         return self.projection_macs(height, width) + affinity + taps
 
@@ -123,7 +130,6 @@ class _KernelGenerator(nn.Module):
 
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
-        self.channels = channels
         self.bnu = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
         self.bnv = nn.Sequential(GroupNorm(GROUPS, channels), nn.LeakyReLU())
         self.bconv_UP = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 4 * taps, 1))
@@ -142,13 +148,16 @@ class _KernelGenerator(nn.Module):
         if B == 0:  # a convolution needs a group
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
-        # Exporters write groups down as a constant, and there are as many as images and channels.
-        reduce = convolved if isinstance(B, int) else shifted
+        # Exporters write groups down as a constant, and there are as many as images and channels;
+        # and some runtimes know no convolution by what is computed.
+        reduce = shifted if fixed(*guide.shape) or not isinstance(B, int) else convolved
         of_u, of_v = reduce(guide, filters)
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
-        return torch.sum(u.to(dtype) * v.to(dtype), 1, keepdim=True) / math.sqrt(self.channels)
+        total = channel_sum(u.to(dtype) * v.to(dtype))
+        affinity: Tensor = total / guide.shape[1] ** 0.5
+        return affinity
 
 
 def convolved(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,11 +179,16 @@ def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
     Y, X = guide.shape[-2:]
     padded = F.pad(guide, (2, 2, 2, 2))
     of_u, of_v = guide.new_zeros(()), guide.new_zeros(())
-    for dy in range(_WINDOW):
-        for dx in range(_WINDOW):
-            near = padded[..., dy : dy + Y : 2, dx : dx + X : 2]
-            of_u = of_u + near * filters[:, :1, dy : dy + 1, dx : dx + 1]
-            of_v = of_v + near * filters[:, 1:, dy : dy + 1, dx : dx + 1]
+    for odd_y in range(2):
+        for odd_x in range(2):
+            # Every second pixel, as a pooling of one: runtimes have slices of a step less often.
+            rest = F.max_pool2d(padded[..., odd_y:, odd_x:], 1, 2)
+            for dy in range(_WINDOW // 2):
+                for dx in range(_WINDOW // 2):
+                    near = rest[..., dy : dy + Y // 2, dx : dx + X // 2]
+                    v, w = 2 * dy + odd_y, 2 * dx + odd_x
+                    of_u = of_u + near * filters[:, :1, v : v + 1, w : w + 1]
+                    of_v = of_v + near * filters[:, 1:, v : v + 1, w : w + 1]
     return of_u, of_v
 
 
@@ -183,7 +197,9 @@ class _Windows(nn.AdaptiveAvgPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         height, width = input.shape[-2:]
-        if isinstance(height, int) and isinstance(width, int):
+        known = isinstance(height, int) and isinstance(width, int)
+        # At one size exporters would write its windows out by indices.
+        if known and not fixed(height, width):
             return super().forward(input)
         rows = window_averages(height, _WINDOW, input)
         columns = window_averages(width, _WINDOW, input)

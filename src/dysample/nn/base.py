@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
+from types import NoneType
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from dysample.checks import (
 )
 from dysample.geometry import scaled_size, upscale
 from dysample.nn.script import scriptable
-from dysample.nn.weights import is_untouched, without_weights
+from dysample.nn.weights import channels_made, is_untouched, without_weights
 from dysample.proxies import module_node, proxy_in
 
 
@@ -28,7 +29,8 @@ class Upsampler(nn.Module, ABC):
     """Base of the upsamplers: `up(x)`, `up(x, size=(H', W'))`, `up(x, guide)`.
 
     Args:
-        in_channels: C, channels of the input.
+        in_channels: C, channels of the input. Upsamplers whose weights read none of it, such as
+            `Bilinear`, take any; the others, once pruned, what their weights read.
         scale_factor: output size over input size, whole or fractional, used when the call gives
             no size.
         out_channels: channels of the output; C if not given. Where the upsampler itself keeps the
@@ -67,18 +69,53 @@ class Upsampler(nn.Module, ABC):
         guide_channels: int | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = check_positive_int("in_channels", in_channels)
+        self._in_channels = check_positive_int("in_channels", in_channels)
         self.scale_factor = check_number("scale_factor", scale_factor)
         self.scale = upscale(scale_factor)
         if out_channels is None:
             out_channels = in_channels
-        self.out_channels = check_positive_int("out_channels", out_channels)
-        self.guide_channels: int | None = None
-        """Channels that a guide must have; None for unguided upsamplers, which take any."""
+        self._out_channels = check_positive_int("out_channels", out_channels)
+        self._guide_channels: int | None = None
         if self.guided:
             if guide_channels is None:
                 guide_channels = in_channels
-            self.guide_channels = check_positive_int("guide_channels", guide_channels)
+            self._guide_channels = check_positive_int("guide_channels", guide_channels)
+
+    @property
+    def in_channels(self) -> int:
+        """C; where the weights that read x were pruned, what they read."""
+        read = self._reads_of_x()
+        return self._in_channels if read is None else read
+
+    @in_channels.setter
+    def in_channels(self, value: int) -> None:
+        self._in_channels = check_positive_int("in_channels", value)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output; those of pruned weights where they make it."""
+        project = self._modules.get("project")
+        if isinstance(project, nn.Identity):
+            return self.in_channels
+        made = channels_made(project)
+        return self._out_channels if made is None else made
+
+    @property
+    def guide_channels(self) -> int | None:
+        """Channels that a guide must have; None for unguided upsamplers, which take any."""
+        read = self._reads_of_guide()
+        return self._guide_channels if read is None else read
+
+    def _reads_of_x(self) -> int | None:
+        """Channels that x must have: those that weights read; None where none do, and any will do.
+
+        Asked while the module is still being built, too.
+        """
+        return self._in_channels
+
+    def _reads_of_guide(self) -> int | None:
+        """The same of a guide."""
+        return self._guide_channels
 
     def forward(
         self,
@@ -102,7 +139,7 @@ class Upsampler(nn.Module, ABC):
         if proxy is not None:
             node: Tensor = self._node(proxy, x, guide, size)
             return node
-        check_feature("x", x, self.in_channels)
+        check_feature("x", x, self._reads_of_x())
         if not x.is_meta and (lost := without_weights(self)) is not None:
             raise ValueError(f"`{lost}` lies on meta, without numbers, and `x` on {x.device}")
         height, width = x.shape[-2:]
@@ -120,7 +157,7 @@ class Upsampler(nn.Module, ABC):
                     f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
                     " by name, `size=`"
                 )
-            check_feature("guide", guide, self.guide_channels)
+            check_feature("guide", guide, self._reads_of_guide())
             check_same_batch("guide", guide, x)
             if self.guided:
                 check_same_device("guide", guide, x)
@@ -167,13 +204,13 @@ class Upsampler(nn.Module, ABC):
 
     def projection(self) -> nn.Module:
         """1x1 convolution from in_channels to out_channels, or nothing where they are equal."""
-        if self.out_channels == self.in_channels:
+        if self._out_channels == self._in_channels:
             return nn.Identity()
-        return nn.Conv2d(self.in_channels, self.out_channels, 1)
+        return nn.Conv2d(self._in_channels, self._out_channels, 1)
 
     def projection_macs(self, height: int, width: int) -> int:
-        """Multiply-adds of `projection`."""
-        if self.out_channels == self.in_channels:
+        """Multiply-adds of `project`."""
+        if isinstance(self._modules.get("project"), (nn.Identity, NoneType)):
             return 0
         return self.in_channels * self.out_channels * height * width
 

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_read
 
 
 class Bilinear(Upsampler):
@@ -25,6 +26,9 @@ class Bilinear(Upsampler):
     ) -> None:
         super().__init__(in_channels, scale_factor, out_channels=out_channels)
         self.project = self.projection()
+
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("project"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

@@ -9,6 +9,7 @@ from dysample.checks import check_divides, check_odd, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_read
 
 
 class CARAFE(Upsampler):
@@ -74,6 +75,9 @@ class CARAFE(Upsampler):
         for conv in (self.channel_compressor, self.content_encoder):
             if conv.bias is not None:
                 nn.init.zeros_(conv.bias)
+
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("channel_compressor"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

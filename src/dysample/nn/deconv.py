@@ -33,6 +33,15 @@ class Deconv(Upsampler):
         conv = nn.ConvTranspose2d(in_channels, self.out_channels, 2 * self.scale - 1)
         self.weight, self.bias = conv.weight, conv.bias
 
+    def _reads_of_x(self) -> int:
+        return self.weight.shape[0]
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output: those that the weight makes."""
+        weight = self._parameters.get("weight")
+        return self._out_channels if weight is None else weight.shape[1]
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         rim = self.scale - 1

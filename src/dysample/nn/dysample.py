@@ -19,7 +19,7 @@ from dysample.checks import (
 from dysample.geometry import pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
-from dysample.nn.weights import is_plain
+from dysample.nn.weights import channels_made, channels_read, is_plain
 
 STYLES = ("lp", "pl")
 
@@ -45,15 +45,20 @@ class DySample(Upsampler):
         dyscope: scale the offsets by 2 * scope_factor * sigmoid(a second 1x1 convolution)
             instead of the constant scope_factor.
         out_channels: see `Upsampler`.
+        end_convolution: make out_channels by a 1x1 convolution `end_conv` behind the sampling, as
+            super-resolution models of spandrel and neosr do, in place of `project` in front of
+            it; it is there even if C channels come out, and groups need not divide them.
         scope_factor: range of the offsets; at 0.25 those of neighbouring sub-pixels just touch.
         start: "bilinear" puts the regular positions of the sub-pixels evenly, "nearest" all on
             the centre of their low-res pixel (the first step of the paper's design).
         scale: the published class's name for scale_factor.
 
     State: `offset.weight` (2 G s^2, C, 1, 1) for lp, (2 G, C / s^2, 1, 1) for pl; `offset.bias`;
-    with dyscope `scope.weight` of the same shape. Initialised to N(0, 0.001^2), so that training
+    with dyscope `scope.weight` of the same shape; `project` or `end_conv` with `weight` and `bias`,
+    initialised as PyTorch does. The others are initialised to N(0, 0.001^2), so that training
     starts at bilinear interpolation. Published checkpoints load as they are: their `init_pos` is
     compared with `start` and dropped, and the `scope.bias` of older and forked ones is kept.
+    `dysample.nn.published_state_dict` writes them for programs that want `init_pos`.
 
     Known deviation: positions are computed in float32 for every dtype, where the published code
     uses the input's (in bfloat16 wrong by whole pixels), and exactly, where it rounds `init_pos`
@@ -71,6 +76,7 @@ class DySample(Upsampler):
         dyscope: bool = False,
         *,
         out_channels: int | None = None,
+        end_convolution: bool = False,
         scope_factor: float = 0.25,
         start: str = "bilinear",
         scale: float | None = None,
@@ -86,7 +92,9 @@ class DySample(Upsampler):
         self.style = check_choice("style", style, STYLES)
         self.groups = check_positive_int("groups", groups)
         check_divides("groups", groups, "in_channels", in_channels)
-        check_divides("groups", groups, "out_channels", self.out_channels)
+        self.end_convolution = check_bool("end_convolution", end_convolution)
+        if not end_convolution:
+            check_divides("groups", groups, "out_channels", self.out_channels)
         self.dyscope = check_bool("dyscope", dyscope)
         self.scope_factor = check_number("scope_factor", scope_factor)
         self.start = check_choice("start", start, functional.STARTS)
@@ -96,9 +104,11 @@ class DySample(Upsampler):
             self.offset = nn.Conv2d(in_channels // self.scale**2, planes, 1)
         else:
             self.offset = nn.Conv2d(in_channels, planes * self.scale**2, 1)
-        self.project = self.projection()
+        self.project = nn.Identity() if end_convolution else self.projection()
         if dyscope:
             self.scope = nn.Conv2d(self.offset.in_channels, self.offset.out_channels, 1, bias=False)
+        if end_convolution:
+            self.end_conv = nn.Conv2d(in_channels, self._out_channels, 1)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -111,11 +121,22 @@ class DySample(Upsampler):
         if self.dyscope:
             nn.init.zeros_(self.scope.weight)
 
+    def _reads_of_x(self) -> int | None:
+        read = channels_read(self._modules.get("offset"))
+        return read if read is None or self.style == "lp" else read * self.scale**2
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output: those of `end_conv`, of `project`, or C."""
+        made = channels_made(self._modules.get("end_conv"))
+        return super().out_channels if made is None else made
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
-        return functional.dysample(
+        out = functional.dysample(
             self.project(x), self.offsets(x), self.scale, size=size, start=self.start
         )
+        return self.end_conv(out) if self.end_convolution else out
 
     def offsets(self, x: Tensor) -> Tensor:
         """Offsets (B, 2 G s^2, H, W) in low-res pixels, as `dysample.functional.dysample` takes
@@ -166,16 +187,20 @@ class DySample(Upsampler):
         return sampling_positions(field, (height, width), self.start, compute_dtype(x))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """The 1x1 convolutions, and 4 taps an output element."""
+        """The 1x1 convolutions, and 4 taps a sample."""
         pixels = height * width * (self.scale**2 if self.style == "pl" else 1)
         linear = self.offset.weight.numel() * (2 if self.dyscope else 1) * pixels
-        sampling = 4 * self.out_channels * self.out_pixels(height, width, size)
+        each = 4 * self.out_channels
+        if self.end_convolution:
+            each = (4 + self.out_channels) * self.in_channels
+        sampling = each * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + linear + sampling
 
     def extra_repr(self) -> str:
         """Channels, scale and variant, as `print(model)` shows them."""
         variant = f", style={self.style!r}, groups={self.groups}, dyscope={self.dyscope}"
-        return super().extra_repr() + variant
+        end = ", end_convolution=True" if self.end_convolution else ""
+        return super().extra_repr() + variant + end
 
     def _load_from_state_dict(
         self,
@@ -215,14 +240,19 @@ class DySample(Upsampler):
         )
 
 
-def _same_start(module: DySample, published: Tensor) -> bool:
-    """Whether a published `init_pos` (1, 2 G s^2, 1, 1) says what `module.start` says."""
+def init_pos(module: DySample) -> Tensor:
+    """The regular positions as published checkpoints hold them, (1, 2 G s^2, 1, 1) in float32."""
     s, groups = module.scale, module.groups
     _, part = regular_position(s, 1, module.start, torch.float32, torch.device("cpu"))
     # Plane order (axis, group, row i, column j), x moving along columns and y along rows.
     x = part.view(1, 1, s).expand(groups, s, s)
     y = part.view(1, s, 1).expand(groups, s, s)
-    expected = torch.stack((x, y)).reshape(-1)
+    return torch.stack((x, y)).reshape(1, -1, 1, 1)
+
+
+def _same_start(module: DySample, published: Tensor) -> bool:
+    """Whether a published `init_pos` says what `module.start` says."""
+    expected = init_pos(module).flatten()
     if published.is_meta:  # a checkpoint's shapes alone
         return published.numel() == expected.numel()
     published = published.detach().flatten().to("cpu", torch.float32)

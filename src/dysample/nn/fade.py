@@ -11,6 +11,7 @@ from dysample.checks import check_bool, check_odd, check_positive_int
 from dysample.geometry import read_nearest
 from dysample.layout import compute_dtype, like_input
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_read
 
 # The first release ("H2L") names the weights of the kernel generator differently.
 _H2L_KEYS = {
@@ -72,6 +73,12 @@ class _SemiShift(Upsampler):
             if conv.bias is not None:
                 nn.init.zeros_(conv.bias)
 
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self.ker_generator.compressor_de)
+
+    def _reads_of_guide(self) -> int | None:
+        return channels_read(self.ker_generator.compressor_en)
+
     def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
         """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
         logits: Tensor = self.ker_generator(guide, x)
@@ -96,9 +103,15 @@ class _SemiShift(Upsampler):
             return functional.reassemble(self.project(x), logits.unsqueeze(1), softmax=True)
         # The kernels take the gate's other half, so that the guide's can be added in place: no
         # second map of the output's size.
+        coarse: Tensor = self.project(x)
+        if guide.shape[1] != coarse.shape[1]:
+            raise ValueError(
+                f"`guide` channels (={guide.shape[1]}) must equal those of the result"
+                f" (={coarse.shape[1]}): the gate blends them"
+            )
         weight = self.kernels(x, guide)
         gate = self.gate(x, size)
-        out = functional.reassemble(self.project(x), weight * (1 - gate).unsqueeze(2))
+        out = functional.reassemble(coarse, weight * (1 - gate).unsqueeze(2))
         dtype = compute_dtype(x)
         return like_input(out.to(dtype).addcmul_(gate, guide.to(dtype)), x)
 

@@ -12,6 +12,7 @@ from dysample.checks import check_bool, check_choice
 from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_read
 
 STYLES = ("holistic", "o2o", "m2o")
 
@@ -108,6 +109,16 @@ class IndexNet(Upsampler):
         `dysample.functional.reassemble` takes them. They depend on the guide alone.
         """
         return _shuffle(self._indices(guide), guide).unsqueeze(2)
+
+    def _reads_of_x(self) -> int | None:
+        read = channels_read(self._modules.get("project"))
+        if read is None and self.style != "holistic":  # a map for each channel
+            return self._reads_of_guide()
+        return read
+
+    def _reads_of_guide(self) -> int | None:
+        block = self._modules.get(self._branches()[0])
+        return channels_read(block[0] if isinstance(block, nn.Sequential) else block)
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_made, channels_read
 
 
 class PixelShuffle(Upsampler):
@@ -33,6 +34,15 @@ class PixelShuffle(Upsampler):
         # "0": the published module is an nn.Sequential, and its checkpoints are named so.
         conv = nn.Conv2d(in_channels, self.out_channels * self.scale**2, 3, padding=1)
         self.add_module("0", conv)
+
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules["0"])
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output: those that the weight makes, over s^2."""
+        made = channels_made(self._modules.get("0"))
+        return self._out_channels if made is None else made // self.scale**2
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

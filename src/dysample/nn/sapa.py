@@ -13,7 +13,7 @@ from dysample.checks import check_bool, check_choice, check_odd, check_positive_
 from dysample.geometry import read_nearest
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import PixelLinear, PixelNorm, group_norm
-from dysample.nn.weights import is_plain
+from dysample.nn.weights import channels_made, channels_read, is_plain
 
 NORMS = ("group", "layer")
 QUERIES = ("guide", "gate", "cat")
@@ -93,8 +93,8 @@ class SAPA(Upsampler):
             self.q = self._linear(inputs, embedding, bias)
         self.k = self._linear(in_channels, embedding, bias)
         self.v: nn.Module | None = None
-        if check_bool("embed_value", embed_value) or self.out_channels != in_channels:
-            self.v = self._linear(in_channels, self.out_channels, bias)
+        if check_bool("embed_value", embed_value) or self._out_channels != in_channels:
+            self.v = self._linear(in_channels, self._out_channels, bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -106,6 +106,21 @@ class SAPA(Upsampler):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
                 module.reset_parameters()
+
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("k"))
+
+    def _reads_of_guide(self) -> int | None:
+        if self.query == "gate":
+            return channels_read(self._modules.get("qy"))
+        both, low = channels_read(self._modules.get("q")), self._reads_of_x()
+        return both if both is None or low is None or self.query == "guide" else both - low
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output: those of the embedded values, else those of x."""
+        made = channels_made(self._modules.get("v"))
+        return self.in_channels if made is None else made
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

@@ -11,6 +11,7 @@ from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import group_norm
+from dysample.nn.weights import channels_read
 
 
 class SAPADeform(Upsampler):
@@ -89,6 +90,12 @@ class SAPADeform(Upsampler):
         for norm in (self.norm_y, self.norm_x):
             if isinstance(norm, nn.GroupNorm):
                 norm.reset_parameters()
+
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("k"))
+
+    def _reads_of_guide(self) -> int | None:
+        return channels_read(self._modules.get("q"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""

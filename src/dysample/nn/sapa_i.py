@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample import functional
-from dysample.checks import check_choice, check_odd
+from dysample.checks import check_choice, check_odd, check_same_channels
 from dysample.nn.base import Upsampler
+from dysample.nn.weights import channels_read
 
 
 class SAPAI(Upsampler):
@@ -59,6 +60,12 @@ class SAPAI(Upsampler):
         self.up_kernel = check_odd("up_kernel", up_kernel)
         self.project = self.projection()
 
+    def _reads_of_x(self) -> int | None:
+        return channels_read(self._modules.get("project"))
+
+    def _reads_of_guide(self) -> int | None:
+        return None
+
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.forward`."""
         assert guide is not None  # forward has checked it
@@ -70,6 +77,7 @@ class SAPAI(Upsampler):
         return functional.affinity(*self._query_and_key(x, guide), self.up_kernel).softmax(dim=2)
 
     def _query_and_key(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
+        check_same_channels("guide", guide, x)
         return (guide, x) if self.norm is None else (_normalised(guide), _normalised(x))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Whether a layer is no more than its weights, so that these may be read in place of a call."""
+"""What weights say of a layer: whether it is no more than they, and which channels it takes."""
 
 from __future__ import annotations
 
@@ -96,3 +96,27 @@ def without_weights(module: nn.Module) -> str | None:
 
 def _is_ours_or_of_torch(module: nn.Module) -> bool:
     return type(module).__module__.startswith(("torch.nn.modules.", "dysample.nn."))
+
+
+def channels_read(layer: nn.Module | None) -> int | None:
+    """Channels that the weight of a layer reads; None if it has none that says so."""
+    weight = _weight_of(layer)
+    return None if weight is None else weight.shape[1] * getattr(layer, "groups", 1)
+
+
+def channels_made(layer: nn.Module | None) -> int | None:
+    """Channels that it makes, likewise."""
+    weight = _weight_of(layer)
+    return None if weight is None else weight.shape[0]
+
+
+def _weight_of(layer: nn.Module | None) -> Tensor | None:
+    """A convolution's or linear layer's, as long as its shape says what it reads and makes.
+
+    Others compute one from parts when asked, pack it or hold a share of it.
+    """
+    if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+        return None
+    weight = layer._parameters.get("weight")
+    fits = weight is not None and weight.dim() >= 2 and weight.is_floating_point()
+    return weight if fits else None

@@ -32,7 +32,7 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
         out: Tensor = _forward(query, key, kernel, groups)
         return out
     if graph_sampler() is not None:
-        return graph.affinity(query, key, kernel, groups).flatten(1, 2)
+        return graph.affinity(query, key, kernel, groups)
     return eager.affinity(query, key, kernel, groups).flatten(1, 2)
 
 

@@ -117,7 +117,7 @@ def _upsample(
     **__: Any,
 ) -> Tensor:
     """Call an upsampler as `F.interpolate` was called."""
-    if input.shape[1] != up.in_channels:
+    if up._reads_of_x() not in (None, input.shape[1]):
         raise ValueError(
             f"call {path.rpartition('.')[2]} of F.interpolate in {host.__name__} must be on"
             f" {up.in_channels} channels (={input.shape[1]}): the example on which it was replaced"

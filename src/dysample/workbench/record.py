@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from dysample.files import named
+
 SCHEMA = 1
 
 
@@ -61,7 +63,8 @@ def run_id(
 @lru_cache
 def _digest(path: Path, changed: int) -> str:
     """Of a file's bytes, read once for all the runs of a comparison unless it is `changed`."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with named(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def surroundings() -> dict[str, Any]:
