@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dysample import DySample
 from dysample.export import export_onnx
+from dysample.export.check import tensors_of
 from dysample.surgery import (
     find_sites,
     load_upsamplers,
@@ -22,7 +23,6 @@ from dysample.surgery import (
     save_upsamplers,
 )
 
-BACKEND = "aot_eager"
 CLOSE = 1e-4
 """Largest difference of two runs of the same numbers, over the largest value."""
 Build = Callable[[], tuple[nn.Module, Any]]
@@ -137,7 +137,7 @@ class Trial:
     def compiled(self, model: nn.Module) -> str:
         torch._dynamo.reset()
         return self.same(
-            torch.compile(copy.deepcopy(model), fullgraph=True, backend=BACKEND), model
+            torch.compile(copy.deepcopy(model), fullgraph=True, backend="aot_eager"), model
         )
 
     def exported(self, model: nn.Module) -> str:
@@ -147,8 +147,20 @@ class Trial:
         """Largest error of what onnxruntime gives."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            made = export_onnx(model, self.args, path, dynamic=(), verify=[self.args])
+            made = export_onnx(
+                model,
+                self.args,
+                path,
+                dynamic=(),
+                output_names=[f"output_{i}" for i in range(self.results())],
+                verify=[self.args],
+            )
         return as_error(max(comparison.error for comparison in made.comparisons))
+
+    def results(self) -> int:
+        """Number of tensors that the model returns; diffusers name one as its input."""
+        with torch.no_grad():
+            return len(tensors_of(self.model(*self.args)))
 
     def same(self, one: Any, other: Any) -> str:
         difference = distance(run(one, self.args), run(other, self.args))
