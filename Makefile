@@ -10,7 +10,7 @@ CXX ?= c++
 FLOOR := build/floor
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all test-floor check format bench pages tables foreign-hosts docs pictures clean
+.PHONY: venv kernels sanitize attack demo test test-all test-floor check format bench pages tables foreign-hosts docs pictures clean
 
 venv: $(STAMP)
 
@@ -72,6 +72,12 @@ sanitize: venv
 	$(BIN)/cmake --build $(SANITIZE)/kernels --parallel $(JOBS)
 	$(BIN)/cmake --install $(SANITIZE)/kernels >/dev/null
 	$(BIN)/python tests/sanitize.py $(SANITIZE)/src $(CXX)
+
+# Bad input, signals, full disks and foreign requests, for twenty minutes on one core at most;
+# DYSAMPLE_ATTACK_MINUTES=120 for longer, with targets that grow. What fails prints how to repeat it.
+ARGS ?=
+attack: kernels
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m attack $(ARGS)
 
 bench: kernels
 	$(BIN)/dysample bench
