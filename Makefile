@@ -7,9 +7,10 @@ KERNELS := build/kernels
 SANITIZE := build/sanitize
 FOREIGN := build/foreign-hosts
 CXX ?= c++
+FLOOR := build/floor
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize demo test test-all check format bench pages tables foreign-hosts docs pictures clean
+.PHONY: venv kernels sanitize attack demo test test-all test-floor check format bench pages tables foreign-hosts docs pictures clean
 
 venv: $(STAMP)
 
@@ -41,6 +42,25 @@ test: kernels
 test-all: kernels
 	DYSAMPLE_HYPOTHESIS=long $(BIN)/python -m pytest
 
+# The operators' tests on the oldest Python and torch that the package states, in an environment of
+# their own, into which the package is installed as users install it. The warning is of that torch about
+# itself, when it compiles.
+FLOOR_PYTHON ?= python3.10
+FLOOR_TORCH := $(shell sed -n 's/^dependencies = \["torch>=\(.*\)"\]/\1/p' pyproject.toml)
+FLOOR_TESTS := tests/ops tests/nn tests/backends tests/surgery/test_loading.py \
+  tests/surgery/test_replace.py tests/surgery/test_reroute.py tests/surgery/test_sites.py \
+  $(addprefix tests/test_,affinity.py affinity_refusals.py explanation.py fitting.py functional.py \
+  functional_refusals.py geometry.py golden.py import.py metadata.py registry.py saved.py)
+
+test-floor:
+	test -x $(FLOOR)/bin/python || $(FLOOR_PYTHON) -m venv $(FLOOR)
+	$(FLOOR)/bin/python -m pip install --quiet torch==$(FLOOR_TORCH) hypothesis numpy pytest pytest-xdist
+	$(FLOOR)/bin/python -m pip install --quiet --force-reinstall --no-deps .
+	cd $(FLOOR) && bin/python -m dysample info
+	OMP_NUM_THREADS=1 $(FLOOR)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow" \
+	  -W "ignore:<class 'torch.autograd.function.Function'> should not be instantiated:DeprecationWarning" \
+	  $(FLOOR_TESTS)
+
 # The fuzz tests on kernels that report accesses out of bounds and undefined behaviour, for every
 # instruction set of this machine.
 sanitize: venv
@@ -52,6 +72,12 @@ sanitize: venv
 	$(BIN)/cmake --build $(SANITIZE)/kernels --parallel $(JOBS)
 	$(BIN)/cmake --install $(SANITIZE)/kernels >/dev/null
 	$(BIN)/python tests/sanitize.py $(SANITIZE)/src $(CXX)
+
+# Bad input, signals, full disks and foreign requests, for twenty minutes on one core at most;
+# DYSAMPLE_ATTACK_MINUTES=120 for longer, with targets that grow. What fails prints how to repeat it.
+ARGS ?=
+attack: kernels
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m attack $(ARGS)
 
 bench: kernels
 	$(BIN)/dysample bench

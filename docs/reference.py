@@ -69,6 +69,9 @@ def reference_page() -> str:
         "# Reference",
         "What `dysample` and its modules offer to a program; the command line explains itself by"
         " `dysample VERB -h`.",
+        "`import dysample` is quick: the parts, and torch with them, are loaded when they are first"
+        " used. `from dysample import *` leaves `dysample.nn` and `dysample.functional` out, which"
+        " would take the places of torch's.",
         "## Upsamplers",
         _upsamplers(),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -188,29 +188,18 @@ def test_a_touched_query_of_both_features_is_called(touch, norm: str | None) -> 
     torch.testing.assert_close(up(x, guide), thrice(x, guide), rtol=0, atol=1e-10)
 
 
-@pytest.fixture
-def heard() -> Iterator[list[nn.Module]]:
-    """What hooks on all modules hear of, of each kind that torch has."""
-    heard: list[nn.Module] = []
-    of_all = nn.modules.module
-    handles = [
-        of_all.register_module_forward_pre_hook(lambda m, x: heard.append(m)),
-        of_all.register_module_forward_hook(lambda m, x, out: heard.append(m)),
-        of_all.register_module_full_backward_pre_hook(lambda m, g: heard.append(m)),
-        of_all.register_module_full_backward_hook(lambda m, g, h: heard.append(m)),
-    ]
-    yield heard
-    for handle in handles:
-        handle.remove()
-
-
+@pytest.mark.parametrize("kind", ["forward_pre", "forward", "full_backward_pre", "full_backward"])
 @each_variant
-def test_hooks_on_all_modules_hear_of_each_layer(options, heard: list[nn.Module]) -> None:
-    up = dysample.DySample(C, **options).double()
-    layers = [up.offset, *([up.scope] if up.dyscope else [])]
-    up(features().requires_grad_()).sum().backward()
-    for layer in layers:
-        assert sum(module is layer for module in heard) == 4
+def test_hooks_on_all_modules_hear_of_each_layer(options, kind: str) -> None:
+    up, heard = dysample.DySample(C, **options).double(), []
+    register = getattr(nn.modules.module, f"register_module_{kind}_hook")
+    handle = register(lambda module, *unused: heard.append(module))
+    try:
+        up(features().requires_grad_()).sum().backward()
+    finally:
+        handle.remove()
+    for layer in (up.offset, *([up.scope] if up.dyscope else [])):
+        assert sum(module is layer for module in heard) == 1
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def why_not(*tensors: Tensor | None) -> str | None:
         return "ONNX knows torch's own operators alone"
     if is_tracing():
         return "TorchScript files hold torch's own operators alone"
-    if _transforms() & DERIVATIVES:
+    if any(kind in DERIVATIVES for kind in _transforms()):
         return "torch.func and forward-mode derivatives take torch's own operators alone"
     for tensor in tensors:
         if tensor is None:

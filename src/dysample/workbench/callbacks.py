@@ -62,7 +62,7 @@ class Stopwatch(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self._seconds = state_dict["seconds"]
+        self._seconds = float(state_dict["seconds"])
 
     def _stop(self) -> None:
         self._seconds, self._start = self.seconds, None
@@ -105,6 +105,6 @@ class LearningCurve(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self._steps = list(state_dict["steps"])
-        self._losses = list(state_dict["losses"])
-        self._stretch = list(state_dict["stretch"])
+        self._steps = [int(step) for step in state_dict["steps"]]
+        self._losses = [float(loss) for loss in state_dict["losses"]]
+        self._stretch = [float(loss) for loss in state_dict["stretch"]]

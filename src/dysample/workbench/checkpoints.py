@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,29 @@ class Checkpoints(Checkpoint):
         self.recipe = recipe
         self.best: float | None = None
         self._saved = -1
+        self._began = False
+
+    @contextmanager
+    def restoring(self, path: Path) -> Iterator[None]:
+        """Around a training that goes on: what is raised before its first step names `path`.
+
+        Raises:
+            ValueError: the file is whole, but what Lightning, torch or a callback find in it is of
+                another form.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self._began or isinstance(error, OSError | MemoryError):
+                raise
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise ValueError(
+                f"checkpoint {path} must hold a state to go on from (delete it): {reason}"
+            ) from error
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Everything is restored."""
+        self._began = True
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *rest: Any) -> None:
         """Save after every so many steps, and after the last one."""
@@ -107,7 +132,8 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from it."""
-        self.best = state_dict["best"]
+        best = state_dict["best"]
+        self.best = None if best is None else float(best)
 
     def _save_last(self, trainer: Trainer) -> None:
         self._saved = trainer.global_step

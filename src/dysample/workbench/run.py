@@ -177,7 +177,8 @@ def run_task(
         )
         evaluation = EvaluationBatches(val, *place, workers=training.loader_workers)
         on_the_way = None if training.validate_every is None else evaluation
-        trainer.fit(task, batches, on_the_way, ckpt_path=checkpoint if resumes else None)
+        with keeper.restoring(checkpoint) if resumes else nullcontext():
+            trainer.fit(task, batches, on_the_way, ckpt_path=checkpoint if resumes else None)
         if task.evaluated_after != settings.steps:
             trainer.validate(task, evaluation, verbose=False)
 
