@@ -16,47 +16,23 @@ namespace dysample {
 // children work alone. cpu.cpp watches for forks.
 inline std::atomic<bool> forked{false};
 
-// Calls f(unit) for every unit, each exactly once. Units must be independent: which thread runs
-// one, and how many there are, changes no bit of the result.
-template <class F>
-inline int for_each_unit(int64_t units, int threads, F&& f) {
-  const bool alone = forked.load();
-#if defined(_OPENMP)
-  // Inside somebody else's parallel region its other threads are busy with their own calls.
-  if (threads > 1 && units > 1 && !alone && !omp_in_parallel()) {
-    std::atomic<int> status{0};
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t unit = 0; unit < units; ++unit) {
-      try {
-        f(unit);
-      } catch (const std::bad_alloc&) {
-        status.store(1);
-      }
-    }
-    return status.load();
-  }
-#endif
-  (void)alone;
-  try {
-    for (int64_t unit = 0; unit < units; ++unit) f(unit);
-  } catch (const std::bad_alloc&) {
-    return 1;
-  }
-  return 0;
-}
-
-// Memory of one thread, kept from call to call: fresh pages cost more than small kernels.
+// Memory of one thread, kept from call to call: fresh pages cost more than small kernels. What long
+// rows or wide windows took beyond kKept is given back at the end of the call.
 class Scratch {
  public:
   Scratch() : used_(0) {}
+
+  // At the end of a thread's part of a call.
+  static void give_back() {
+    if (kept().size > kKept) kept().release();
+  }
 
   // Room for `bytes` in all `take`s that follow; what earlier ones gave out ends here.
   void reserve(size_t bytes) {
     Block& block = kept();
     bytes += kAlignment;
     if (bytes > block.size) {
-      std::free(block.start);
-      block.size = 0;
+      block.release();
       block.start = std::malloc(bytes);
       if (block.start == nullptr) throw std::bad_alloc();
       block.size = bytes;
@@ -78,10 +54,15 @@ class Scratch {
 
  private:
   static constexpr size_t kAlignment = 64;
+  static constexpr size_t kKept = size_t{8} << 20;
   struct Block {
     void* start = nullptr;
     size_t size = 0;
-    ~Block() { std::free(start); }
+    ~Block() { release(); }
+    void release() {
+      std::free(start);
+      start = nullptr, size = 0;
+    }
   };
   static Block& kept() {
     thread_local Block block;
@@ -89,5 +70,40 @@ class Scratch {
   }
   size_t used_;
 };
+
+// Calls f(unit) for every unit, each exactly once. Units must be independent: which thread runs
+// one, and how many there are, changes no bit of the result.
+template <class F>
+inline int for_each_unit(int64_t units, int threads, F&& f) {
+  const bool alone = forked.load();
+#if defined(_OPENMP)
+  // Inside somebody else's parallel region its other threads are busy with their own calls.
+  if (threads > 1 && units > 1 && !alone && !omp_in_parallel()) {
+    std::atomic<int> status{0};
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(dynamic, 1) nowait
+      for (int64_t unit = 0; unit < units; ++unit) {
+        try {
+          f(unit);
+        } catch (const std::bad_alloc&) {
+          status.store(1);
+        }
+      }
+      Scratch::give_back();
+    }
+    return status.load();
+  }
+#endif
+  (void)alone;
+  int status = 0;
+  try {
+    for (int64_t unit = 0; unit < units; ++unit) f(unit);
+  } catch (const std::bad_alloc&) {
+    status = 1;
+  }
+  Scratch::give_back();
+  return status;
+}
 
 }  // namespace dysample

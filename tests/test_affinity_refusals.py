@@ -31,6 +31,7 @@ def test_affinity_refuses(error: type[Exception], match: str, query, key, option
 
 
 O = torch.zeros(2, 8, 6, 6)  # noqa: E741
+FIELD = torch.zeros(2, 16, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,22 @@ O = torch.zeros(2, 8, 6, 6)  # noqa: E741
 def test_point_attention_refuses(match: str, x, key, offset, groups: int) -> None:
     with pytest.raises(ValueError, match=match):
         functional.point_attention(x, Q, key, offset, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("match", "x", "key", "offset", "groups"),
+    [
+        (r"`key` size \(=\(3, 3\)\) must equal that of `x` \(=\(3, 2\)\)", K[..., :2], K, FIELD, 1),
+        (r"`groups` \(=4\) must divide channels \(=3\)", K[:, :3], K, FIELD, 4),
+        (r"`offset` size \(=\(6, 6\)\) must equal that of `x` \(=\(3, 3\)\)", K, K, O, 1),
+        (r"`offset` batch \(=1\) must equal that of `x` \(=2\)", K, K, FIELD[:1], 1),
+        (r"`offset` channels \(=15\) must be a multiple of 2 \* scale", K, K, FIELD[:, :15], 1),
+        (r"`offset` channels \(=8\) must be a multiple of 4 \* scale", K, K, FIELD[:, :8], 2),
+    ],
+)
+def test_sapa_deform_refuses(match: str, x, key, offset, groups: int) -> None:
+    with pytest.raises(ValueError, match=match):
+        functional.sapa_deform(x, Q, key, offset, 2, groups=groups)
 
 
 def test_sapa_refuses_keys_of_another_size() -> None:

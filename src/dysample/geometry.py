@@ -95,6 +95,15 @@ def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
     return F.pixel_shuffle(field, scale)
 
 
+def cropped(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """The first rows and columns of (B, C, H, W), in a map of their own."""
+    for axis, length in zip((-2, -1), size):
+        # No slice, whose strides would hang on the example's size in a trace.
+        if not holds(field.shape[axis] == length):
+            field = field.index_select(axis, torch.arange(length, device=field.device))
+    return field
+
+
 def pad_to_even(field: Tensor) -> Tensor:
     """Repeat the last row and the last column of (B, C, H, W) where that makes the axis even."""
     for axis in (-2, -1):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dysample import functional
 from dysample.checks import check_odd
 from dysample.fixed import channel_sum, fixed
-from dysample.geometry import pad_to_even, pixel_shuffle
+from dysample.geometry import cropped, pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.pointwise import GROUPS, GroupNorm
@@ -87,9 +87,8 @@ class A2U(Upsampler):
         return self._logits(guide).softmax(dim=2)
 
     def _logits(self, guide: Tensor) -> Tensor:
-        height, width = guide.shape[-2:]
         logits: Tensor = self.kernel_gen(pad_to_even(guide))
-        return logits[..., :height, :width].unsqueeze(1)
+        return cropped(logits, (guide.shape[2], guide.shape[3])).unsqueeze(1)
 
     def _reads_of_x(self) -> int | None:
         return channels_read(self._modules.get("project"))

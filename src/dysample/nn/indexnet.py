@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_bool, check_choice
-from dysample.geometry import pad_to_even, pixel_shuffle
+from dysample.geometry import cropped, pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
 from dysample.nn.weights import channels_read
@@ -185,5 +185,5 @@ def _block(
 
 def _shuffle(indices: Tensor, guide: Tensor) -> Tensor:
     """Spread the 4 pixels of each block (B, P, 4, h, w) out, to (B, P, *size of the guide)."""
-    height, width = guide.shape[-2:]
-    return pixel_shuffle(indices.flatten(1, 2), 2)[..., :height, :width]
+    size = (guide.shape[2], guide.shape[3])
+    return cropped(pixel_shuffle(indices.flatten(1, 2), 2), size)
