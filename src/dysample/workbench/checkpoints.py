@@ -21,6 +21,7 @@ BEST = "best.ckpt"
 
 _TO_LOOK = {"run", "about", "state_dict"}
 _TO_GO_ON = {"global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
+_NOT_OF_THE_FILE = (OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
 
 class WholeFileIO(TorchCheckpointIO):
@@ -89,11 +90,11 @@ class Checkpoints(Checkpoint):
         try:
             yield
         except Exception as error:
-            if self._began or isinstance(error, OSError | MemoryError):
+            if self._began or isinstance(error, _NOT_OF_THE_FILE):
                 raise
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise ValueError(
-                f"checkpoint {path} must hold a state to go on from (delete it): {reason}"
+                f"checkpoint {path} must hold a state to go on from, but there is a {reason}"
             ) from error
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
