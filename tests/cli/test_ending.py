@@ -112,7 +112,10 @@ def test_forked_workers_and_other_processes_of_a_training_say_nothing() -> None:
         ("OSError(errno.EMFILE, 'Too many', 'x')", "x: Too many (ulimit -n says how many"),
         ("MemoryError()", "out of memory: there is not enough of it"),
         ("RuntimeError('CUDA out of memory. Tried')", "out of memory: CUDA out of memory. Tried"),
-        ("ModuleNotFoundError('x', name='rich')", "no module rich: pip install 'dysample[all]'"),
+        (
+            "ModuleNotFoundError('x', name='rich')",
+            "no module rich: pip install 'dysample[workbench]'",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(error: str, message: str) -> None:

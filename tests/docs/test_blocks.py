@@ -128,7 +128,7 @@ def test_yaml_is_read(page: Path) -> None:
 def test_interactive_examples_run(page: Path) -> None:
     for number, block in enumerate(blocks(page)):
         if block.kind == "pycon":
-            names = {**vars(dysample)}
+            names = {name: getattr(dysample, name) for name in dysample.__all__}
             example = doctest.DocTestParser().get_doctest(
                 block.text, names, f"{page.name}, block {number}", str(page), 0
             )

@@ -137,7 +137,10 @@ def _flip(path: Path) -> None:
             lambda path: _change(path, recipe={"settings": {**SETTINGS, "width": 10**9}}),
             "`width` (=1000000000) must be at most 4096",
         ),
-        (lambda path: _change(path, state_dict=3), "must fit the model that it names: TypeError"),
+        (
+            lambda path: _change(path, state_dict=3),
+            "must fit the model that it names: AttributeError",
+        ),
         (lambda path: _change(path, global_step="x"), "must fit the model that it names: "),
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "cannot be read: "),
         (lambda path: path.write_bytes(b""), "cannot be read: "),

@@ -152,7 +152,9 @@ class Upsampler(nn.Module, ABC):
                     f" (B, {self.guide_channels}, H', W'), such as the encoder's"
                 )
         else:
-            if is_int(guide) or (isinstance(guide, (tuple, list)) and all(map(is_int, guide))):
+            sizes = guide if isinstance(guide, (tuple, list)) else (guide,)
+            # In a trace lengths are tensors too.
+            if all(is_int(n) and not isinstance(n, Tensor) for n in sizes):
                 raise TypeError(
                     f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
                     " by name, `size=`"

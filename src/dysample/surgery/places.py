@@ -22,7 +22,6 @@ Frame = tuple[str, int]
 """File and line."""
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # dynamo runs it
 def place() -> str:
     """Lines from the innermost forward that surgery wraps to the call, innermost first.
 
@@ -32,6 +31,11 @@ def place() -> str:
     """
     frames = _user_frames()
     return " < ".join(f"{_short(file)}:{line}" for file, line in frames)
+
+
+# What torch.compiler.assume_constant_result does, which would import the compiler: dynamo runs the
+# function while it traces, where it would break the graph.
+place._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def first_argument() -> Any:

@@ -163,8 +163,8 @@ class Task(LightningModule, ABC):
         assert isinstance(loss, Tensor)
         if not loss.isfinite():
             raise ValueError(
-                f"training diverged at step {self.global_step}: the loss is {loss.item()}; what"
-                f" can cause it: {', '.join(self._causes())}"
+                f"training diverged at step {self.global_step}: the loss is {loss.item()};"
+                f" {', '.join(self._causes())} can cause it"
             )
         # The mean over processes; batch sizes are equal, so that their means may be averaged.
         self.log("loss", loss, batch_size=1, sync_dist=True)
@@ -174,16 +174,15 @@ class Task(LightningModule, ABC):
 
     def _causes(self) -> Iterator[str]:
         """Settings by which a loss can stop being finite, with their values."""
-        settings, precision = self.settings, self.trainer.precision
-        if self.global_step:  # before the first one no rate has had an effect
-            yield f"`learning_rate` (={settings.learning_rate})"
-            if settings.learning_rate * settings.weight_decay > 1:
-                yield f"`weight_decay` (={settings.weight_decay})"
-        if precision != "32-true":
-            yield f"`precision` (={precision})"
+        settings = self.settings
+        yield f"`learning_rate` (={settings.learning_rate})"
+        if settings.learning_rate * settings.weight_decay > 1:
+            yield f"`weight_decay` (={settings.weight_decay})"
+        if self._trainer is not None and self._trainer.precision != "32-true":
+            yield f"`precision` (={self._trainer.precision})"
         if settings.weights is not None:
             yield f"`weights` (={settings.weights})"
-        yield f"`data` ({self.about['name']}) with values that are not finite"
+        yield f"`data` ({self.about.get('name', 'unnamed')}) with values that are not finite"
 
     def on_validation_epoch_start(self) -> None:
         """Begins a new evaluation."""
