@@ -1,7 +1,9 @@
 """The same climate for every test: a fixed seed, profiles of the property tests, backends."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,11 @@ settings.load_profile(os.environ.get("DYSAMPLE_HYPOTHESIS", "short"))
 
 # Tiny tensors: threads would only wait for each other, long where the cores are busy.
 torch.set_num_threads(1)
+
+# A shell that runs this in the background lets SIGINT be ignored, and what tests start inherits it.
+with suppress(ValueError):  # not in the main thread
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
