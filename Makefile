@@ -69,7 +69,7 @@ format: venv
 pages: venv
 	$(BIN)/python docs/generate.py
 
-# The tables of docs/surgery.md and docs/export.md, by running what they are about.
+# The tables of docs/surgery.md, docs/export.md and docs/export/ncnn_rknn.md, by running what they are about.
 tables: venv
 	PYTHONPATH=tests $(BIN)/python docs/tables.py
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_bool, check_choice
+from dysample.fixed import cut
 from dysample.geometry import pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
@@ -175,4 +176,4 @@ def _block(
 def _shuffle(indices: Tensor, guide: Tensor) -> Tensor:
     """Spread the 4 pixels of each block (B, P, 4, h, w) out, to (B, P, *size of the guide)."""
     height, width = guide.shape[-2:]
-    return pixel_shuffle(indices.flatten(1, 2), 2)[..., :height, :width]
+    return cut(cut(pixel_shuffle(indices.flatten(1, 2), 2), -2, 0, height), -1, 0, width)
