@@ -47,10 +47,10 @@ test-all: kernels
 # itself, when it compiles.
 FLOOR_PYTHON ?= python3.10
 FLOOR_TORCH := $(shell sed -n 's/^dependencies = \["torch>=\(.*\)"\]/\1/p' pyproject.toml)
-FLOOR_TESTS := tests/ops tests/nn tests/backends tests/surgery/test_loading.py \
+FLOOR_TESTS := tests/ops tests/nn tests/backends tests/surgery/test_exchange.py \
   tests/surgery/test_replace.py tests/surgery/test_reroute.py tests/surgery/test_sites.py \
   $(addprefix tests/test_,affinity.py affinity_refusals.py explanation.py fitting.py functional.py \
-  functional_refusals.py geometry.py golden.py import.py metadata.py registry.py saved.py)
+  functional_refusals.py geometry.py golden.py import.py metadata.py registry.py resolver.py saved.py)
 
 test-floor:
 	test -x $(FLOOR)/bin/python || $(FLOOR_PYTHON) -m venv $(FLOOR)
@@ -96,7 +96,7 @@ format: venv
 pages: venv
 	$(BIN)/python docs/generate.py
 
-# The tables of docs/surgery.md and docs/export.md, by running what they are about.
+# The tables of docs/surgery.md, docs/export.md and docs/export/ncnn_rknn.md, by running what they are about.
 tables: venv
 	PYTHONPATH=tests $(BIN)/python docs/tables.py
 

@@ -1,8 +1,9 @@
-"""Write the tables that runs of models fill: hosts into `surgery.md`, files into `export.md`.
+"""Write the tables that runs of models fill: hosts into `surgery.md`, files into the export pages.
 
 `make tables` runs it, with `tests` in the path: the tests hold the pages against the same runs. The
-exports take half an hour; `hosts`, `opsets`, or names of exported models, as arguments write those
-alone.
+exports take half an hour; `hosts`, `opsets`, `ncnn`, or names of exported models, as arguments
+write those alone. The table of ncnn stays as it is where ncnn and pnnx are not installed: no extra
+holds them.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from exports import CASES, export_table, opset_table
 from host_surgery import support_table
+from ncnn_files import MODELS, ncnn_table
 
 DOCS = Path(__file__).parent
 
 
 def main() -> None:
     """Write each table into its page."""
-    chosen = sys.argv[1:] or ["hosts", "opsets", *CASES]
+    ncnn = ["ncnn"] if all(map(find_spec, ("ncnn", "pnnx"))) else []
+    chosen = sys.argv[1:] or ["hosts", "opsets", *ncnn, *CASES]
     if "hosts" in chosen:
         write(DOCS / "surgery.md", "hosts", lambda _: support_table())
     if "opsets" in chosen:
         write(DOCS / "export.md", "opsets", opset_table)
+    if "ncnn" in chosen:
+        write(DOCS / "export" / "ncnn_rknn.md", "ncnn", partial(ncnn_table, MODELS))
     names = [name for name in chosen if name in CASES]
     if names:
         write(DOCS / "export.md", "exports", partial(export_table, names))

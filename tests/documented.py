@@ -24,7 +24,7 @@ FENCE = re.compile(
     r"^(?:<!-- not run: (?P<reason>.+?) -->\n+)?```(?P<kind>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-OTHERS = {"polygraphy", "ray", "tensorboard", "torchrun", "trtexec"}
+OTHERS = {"pnnx", "polygraphy", "ray", "tensorboard", "torchrun", "trtexec"}
 """Programs of others, whose options are not looked at."""
 
 

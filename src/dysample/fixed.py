@@ -27,7 +27,7 @@ def channel_sum(x: Tensor) -> Tensor:
     """Sum over the channels of (B, C, H, W): (B, 1, H, W)."""
     if fixed(*x.shape):
         # pnnx (20261020) loses the axes of ONNX's sums, and the file is silently wrong.
-        return F.conv2d(x, x.new_ones(1, x.shape[1], 1, 1))
+        return F.conv2d(x, torch.ones(1, x.shape[1], 1, 1, dtype=x.dtype, device=x.device))
     return x.sum(1, keepdim=True)
 
 
@@ -49,6 +49,8 @@ def spread(x: Tensor, slots: tuple[int, int]) -> Tensor:
 
 def cut(x: Tensor, axis: int, start: int, end: int) -> Tensor:
     """Rows (axis -2) or columns (axis -1) from `start` to before `end`."""
+    if fixed(end, x.shape[axis]) and (start, end) == (0, x.shape[axis]):
+        return x  # a slice of all would be an alias, which coremltools does not know
     return x[..., start:end, :] if axis == -2 else x[..., start:end]
 
 

@@ -98,8 +98,10 @@ def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
 def cropped(field: Tensor, size: tuple[int, int]) -> Tensor:
     """The first rows and columns of (B, C, H, W), in a map of their own."""
     for axis, length in zip((-2, -1), size):
-        # No slice, whose strides would hang on the example's size in a trace.
-        if not holds(field.shape[axis] == length):
+        # No slice where sizes are free: its strides would hang on the example's in a trace.
+        if fixed(field.shape[axis], length):
+            field = cut(field, axis, 0, length)
+        elif not holds(field.shape[axis] == length):
             field = field.index_select(axis, torch.arange(length, device=field.device))
     return field
 

@@ -35,7 +35,7 @@ CODE = re.compile(
 CHEAP = {"info", "sites"}
 """Verbs that take a few seconds: their commands are run, too."""
 
-OPTIONAL = {"openvino"}
+OPTIONAL = {"coremltools", "ncnn", "openvino", "pnnx"}
 """Libraries of no extra."""
 
 MODULES = [

@@ -1,4 +1,4 @@
-"""The primitives as graphs for exporters: right at any size, no axis beyond four.
+"""The primitives as graphs for exporters: right at any size, tensors of four axes.
 
 Nothing is written in place, no loop runs over a batch, and no branch hangs on a size unless the
 graph is for that size alone, so that a graph traced at one size is right at others. Bilinear
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample.backends.samplers import Sampler
-from dysample.fixed import channel_sum, fixed, from_slots, ratios, spread, to_slots
+from dysample.fixed import channel_sum, cut, fixed, from_slots, ratios, spread, to_slots
 from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, regular_position
 from dysample.layout import compute_dtype, like_input
 
@@ -142,8 +142,9 @@ def _neighbours(x: Tensor, kernel: int, size: tuple[int, int]) -> Iterator[Tenso
         n, m = ratios(size, (H, W))
         wide = spread(padded, (n, m))
         for dy in range(kernel):
+            line = cut(wide, -2, n * dy, n * (dy + H))
             for dx in range(kernel):
-                yield wide[..., n * dy : n * (dy + H), m * dx : m * (dx + W)]
+                yield cut(line, -1, m * dx, m * (dx + W))
         return
     rows, columns = nearest_index(size[0], H, x.device), nearest_index(size[1], W, x.device)
     shifted = [columns + dx for dx in range(kernel)]

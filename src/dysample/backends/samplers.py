@@ -86,6 +86,6 @@ def _corners(position: Tensor, length: int, border: bool) -> list[tuple[Tensor, 
     corners = []
     for pixel, weight in ((index, 1 - part), (index + 1, part)):
         if not border:
-            weight = weight * ((pixel >= 0) & (pixel < length)).to(weight.dtype)
+            weight = weight * (pixel >= 0).to(weight.dtype) * (pixel < length).to(weight.dtype)
         corners.append((pixel.clamp(0, length - 1), weight))
     return corners

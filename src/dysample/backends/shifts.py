@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dysample.fixed import is_exporting
+
 
 class ShiftedSum(torch.autograd.Function):
     """Derivative of T by f: sum over the taps of shifted features times weights.
@@ -114,7 +116,8 @@ def _by_weights(padded: Tensor, high: Tensor) -> Tensor:
     N, C, H, _, W, _ = high.shape
     shifts = _shifts(padded, H, W)
     out = padded.new_empty(N, len(shifts), *high.shape[2:])
-    product = padded.new_empty(N, C, H, W)
+    # One buffer, as above; but autograd refuses it in an exported graph.
+    product = None if is_exporting() else padded.new_empty(N, C, H, W)
     for place, part in _places(high):
         out[place] = torch.stack(
             [torch.mul(part, near, out=product).sum(1) for near in shifts], dim=1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_odd
-from dysample.fixed import channel_sum, fixed
+from dysample.fixed import channel_sum, cut, fixed
 from dysample.geometry import cropped, pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
 from dysample.nn.base import Upsampler
@@ -149,8 +150,8 @@ class _KernelGenerator(nn.Module):
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
         # Exporters write groups down as a constant, and there are as many as images and channels;
         # and some runtimes know no convolution by what is computed.
-        reduce = shifted if fixed(*guide.shape) or not isinstance(B, int) else convolved
-        of_u, of_v = reduce(guide, filters)
+        summed = shifted if fixed(*guide.shape) or not isinstance(B, int) else convolved
+        of_u, of_v = summed(guide, filters)
         u: Tensor = self.bnu(of_u)
         v: Tensor = self.bnv(of_v)
         dtype = compute_dtype(guide)
@@ -177,18 +178,19 @@ def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
     """The same as sums of shifted products."""
     Y, X = guide.shape[-2:]
     padded = F.pad(guide, (2, 2, 2, 2))
-    of_u, of_v = guide.new_zeros(()), guide.new_zeros(())
+    of_u, of_v = [], []
     for odd_y in range(2):
         for odd_x in range(2):
             # Every second pixel, as a pooling of one: runtimes have slices of a step less often.
-            rest = F.max_pool2d(padded[..., odd_y:, odd_x:], 1, 2)
+            rest = cut(cut(padded, -2, odd_y, Y + 4), -1, odd_x, X + 4)
+            rest = F.max_pool2d(rest, 1, 2)
             for dy in range(_WINDOW // 2):
                 for dx in range(_WINDOW // 2):
                     near = rest[..., dy : dy + Y // 2, dx : dx + X // 2]
                     v, w = 2 * dy + odd_y, 2 * dx + odd_x
-                    of_u = of_u + near * filters[:, :1, v : v + 1, w : w + 1]
-                    of_v = of_v + near * filters[:, 1:, v : v + 1, w : w + 1]
-    return of_u, of_v
+                    of_u.append(near * filters[:, :1, v : v + 1, w : w + 1])
+                    of_v.append(near * filters[:, 1:, v : v + 1, w : w + 1])
+    return reduce(torch.add, of_u), reduce(torch.add, of_v)
 
 
 class _Windows(nn.AdaptiveAvgPool2d):
@@ -211,5 +213,6 @@ def window_averages(length: int, windows: int, like: Tensor) -> Tensor:
     window = torch.arange(windows, device=like.device).unsqueeze(-1)
     first = torch.div(window * length, windows, rounding_mode="floor")
     end = torch.div((window + 1) * length + windows - 1, windows, rounding_mode="floor")
-    inside = ((pixel >= first) & (pixel < end)).to(compute_dtype(like))
+    dtype = compute_dtype(like)
+    inside = (pixel >= first).to(dtype) * (pixel < end).to(dtype)
     return (inside / inside.sum(-1, keepdim=True)).to(like.dtype)
