@@ -49,6 +49,15 @@ def test_divergence_is_an_error(task: SemanticTask) -> None:
         task.training_step((torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4).long()), 0)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_weights_broken_by_the_last_step_are_neither_kept_nor_measured(
+    task: SemanticTask, kept: bool
+) -> None:
+    task.model.scores.data[0] = torch.inf
+    with pytest.raises(ValueError, match=r"step 0: `model.scores` is not finite; `learning_rate`"):
+        task.on_save_checkpoint({}) if kept else task.on_validation_epoch_start()
+
+
 def test_one_rate_and_decay_for_every_parameter(task: SemanticTask) -> None:
     made = task.configure_optimizers()
     (group,) = made["optimizer"].param_groups

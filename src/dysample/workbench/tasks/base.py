@@ -162,15 +162,24 @@ class Task(LightningModule, ABC):
         loss = sum(losses.values())
         assert isinstance(loss, Tensor)
         if not loss.isfinite():
-            raise ValueError(
-                f"training diverged at step {self.global_step}: the loss is {loss.item()};"
-                f" {', '.join(self._causes())} can cause it"
-            )
+            raise self._diverged(f"the loss is {loss.item()}")
         # The mean over processes; batch sizes are equal, so that their means may be averaged.
         self.log("loss", loss, batch_size=1, sync_dist=True)
         if len(losses) > 1:
             self.log_dict(losses, batch_size=1, sync_dist=True)
         return loss
+
+    def _check_weights(self) -> None:
+        """Find what no loss tells: the last step made weights that are not finite."""
+        for name, weights in self.named_parameters():
+            if not weights.isfinite().all():
+                raise self._diverged(f"`{name}` is not finite")
+
+    def _diverged(self, what: str) -> ValueError:
+        return ValueError(
+            f"training diverged at step {self.global_step}: {what};"
+            f" {', '.join(self._causes())} can cause it"
+        )
 
     def _causes(self) -> Iterator[str]:
         """Settings by which a loss can stop being finite, with their values."""
@@ -185,7 +194,12 @@ class Task(LightningModule, ABC):
         yield f"`data` ({self.about.get('name', 'unnamed')}) with values that are not finite"
 
     def on_validation_epoch_start(self) -> None:
-        """Begins a new evaluation."""
+        """Begins a new evaluation.
+
+        Raises:
+            ValueError: weights that are not finite.
+        """
+        self._check_weights()
         self.reset_metrics()
 
     def reset_metrics(self) -> None:
@@ -206,7 +220,12 @@ class Task(LightningModule, ABC):
         self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the run, so that no other goes on from it, and the data, which shape the model."""
+        """Names the run, so that no other goes on from it, and the data, which shape the model.
+
+        Raises:
+            ValueError: weights that are not finite.
+        """
+        self._check_weights()
         checkpoint["run"] = self.run
         checkpoint["about"] = self.about
 
