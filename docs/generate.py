@@ -16,10 +16,10 @@ from reference import reference_page
 from texts import CAPTION, GUIDE, PAGES, READS, Page
 
 from dysample import create_upsampler, functional, list_upsamplers
-from dysample.costs import count_parameters
 from dysample.origins import Origin
 from dysample.registry import Entry, get_entry
-from dysample.report import published
+from dysample.workbench.costs import count_parameters
+from dysample.workbench.report import published
 
 DOCS = Path(__file__).parent
 CHANNELS, SIDE, SCALE = 256, 120, 2

@@ -16,9 +16,10 @@ from typing import Any
 from texts import PAGES
 
 import dysample
-from dysample import export, functional, hub, look, nn, registry, surgery
+from dysample import export, functional, hub, nn, registry, surgery
 from dysample.export.check import Comparison
 from dysample.registry import get_entry
+from dysample.workbench import look
 
 DOCS = Path(__file__).parent
 SECTIONS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
@@ -36,7 +37,7 @@ SECTIONS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
         (dysample.replace_upsamplers, dysample.find_sites, dysample.register_mm),
     ),
     ("", "dysample.surgery", (surgery.Report, surgery.Decision, surgery.Site)),
-    ("Looking inside", "dysample.look", (look.show,)),
+    ("Looking inside", "dysample.workbench.look", (look.show,)),
     ("Export", "dysample", (dysample.export_onnx,)),
     ("", "dysample.export", (export.Export, export.ExportError)),
     ("", "dysample.export.check", (Comparison,)),

@@ -15,9 +15,9 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from exports import CASES, export_table, opset_table
-from host_surgery import support_table
-from ncnn_files import MODELS, ncnn_table
+from support.exports import CASES, export_table, opset_table
+from support.host_surgery import support_table
+from support.ncnn_files import MODELS, ncnn_table
 
 DOCS = Path(__file__).parent
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import dysample
-from tolerances import BACKENDS
+from support.tolerances import BACKENDS
 
 # The fixture `backend` lasts for all examples of a test, as it should.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}

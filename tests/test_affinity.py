@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dysample import functional
 from dysample.backends import reference
-from tolerances import ATOL, BACKENDS, DTYPES, assert_close
+from support.tolerances import ATOL, BACKENDS, DTYPES, assert_close
 
 # B, E (channels a group), G, (H, W), (H', W')
 SHAPES = [

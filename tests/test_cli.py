@@ -9,7 +9,7 @@ from torch import nn
 from dysample import __version__
 from dysample.cli import main
 from dysample.cli.group import verbs
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from dysample.registry import list_upsamplers
-from dysample.report.records import read_records
-from dysample.report.report import write_report
+from dysample.workbench.report.records import read_records
+from dysample.workbench.report.report import write_report
 
 EVIDENCE = Path(__file__).parent.parent / "evidence"
 

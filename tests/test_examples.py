@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts import HOSTS
+from support.hosts import HOSTS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {"smp": "segmentation_models_pytorch", "yolo": "torch"}

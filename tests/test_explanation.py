@@ -7,7 +7,7 @@ from torch import nn
 
 import dysample
 from dysample.backends.cpu import library
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 
 def test_explain_tells_what_ran() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from dysample.fixed import channel_sum, fixed, from_slots, ratios, spread, to_slots
 from dysample.geometry import nearest_index, pad_to_even, read_nearest
-from upsamplers import features
+from support.upsamplers import features
 
 lengths = st.integers(1, 40)
 

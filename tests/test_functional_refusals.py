@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dysample import functional
-from tensors import OF_ANOTHER_KIND
+from support.tensors import OF_ANOTHER_KIND
 
 X = torch.zeros(2, 4, 3, 3)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import dysample
-from golden_builders import BUILDERS
+from support.golden_builders import BUILDERS
 
 FOLDER = Path(os.environ.get("DYSAMPLE_GOLDEN", Path(__file__).parent / "golden"))
 FILES = sorted(FOLDER.glob("*.npz"))

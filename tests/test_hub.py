@@ -15,7 +15,7 @@ import dysample
 from dysample import hub
 from dysample.nn import DySample, Nearest
 from dysample.registry import _ENTRIES, register_upsampler
-from upsamplers import NAMES, features, guide_for, lively
+from support.upsamplers import NAMES, features, guide_for, lively
 
 pytest.importorskip("safetensors")
 

@@ -33,6 +33,42 @@ def test_everything_loads_torch_and_nothing_heavy_and_prints_nothing() -> None:
     assert python(code) == (0, "", "")
 
 
+def test_every_public_name_loads_the_library_alone() -> None:
+    code = (
+        "import sys; from dysample import *;"
+        "print(*sorted({'.'.join(n.split('.')[:2]) for n in sys.modules if n[:9] == 'dysample.'}))"
+    )
+    loaded = python(code)[1].split()
+    wing = "backends checks explanation export files fixed functional geometry layout modes nn ops"
+    wing += " origins papers proxies registry surgery"
+    assert loaded == [f"dysample.{part}" for part in wing.split()]
+
+
+def test_the_library_names_nothing_of_the_workbench() -> None:
+    root = Path(dysample.__file__).parent
+    found = [
+        path.relative_to(root).name
+        for path in root.rglob("*.py")
+        if path.relative_to(root).parts[0] not in ("workbench", "cli")
+        for line in path.read_text().splitlines()
+        if "dysample.workbench" in line
+    ]
+    assert set(found) == {"hub.py", "look.py"}  # where former names are
+
+
+def test_former_names_work_and_tell_the_new_ones() -> None:
+    pytest.importorskip("lightning")
+    pytest.importorskip("matplotlib")
+    from dysample import hub
+
+    with pytest.warns(DeprecationWarning, match="look is now dysample.workbench.look"):
+        from dysample.look import show
+    with pytest.warns(DeprecationWarning, match="is now dysample.workbench.restore.from_training"):
+        from_training = hub.from_training
+    assert show is sys.modules["dysample.workbench.look"].show
+    assert from_training is sys.modules["dysample.workbench.restore"].from_training
+
+
 def test_the_package_alone_loads_no_torch() -> None:
     code = (
         "import sys, dysample; first = 'torch' in sys.modules;"
@@ -74,7 +110,7 @@ def test_what_is_not_there_is_an_attribute_error() -> None:
 def test_a_part_whose_library_is_missing_says_which() -> None:
     code = (
         "import sys, dysample; sys.modules['matplotlib'] = None\n"
-        "try: dysample.look\n"
+        "try: from dysample.workbench import look\n"
         "except ModuleNotFoundError as error: sys.exit('matplotlib' not in str(error))\n"
         "sys.exit(2)"
     )

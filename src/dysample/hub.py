@@ -8,12 +8,14 @@ it. Nothing in them can run code, and what is not whole is refused by name.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
 import json
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -28,69 +30,38 @@ from dysample.nn import Upsampler
 from dysample.registry import get_entry, list_upsamplers
 from dysample.shared import CONFIG, WEIGHTS, read_config, read_weights
 
-MODELS = {
-    "maskformer": "models.maskformer:build_maskformer",
-    "rcnn": "models.rcnn:build_rcnn",
-    "segformer": "models.segformer:build_segformer",
-    "swin_depth": "models.swin:build_swin_depth",
-    "task": "restore:build_for_task",
-}
-"""Models by name, and what builds them in `dysample.workbench`: those of the papers, and that of a
-task, small or of a paper, as `dysample compare` and `dysample train` build it."""
+GROUP = "dysample.models"
+"""Entry points of this name, of any package, build the models that `create_model` knows."""
 
-_RECIPE = "hub_recipe"  # attribute of a model that `create_model` built
+RECIPE = "hub_recipe"
+"""Attribute of a model: the name under which it is built, as `model`, and the arguments."""
 
 
 def create_model(model: str, /, **arguments: Any) -> nn.Module:
-    """Build a model of the workbench that `save_pretrained` can write down.
+    """Build a model that `save_pretrained` can write down.
 
     Args:
-        model: one of `MODELS`.
-        arguments: of the function that builds it, such as `upsampler` and `classes`.
+        model: the name of an entry point of `GROUP`.
+        arguments: of the function that it names, such as `upsampler` and `classes`.
 
     Raises:
         TypeError, ValueError: an unknown name, or arguments that its function does not take.
     """
-    build = _builder(model)
+    builders = _builders()
+    if model not in builders:
+        raise ValueError(f"`model` (={model!r}) must be one of {', '.join(builders)}")
+    build: Callable[..., nn.Module] = builders[model].load()
     recipe = _bound(build, (), arguments, model)
     built = build(**recipe)
-    setattr(built, _RECIPE, {"model": model, **recipe})
+    setattr(built, RECIPE, {"model": model, **recipe})
     return built
-
-
-def from_training(path: str | Path) -> nn.Module:
-    """A trained model of the workbench in eval mode, for `save_pretrained` to write down.
-
-    Args:
-        path: the folder of a run of `dysample train` or `dysample compare`, whose best checkpoint
-            is taken, else the last one; or a checkpoint.
-
-    Raises:
-        FileNotFoundError, ValueError: a folder or file that is not one of a training.
-    """
-    from dysample.workbench.checkpoints import find_checkpoint
-    from dysample.workbench.restore import restore
-
-    restored = restore(find_checkpoint(Path(path)))
-    model, recipe = restored.task.model, restored.recipe
-    written = {
-        "model": "task",
-        "task": recipe.task,
-        "upsampler": recipe.upsampler,
-        "options": recipe.upsampler_options,
-        "about": restored.task.about,
-        "settings": recipe.settings.to_dict(),
-        "seed": recipe.seed,
-    }
-    setattr(model, _RECIPE, written)
-    return model
 
 
 def save_pretrained(model: nn.Module, folder: str | Path) -> None:
     """Write a model into a folder, which is made if need be.
 
     Args:
-        model: an upsampler, or what `create_model` or `from_training` made.
+        model: an upsampler, or what `create_model` made, or has its arguments as `RECIPE`.
         folder: for the two files.
 
     Raises:
@@ -171,11 +142,11 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
                     " as its arguments build it: save a pruned upsampler by its state_dict"
                 )
         return config
-    recipe: dict[str, Any] | None = getattr(model, _RECIPE, None)
+    recipe: dict[str, Any] | None = getattr(model, RECIPE, None)
     if recipe is None:
         raise TypeError(
             f"`model` (a {type(model).__name__}) must be an upsampler, or made by"
-            " dysample.hub.create_model or from_training: how to build it is saved with it"
+            " dysample.hub.create_model: how to build it is saved with it"
         )
     recipe = dict(recipe)
     if "settings" in recipe:
@@ -205,14 +176,8 @@ def _as_json(config: dict[str, Any]) -> bytes:
     return json.dumps(config, indent=2).encode() + b"\n"
 
 
-def _builder(model: str) -> Callable[..., nn.Module]:
-    if model not in MODELS:
-        raise ValueError(f"`model` (={model!r}) must be one of {', '.join(MODELS)}")
-    module, function = MODELS[model].split(":")
-    build: Callable[..., nn.Module] = getattr(
-        importlib.import_module(f"dysample.workbench.{module}"), function
-    )
-    return build
+def _builders() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP))}
 
 
 def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
@@ -225,11 +190,11 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
 
 def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> None:
     """Raise what is wrong with a configuration before it is followed."""
-    name, kinds = config.get("model"), _upsamplers()
-    if not isinstance(name, str) or (name not in MODELS and name not in kinds):
-        known = ", ".join([*sorted(kinds), *MODELS])
+    name, kinds, builders = config.get("model"), _upsamplers(), _builders()
+    if not isinstance(name, str) or (name not in builders and name not in kinds):
+        known = ", ".join([*sorted(kinds), *builders])
         raise ValueError(f"`{path}` names the model {name!r}, which must be one of {known}")
-    if name not in MODELS:
+    if name not in builders:
         return
     settings = config.get("settings")
     start = settings.get("weights") if isinstance(settings, dict) else None
@@ -252,7 +217,7 @@ def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) 
 def _build(config: dict[str, Any], path: Path) -> nn.Module:
     arguments = dict(config)
     name = arguments.pop("model")
-    build = partial(create_model, name) if name in MODELS else _upsamplers()[name]
+    build = _upsamplers().get(name) or partial(create_model, name)
     try:
         return build(**arguments)
     except ModuleNotFoundError:  # of an extra
@@ -284,3 +249,13 @@ from dysample import hub
 model = hub.from_pretrained("{repo}")
 ```
 """
+
+
+def __getattr__(name: str) -> Any:
+    if name == "from_training":  # until 0.3
+        home = import_module("dysample.workbench.restore")
+        warnings.warn(
+            f"dysample.hub.{name} is now {home.__name__}.{name}", DeprecationWarning, stacklevel=2
+        )
+        return getattr(home, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

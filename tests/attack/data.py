@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-import layouts
 from attack.children import Child, verb
 from attack.damage import as_json, spoiled
 from attack.kinds import Kind, Made, Outcome, differences, held
 from attack.limits import of_input
-from png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
+from support import layouts
+from support.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
 
 _CHANNELS = {GREY: 1, PALETTE: 1, RGB: 3, GREY_ALPHA: 2, RGBA: 4}
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV", "LAB")

@@ -17,7 +17,7 @@ from attack.children import Child, verb
 from attack.damage import as_json, changed, spoiled
 from attack.kinds import TINY, Kind, Made, Outcome, held, refused_or_done
 from attack.limits import of_input
-from made_results import made_run
+from support.made_results import made_run
 
 _TAGS = ("!!python/object/apply:os.getcwd []", "&a [*a, *a]", "*nowhere", "<<: 1", "? [a]\n: b",
          "{<<: *x}", "!!binary x", "!!timestamp 2001-01-01", "- " * 500,

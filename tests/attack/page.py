@@ -58,8 +58,8 @@ class Page:
         def serve() -> None:
             from rich.console import Console
 
-            from dysample.look.models import models_of_page
-            from dysample.look.page import serve
+            from dysample.workbench.look.models import models_of_page
+            from dysample.workbench.look.page import serve
 
             os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
             with serve(models_of_page(runs, None, Console()), "127.0.0.1", self.port):

@@ -11,7 +11,7 @@ from torch import Tensor
 import dysample
 from dysample import ops
 from dysample.backends.cpu import library
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 pytestmark = needs_kernels
 Size = tuple[int, int]

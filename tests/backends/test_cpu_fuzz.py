@@ -16,7 +16,7 @@ from torch import Tensor
 import dysample
 from dysample import ops
 from dysample.layout import compute_dtype
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 pytestmark = needs_kernels
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]

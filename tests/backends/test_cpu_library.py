@@ -12,7 +12,7 @@ from torch import Tensor
 import dysample
 from dysample import functional, ops
 from dysample.backends.cpu import library
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 FOLDER = Path(library.__file__).parent
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 pytestmark = [
     needs_kernels,

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import dysample
-import forks
 from dysample.backends.cpu import library
-from kernel_calls import results, same
-from operators import needs_kernels
+from support import forks
+from support.kernel_calls import results, same
+from support.operators import needs_kernels
 
 pytestmark = needs_kernels
 

@@ -16,8 +16,8 @@ from dysample import functional
 from dysample.backends import reference
 from dysample.backends.samplers import SAMPLERS
 from dysample.ops import Choice
-from tolerances import DTYPES, assert_close
-from upsamplers import NAMES, features, guide_for, lively
+from support.tolerances import DTYPES, assert_close
+from support.upsamplers import NAMES, features, guide_for, lively
 
 length = st.integers(1, 4)
 out_length = st.integers(1, 6)  # the reference takes a millisecond a pixel

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from documented import ROOT
+from support.documented import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 import dysample
-from documented import FENCE, PAGE_IDS, PAGES, ROOT, blocks, check, check_verb, commands
 from dysample.cli.group import verbs
-from layouts import LAYOUTS
+from support.documented import FENCE, PAGE_IDS, PAGES, ROOT, blocks, check, check_verb, commands
+from support.layouts import LAYOUTS
 
 KINDS = {
     "bibtex": "",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from documented import ROOT
+from support.documented import ROOT
 
 sync_api = pytest.importorskip("playwright.sync_api")
 

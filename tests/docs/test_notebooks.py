@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from documented import ROOT
+from support.documented import ROOT
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipykernel")

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from documented import ROOT
+from support.documented import ROOT
 
 
 class Seen(HTMLParser):

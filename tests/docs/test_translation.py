@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from documented import ROOT, Block, blocks
+from support.documented import ROOT, Block, blocks
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 

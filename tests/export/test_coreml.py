@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import dysample
-from exports import SAMPLING, UPSAMPLERS
-from ncnn_files import FORMS, model_and_inputs
+from support.exports import SAMPLING, UPSAMPLERS
+from support.ncnn_files import FORMS, model_and_inputs
 
 ct = pytest.importorskip("coremltools")
 

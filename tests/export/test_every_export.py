@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dysample.export.check import TOLERANCES
-from exports import CASES, FORMS, NOT_RUN, export_table, label
+from support.exports import CASES, FORMS, NOT_RUN, export_table, label
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

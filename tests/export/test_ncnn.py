@@ -9,8 +9,17 @@ import pytest
 
 from dysample.export import export_onnx
 from dysample.export.check import TOLERANCES
-from exports import NOT_RUN
-from ncnn_files import FORMS, MODELS, convert, error, label, model_and_inputs, ncnn_table, run
+from support.exports import NOT_RUN
+from support.ncnn_files import (
+    FORMS,
+    MODELS,
+    convert,
+    error,
+    label,
+    model_and_inputs,
+    ncnn_table,
+    run,
+)
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.backends import samplers
 from dysample.export import Export, ExportError, arguments, export_onnx
-from upsamplers import C, features, lively
+from support.upsamplers import C, features, lively
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -13,7 +13,7 @@ from torch.export import Dim
 
 import dysample
 from dysample.backends.cpu import library
-from upsamplers import NAMES, features, guide_for, lively
+from support.upsamplers import NAMES, features, guide_for, lively
 
 ALONE = """
 import sys

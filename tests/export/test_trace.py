@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dysample.export import ExportError, export_onnx
-from exports import UPSAMPLERS, opset_row, upsampler
-from upsamplers import C, features, guide_for, lively
+from support.exports import UPSAMPLERS, opset_row, upsampler
+from support.upsamplers import C, features, guide_for, lively
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

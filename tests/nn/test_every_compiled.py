@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 
 import dysample
 from dysample.registry import get_entry
-from upsamplers import NAMES, features, guide_for, lively, on_each_backend
+from support.upsamplers import NAMES, features, guide_for, lively, on_each_backend
 
 pytestmark = pytest.mark.usefixtures("backend", "fresh_dynamo")
 # No length is that of another axis, which torch would take for the same in every call.

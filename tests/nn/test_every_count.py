@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import dysample
 from dysample import create_upsampler, list_upsamplers
-from tolerances import BACKENDS
-from upsamplers import NAMES, PLAIN, C, each_name, features, guide_for
+from support.tolerances import BACKENDS
+from support.upsamplers import NAMES, PLAIN, C, each_name, features, guide_for
 
 # The 1x1 convolutions of A2U's pooled maps: a mean and two of 6x6 pixels.
 NOT_IN_THE_FORMULA = {"a2u": 36 * C + 2 * 36 * C}

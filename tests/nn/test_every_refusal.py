@@ -10,8 +10,8 @@ import torch
 
 from dysample import create_upsampler
 from dysample.registry import get_entry
-from tensors import OF_ANOTHER_KIND
-from upsamplers import GUIDED, C, each_guided, each_name, each_name_but
+from support.tensors import OF_ANOTHER_KIND
+from support.upsamplers import GUIDED, C, each_guided, each_name, each_name_but
 
 X = torch.zeros(2, C, 4, 4)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import dysample
-from upsamplers import C, each_name, features, guide_for, lively
+from support.upsamplers import C, each_name, features, guide_for, lively
 
 # What torch says of TorchScript's future differs by release, in category too.
 pytestmark = [

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dysample import create_upsampler
-from tolerances import ATOL
-from upsamplers import GUIDED, NAMES, C, features, guide_for, lively, on_each_backend
+from support.tolerances import ATOL
+from support.upsamplers import GUIDED, NAMES, C, features, guide_for, lively, on_each_backend
 
 each_name = on_each_backend(NAMES)
 each_guided = on_each_backend(GUIDED)

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 import dysample
 from dysample import create_upsampler, functional
-from upsamplers import GUIDED, C, each_name
+from support.upsamplers import GUIDED, C, each_name
 
 
 class Net(nn.Module):

@@ -8,7 +8,7 @@ from torch import nn
 
 from dysample import create_upsampler
 from dysample.nn import DySample, Upsampler
-from upsamplers import GUIDED, NAMES, each_name
+from support.upsamplers import GUIDED, NAMES, each_name
 
 MANY, FEW = 64, 32
 # Without a projection nothing in them reads x: it is interpolated, or summed with kernels of the

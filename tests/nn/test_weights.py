@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import dysample
 from dysample.nn.weights import is_plain
-from upsamplers import C, each_name, features, guide_for, lively
+from support.upsamplers import C, each_name, features, guide_for, lively
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -10,7 +10,7 @@ from torch.export import Dim
 
 import dysample
 from dysample import functional
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("fresh_dynamo")]
 

@@ -16,7 +16,7 @@ import dysample
 from dysample import functional
 from dysample.backends.cpu import library
 from dysample.ops import dispatch
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 X = torch.randn(1, 4, 3, 4)
 MISSING = "the CPU kernels are not compiled: build them"

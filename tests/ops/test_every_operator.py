@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dysample import functional, ops
-from operators import (
+from support.operators import (
     each_backward,
     each_call,
     each_forward,

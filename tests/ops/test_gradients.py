@@ -11,7 +11,7 @@ import dysample
 from dysample import functional, ops
 from dysample.backends.cpu import point_sample as cpu_point_sample
 from dysample.backends.cpu import reassemble as cpu_reassemble
-from operators import needs_kernels
+from support.operators import needs_kernels
 
 pytestmark = needs_kernels
 B, C, G = 2, 6, 2

@@ -12,8 +12,8 @@ from torch.testing import assert_close
 
 import dysample
 from dysample import functional
-from operators import needs_kernels
-from upsamplers import each_name, features, guide_for, lively
+from support.operators import needs_kernels
+from support.upsamplers import each_name, features, guide_for, lively
 
 pytestmark = [
     # torch scripts rules of its own for the first forward derivative,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import dysample
 from dysample.surgery import find_sites, replace_upsamplers
-from host_surgery import operated, support_table
-from hosts import HOSTS, Host, flat, run
+from support.host_surgery import operated, support_table
+from support.hosts import HOSTS, Host, flat, run
 
 PAGE = Path(__file__).parents[2] / "docs" / "surgery.md"
 each_host = pytest.mark.parametrize("name", HOSTS)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.surgery import find_sites, replace_upsamplers
 from dysample.surgery.reroute import is_rerouted
-from surgery_net import IMAGE, STEPS, Block, Net, lively
+from support.surgery_net import IMAGE, STEPS, Block, Net, lively
 
 
 def names(sites: tuple[dysample.surgery.Site, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.surgery import replace_upsamplers
 from dysample.surgery.reroute import _rerouted
-from surgery_net import IMAGE, Block, Net, lively
+from support.surgery_net import IMAGE, Block, Net, lively
 
 
 @pytest.fixture

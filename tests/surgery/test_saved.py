@@ -8,7 +8,7 @@ from torch import nn
 
 import dysample
 from dysample.surgery import load_upsamplers, replace_upsamplers, save_upsamplers
-from surgery_net import IMAGE, Net, lively
+from support.surgery_net import IMAGE, Net, lively
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 import dysample
 from dysample.surgery import replace_upsamplers
-from surgery_net import lively
+from support.surgery_net import lively
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

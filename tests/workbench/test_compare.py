@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 TINY = [
     "--steps=6",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 TINY = [
     "--settings.steps=3", "--settings.batch_size=2", "--settings.size=32", "--settings.width=8",

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from dysample import hub
-from dysample.export.target import find_model
+from dysample.cli.target import find_model
 from dysample.workbench.models.encoder import Encoder
+from dysample.workbench.restore import from_training
 from dysample.workbench.settings import TASKS
 
 pytest.importorskip("safetensors")
@@ -69,7 +70,7 @@ def test_what_was_trained_is_shared_and_exported(tmp_path: Path, dysample: Calla
     command += ["--settings.size=32", "--settings.width=8", "--training.accelerator=cpu"]
     command += ["--settings.train_frames=4", "--settings.val_frames=2"]
     assert dysample(*command, "--output", folder).code == 0
-    model = hub.from_training(folder)
+    model = from_training(folder)
     assert not model.training
     hub.save_pretrained(model, tmp_path / "shared")
     back = hub.from_pretrained(tmp_path / "shared")
@@ -195,12 +196,12 @@ def test_a_checkpoint_of_absurd_sizes_takes_no_memory(tmp_path: Path, dysample: 
         checkpoint["recipe"]["settings"]["width"] = width
         torch.save(checkpoint, path)
         with pytest.raises(ValueError, match=r"last.ckpt must fit the model that it names: "):
-            hub.from_training(path)
+            from_training(path)
 
 
 def test_a_folder_without_a_training(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"must hold best.ckpt or last.ckpt"):
-        hub.from_training(tmp_path)
+        from_training(tmp_path)
 
 
 def test_mistakes_of_the_small_models_are_named() -> None:

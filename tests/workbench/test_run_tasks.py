@@ -13,7 +13,7 @@ from dysample.workbench.run import run_task
 from dysample.workbench.settings import TASKS
 from dysample.workbench.tasks.by_name import task_class
 from dysample.workbench.training import TrainingOptions
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 OTHERS = [name for name in TASKS if name != "semantic"]
 STABLE = ("run", "task", "data", "metrics", "measures", "parameters", "macs", "samples")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from documented import blocks, commands
 from dysample.workbench.config import CONFIGS, load_config
+from support.documented import blocks, commands
 
 PATH = Path(__file__).parents[2] / "docs" / "train.md"
 PAGE = PATH.read_text()

@@ -38,8 +38,8 @@ def bench(
     Everything runs twice: with malloc as it is, where the system clears the pages of every large
     result, and warm, where malloc uses freed memory again.
     """
-    from dysample.bench import results, run
-    from dysample.bench.table import by_workload, show
+    from dysample.workbench.bench import results, run
+    from dysample.workbench.bench.table import by_workload, show
 
     if read is not None:
         for parameter in ("rounds", "file"):
@@ -51,7 +51,7 @@ def bench(
     check_folder("--json", file)
     check_folder("--figure", figure)
     if figure is not None:
-        from dysample.report.speed import draw_speed
+        from dysample.workbench.report.speed import draw_speed
 
     if read is None:
         parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)

@@ -78,10 +78,10 @@ def compare(
     stopped goes on where it was. Then the table is printed, and the page with all figures and
     tables is written: OUTPUT/report.html.
     """
-    from dysample.report.report import write_report
     from dysample.workbench.choose import choose_tasks, choose_upsamplers
     from dysample.workbench.compare import compare as run_comparison
     from dysample.workbench.engines.by_name import choose_engine
+    from dysample.workbench.report.report import write_report
     from dysample.workbench.settings import settings_of
 
     console = Console()

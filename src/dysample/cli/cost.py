@@ -47,9 +47,9 @@ def cost(
     """
     # The profiler that sees the memory would write its log among the errors.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from dysample.costs import measure_cost, measure_costs
-    from dysample.costs.tables import print_costs, print_published
     from dysample.registry import get_entry, list_upsamplers
+    from dysample.workbench.costs import measure_cost, measure_costs
+    from dysample.workbench.costs.tables import print_costs, print_published
 
     console = Console()
     if published:

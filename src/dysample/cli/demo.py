@@ -36,10 +36,10 @@ def demo(folder: Path | None, names: str | None, host: str, port: int | None) ->
     """
     if find_spec("gradio") is None:
         raise click.UsageError("no module gradio: pip install 'dysample[demo]'")
-    from dysample.look.models import models_of_page
+    from dysample.workbench.look.models import models_of_page
 
     models = models_of_page(folder, names, Console(stderr=True))
-    from dysample.look.page import serve  # which takes seconds
+    from dysample.workbench.look.page import serve  # which takes seconds
 
     with serve(models, host, port) as address:
         click.echo(f"{len(models)} models at {address}; Ctrl-C ends it")

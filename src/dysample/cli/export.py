@@ -58,8 +58,8 @@ def export(
     """
     from rich.table import Table
 
+    from dysample.cli.target import find_model
     from dysample.export import ExportError, export_onnx
-    from dysample.export.target import find_model
 
     module, args = find_model(model, inputs, half, trust=trust)
     axes = () if dynamic == "none" else tuple(name.strip() for name in dynamic.split(","))

@@ -24,7 +24,7 @@ def report(results: Path, output: Path | None) -> None:
     """
     if results.is_dir():
         results = _results_in(results)
-    from dysample.report.report import write_report
+    from dysample.workbench.report.report import write_report
 
     write_report(results, output or results.parent, Console())
 

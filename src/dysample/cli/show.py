@@ -48,10 +48,10 @@ def show(
     if file.suffix.lower() != ".png":
         raise click.UsageError(f"--output (={file}) must end in .png")
     check_folder("--output", file)
-    from dysample.look import show as draw
-    from dysample.look.models import choose_models
-    from dysample.look.picture import load_picture
-    from dysample.report.sheet import save_whole
+    from dysample.workbench.look import show as draw
+    from dysample.workbench.look.models import choose_models
+    from dysample.workbench.look.picture import load_picture
+    from dysample.workbench.report.sheet import save_whole
 
     load_picture(image)  # its mistakes come before a training
     chosen = choose_models(checkpoint, names)

@@ -23,10 +23,10 @@ def sites(model: str, height: int, width: int, upsampler: str | None, trust: boo
     calls and the number of the call. `dysample.replace_upsamplers` replaces those that upsample
     features, or others by their names.
     """
-    from dysample.resolver import image_for, resolve_model
     from dysample.surgery import find_sites, replace_upsamplers
     from dysample.surgery.report import site_table
     from dysample.surgery.running import ModelError
+    from dysample.workbench.resolver import image_for, resolve_model
 
     loaded = resolve_model(model, trust=trust, pretrained=False).float()
     image = image_for(loaded, height, width)

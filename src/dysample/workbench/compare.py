@@ -14,7 +14,7 @@ from rich.progress import TaskID
 from dysample.files import cleared
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.choose import Choice
-from dysample.workbench.costs import count_macs
+from dysample.workbench.costs.models import model_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline, say
@@ -120,7 +120,7 @@ def _cost(task: str, choice: Choice, about: dict[str, Any], settings: Settings) 
         part = "model" if settings.width is None else "width"
         where = f"`{part}` (={getattr(settings, part)})"
         raise type(error)(f"while building {choice.label} at {where}: {error}") from error
-    return count_macs(model, about["height"], about["width"])["upsamplers"]
+    return model_macs(model, about["height"], about["width"])["upsamplers"]
 
 
 def _run(

@@ -8,7 +8,8 @@ from torch import nn
 
 from dysample.checks import one_line
 from dysample.fitting import build_for
-from dysample.workbench.checkpoints import read_checkpoint
+from dysample.hub import RECIPE
+from dysample.workbench.checkpoints import find_checkpoint, read_checkpoint
 from dysample.workbench.settings import SIZES, Settings, check_count, settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.tasks.by_name import task_class
@@ -96,6 +97,35 @@ def restore(path: Path) -> Restored:
         ) from error
     task.eval()
     return Restored(task, recipe, step)
+
+
+def with_recipe(restored: Restored) -> nn.Module:
+    """The model alone, which `dysample.hub.save_pretrained` can write down."""
+    recipe = restored.recipe
+    written = {
+        "model": "task",
+        "task": recipe.task,
+        "upsampler": recipe.upsampler,
+        "options": recipe.upsampler_options,
+        "about": restored.task.about,
+        "settings": recipe.settings.to_dict(),
+        "seed": recipe.seed,
+    }
+    setattr(restored.task.model, RECIPE, written)
+    return restored.task.model
+
+
+def from_training(path: str | Path) -> nn.Module:
+    """A trained model in eval mode, for `dysample.hub.save_pretrained` to write down.
+
+    Args:
+        path: the folder of a run of `dysample train` or `dysample compare`, whose best checkpoint
+            is taken, else the last one; or a checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError: a folder or file that is not one of a training.
+    """
+    return with_recipe(restore(find_checkpoint(Path(path))))
 
 
 def _build(recipe: Recipe, checkpoint: dict[str, Any]) -> Task:

@@ -11,7 +11,7 @@ from torch import nn
 from dysample.files import sweep
 from dysample.workbench.callbacks import LearningCurve, Stopwatch
 from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
-from dysample.workbench.costs import count_macs, count_parameters
+from dysample.workbench.costs.models import model_macs, model_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
 from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.folders import undone
@@ -198,8 +198,8 @@ def run_task(
         "parts": {} if streamed or training.processes > 1 else measure_parts(task, val),
         "curve": curve.to_dict(),
         "measures": {key: measure.to_dict() for key, measure in kind.measures.items()},
-        "parameters": count_parameters(model),
-        "macs": count_macs(model, about["height"], about["width"]),
+        "parameters": model_parameters(model),
+        "macs": model_macs(model, about["height"], about["width"]),
         "seconds": {
             "train": round(stopwatch.seconds, 2),
             "evaluate": round(stopwatch.evaluation, 2),

@@ -12,7 +12,7 @@ from dysample import SAPAI, create_upsampler
 from dysample.registry import _ENTRIES, register_upsampler
 from dysample.surgery import find_sites, replace_upsamplers
 from dysample.surgery.recipes import RECIPES, find_recipe, install
-from hosts import HOSTS, run
+from support.hosts import HOSTS, run
 
 GUIDED = [name for name, host in HOSTS.items() if host.guided]
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dysample.workbench.data.annotations import read_colours, read_depth, read_indices
-from png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
+from support.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
 
 SIZE = (19, 23)
 

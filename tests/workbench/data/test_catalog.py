@@ -8,9 +8,9 @@ import pytest
 import torch
 from torchvision.tv_tensors import Image
 
-import layouts
 from dysample.workbench.data.catalog import READERS, find_reader, open_data, open_splits
-from layouts import LAYOUTS
+from support import layouts
+from support.layouts import LAYOUTS
 
 HANDBOOK = Path(__file__).parents[3] / "docs" / "data.md"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-import layouts
 from dysample.workbench.data import coco_json
 from dysample.workbench.data.coco_json import CocoFile, stated_size
+from support import layouts
 
 GOOD = {
     "images": [{"id": 2, "file_name": "b"}, {"id": 1, "file_name": "a", "height": 3, "width": 4}],

@@ -4,7 +4,7 @@ import pytest
 
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.counts import count, no_counts
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dysample.workbench.data.disk_set import DiskSet
 from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.sample import SOURCES
 from dysample.workbench.tasks.by_name import task_class
-from layouts import LAYOUTS, write_image
+from support.layouts import LAYOUTS, write_image
 
 PAIRS = [
     (task, name)

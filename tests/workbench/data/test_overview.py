@@ -7,7 +7,7 @@ from rich.console import Console
 from dysample.workbench.data.catalog import open_splits
 from dysample.workbench.data.overview import print_overview
 from dysample.workbench.data.scan import scan
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 
 def overview(folder: Path, name: str) -> list[list[str]]:

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-import layouts
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.panoptic import instances, semantic_labels
 from dysample.workbench.data.targets import PanopticTarget
+from support import layouts
 
 CAR, CAT, SKY = 0, 1, 2
 

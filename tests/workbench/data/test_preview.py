@@ -6,7 +6,7 @@ from PIL import Image
 
 from dysample.workbench.data.catalog import open_splits
 from dysample.workbench.data.preview import _spread, draw_preview
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 
 @pytest.mark.parametrize("name", ["voc", "ade20k", "coco_instance", "coco_panoptic", "nyu"])

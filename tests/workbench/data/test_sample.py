@@ -9,7 +9,7 @@ from dysample.workbench.data.sample import SOURCES, class_order, to_sample
 from dysample.workbench.data.targets import IGNORE, VOID, Kind
 from dysample.workbench.data.transforms import evaluation_transform, training_transform
 from dysample.workbench.tasks.by_name import task_class
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 SIZE = (12, 16)  # twice that of the layouts
 PAIRS = [

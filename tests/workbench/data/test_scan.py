@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import layouts
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.dataset import DataSet, Item
 from dysample.workbench.data.scan import check, scan
+from support import layouts
 
 
 @pytest.fixture

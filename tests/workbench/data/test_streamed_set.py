@@ -12,7 +12,7 @@ from dysample.workbench.data.catalog import READERS
 from dysample.workbench.data.sample import SOURCES
 from dysample.workbench.data.streamed_set import StreamedSet, describe_streamed, stream_sets
 from dysample.workbench.tasks.by_name import task_class
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 PAIRS = [
     (task, name)

@@ -12,7 +12,7 @@ from dysample.workbench.data.transforms import (
     evaluation_transform,
     training_transform,
 )
-from layouts import LAYOUTS
+from support.layouts import LAYOUTS
 
 SIZE = (40, 48)
 PADDING = (124, 116, 104)

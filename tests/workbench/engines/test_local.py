@@ -3,8 +3,8 @@ import sys
 import time
 from pathlib import Path
 
-import engine_jobs
 from dysample.workbench.engines.local import LocalEngine
+from support import engine_jobs
 
 
 def ignore(run: str, done: int, total: int) -> None:

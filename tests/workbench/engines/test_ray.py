@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import engine_jobs
 from dysample.workbench.choose import Choice
 from dysample.workbench.compare import compare
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import Settings
+from support import engine_jobs
 
 pytest.importorskip("ray")
 from ray.cluster_utils import Cluster

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as TF
 
-from dysample.costs import count_parameters
+from dysample.workbench.costs import count_parameters
 from dysample.workbench.data.images import read_image
 from dysample.workbench.models.build import create_encoder
 from dysample.workbench.models.efficientnet import (

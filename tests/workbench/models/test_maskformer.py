@@ -2,13 +2,13 @@ import pytest
 import torch
 from transformers import MaskFormerForInstanceSegmentation
 
-from dysample.workbench.costs import count_parameters
+from dysample.workbench.costs.models import model_parameters
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.maskformer import build_maskformer
 
 
 def test_published_parameters_of_the_small_one() -> None:
-    found = count_parameters(build_maskformer("tiny", "carafe", {}, 150, 0))
+    found = model_parameters(build_maskformer("tiny", "carafe", {}, 150, 0))
     # 42 M in the paper; 0.22 M as in `dysample cost --published`.
     assert (found["total"] - found["upsamplers"]) / 1e6 == pytest.approx(42, abs=0.5)
     assert found["upsamplers"] / 1e6 == pytest.approx(0.22, abs=0.005)
@@ -16,7 +16,7 @@ def test_published_parameters_of_the_small_one() -> None:
 
 @pytest.mark.slow
 def test_published_parameters_of_the_base() -> None:
-    found = count_parameters(build_maskformer("base", "nearest", {}, 150, 0))
+    found = model_parameters(build_maskformer("base", "nearest", {}, 150, 0))
     assert found["total"] / 1e6 == pytest.approx(102, abs=0.5)
 
 

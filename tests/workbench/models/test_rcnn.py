@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 
-from dysample.workbench.costs import count_parameters
+from dysample.workbench.costs.models import model_parameters
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.rcnn import build_rcnn
 
@@ -19,7 +19,7 @@ from dysample.workbench.models.rcnn import build_rcnn
 )
 def test_parameters_are_those_of_the_published_weights(kind: Any, depth: Any, total: int) -> None:
     model = build_rcnn(kind, depth, "nearest", {}, 90, 0)
-    assert count_parameters(model) == {"total": total, "upsamplers": 0}
+    assert model_parameters(model) == {"total": total, "upsamplers": 0}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_parameters_are_those_of_the_published_weights(kind: Any, depth: Any, to
 )
 def test_upsamplers_add_what_the_paper_prints(name: str, thousands: float) -> None:
     model = build_rcnn("panoptic", 50, name, {}, 80, 0, stuff=53)
-    found = count_parameters(model)
+    found = model_parameters(model)
     assert found["upsamplers"] / 1000 == pytest.approx(thousands, abs=0.06)
     # Panoptic FPN R50 has 46 M.
     assert (found["total"] - found["upsamplers"]) / 1e6 == pytest.approx(46.0, abs=0.05)

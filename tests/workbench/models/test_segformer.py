@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dysample.workbench.costs import count_parameters
+from dysample.workbench.costs.models import model_parameters
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.segformer import build_segformer
 
@@ -15,7 +15,7 @@ from dysample.workbench.models.segformer import build_segformer
     ],
 )
 def test_published_parameters(name: str, millions: float) -> None:
-    found = count_parameters(build_segformer(name, "bilinear", {}, 150, 0))
+    found = model_parameters(build_segformer(name, "bilinear", {}, 150, 0))
     assert found["total"] / 1e6 == pytest.approx(millions, abs=0.0051 if name == "b0" else 0.0005)
     assert found["upsamplers"] == 0
 
@@ -25,12 +25,12 @@ def test_published_parameters(name: str, millions: float) -> None:
     ("name", "millions"), [("b2", 27.5), ("b3", 47.3), ("b4", 64.1), ("b5", 84.7)]
 )
 def test_published_parameters_of_the_large_ones(name: str, millions: float) -> None:
-    found = count_parameters(build_segformer(name, "bilinear", {}, 150, 0))
+    found = model_parameters(build_segformer(name, "bilinear", {}, 150, 0))
     assert found["total"] / 1e6 == pytest.approx(millions, abs=0.15)
 
 
 def test_carafe_adds_what_the_paper_prints() -> None:
-    found = count_parameters(build_segformer("b1", "carafe", {}, 150, 0))
+    found = model_parameters(build_segformer("b1", "carafe", {}, 150, 0))
     assert found["upsamplers"] / 1e6 == pytest.approx(0.44, abs=0.005)
 
 

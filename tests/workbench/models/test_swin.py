@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dysample.workbench.costs import count_parameters
+from dysample.workbench.costs.models import model_parameters
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.swin import SwinEncoder, build_swin_depth, swin_config
 
@@ -9,7 +9,7 @@ from dysample.workbench.models.swin import SwinEncoder, build_swin_depth, swin_c
 def test_encoder() -> None:
     encoder = SwinEncoder("tiny")
     # Swin-T has 27.5 M without its classifier; ours has a norm for each of the finer stages too.
-    assert count_parameters(encoder)["total"] / 1e6 == pytest.approx(27.52, abs=0.01)
+    assert model_parameters(encoder)["total"] / 1e6 == pytest.approx(27.52, abs=0.01)
     maps = encoder(torch.randn(1, 3, 70, 90))
     assert [x.shape[1] for x in maps] == [96, 192, 384, 768] == encoder.channels
     assert [tuple(x.shape[-2:]) for x in maps] == [(18, 23), (9, 12), (5, 6), (3, 3)]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 
 def test_labels_and_names(tmp_path: Path) -> None:

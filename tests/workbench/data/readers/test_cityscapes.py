@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import layouts
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.cityscapes import CLASSES
+from support import layouts
 
 
 def test_label_ids_become_train_ids(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from faster_coco_eval.core import mask as rle
 from PIL import Image
 from rich.console import Console
 
-import layouts
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers import coco
 from dysample.workbench.data.scan import scan
 from dysample.workbench.prepare import check_files
+from support import layouts
 
 MISSING = object()
 

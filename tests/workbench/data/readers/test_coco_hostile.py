@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2.5, 7, 2**31, 2**63, 10**400, float("nan"), float("inf"), 1e300,

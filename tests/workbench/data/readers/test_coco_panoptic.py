@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 MAP = "annotations/panoptic_val2017/000000000007.png"
 

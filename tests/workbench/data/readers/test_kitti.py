@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 
 def test_both_cameras_in_256ths_of_a_metre(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 
 @pytest.mark.parametrize(("split", "room"), [("train", "kitchen_0001"), ("val", "kitchen")])

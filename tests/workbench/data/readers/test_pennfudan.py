@@ -2,8 +2,8 @@ from pathlib import Path
 
 import torch
 
-import layouts
 from dysample.workbench.data.catalog import open_data
+from support import layouts
 
 
 def test_objects(tmp_path: Path) -> None:

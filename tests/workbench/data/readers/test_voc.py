@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-import layouts
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.voc import CLASSES
+from support import layouts
 
 
 def test_listed_images_with_palette_indices(tmp_path: Path) -> None:

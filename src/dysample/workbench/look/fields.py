@@ -1,0 +1,90 @@
+"""What an upsampler does everywhere: offset fields, gates and index maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dysample.workbench.look.calls import Call
+from dysample.workbench.look.reading import regular_positions
+
+SHOWN_GROUPS = 8
+
+
+@dataclass(frozen=True)
+class Field:
+    """A map of the output's size.
+
+    Attributes:
+        title: for people.
+        values: offsets (2, H', W'), x then y in low-res pixels, or numbers (H', W').
+        limits: of the numbers' colour scale.
+    """
+
+    title: str
+    values: NDArray[np.float64]
+    limits: tuple[float, float] = (0, 1)
+
+
+@torch.no_grad()
+def fields_of(call: Call) -> list[Field]:
+    """Offsets by group of what samples points; of kernels their centre of mass and their width.
+
+    None for upsamplers that have neither.
+    """
+    up: Any = call.upsampler
+    regular = regular_positions(call.size, call.low)
+    if hasattr(up, "attention"):
+        positions, weights = up.attention(call.x, call.guide)
+        mean = (positions * weights.unsqueeze(3)).sum(2)[0]
+        return _by_group("mean of the points", mean.double() - regular)
+    if hasattr(up, "positions"):
+        return _by_group("offset", up.positions(call.x, call.size)[0].double() - regular)
+    if not hasattr(up, "kernels"):
+        return []
+    weight = up.kernels(call.x, call.guide) if up.guided else up.kernels(call.x, call.size)
+    found = _of_kernels(weight[0].double().mean(0), call)
+    if getattr(up, "gating", False):
+        gate = up.gate(call.x, call.size)[0, 0].double().numpy()
+        found.append(Field("gate: share of the guide", gate))
+    return found
+
+
+def _by_group(what: str, offsets: Tensor) -> list[Field]:
+    """One field a group, (G, 2, H', W') in all."""
+    names = [f"{what}, group {number}" for number in range(1, len(offsets) + 1)]
+    if len(names) == 1:
+        return [Field(what, offsets[0].numpy())]
+    return [Field(name, one.numpy()) for name, one in zip(names, offsets)][:SHOWN_GROUPS]
+
+
+def _of_kernels(weight: Tensor, call: Call) -> list[Field]:
+    """Of kernels (k*k, H', W'), the mean over their groups."""
+    taps = len(weight)
+    if taps == 1:
+        return [Field("index map", weight[0].numpy())]
+    r = (round(taps**0.5) - 1) // 2
+    dy, dx = torch.meshgrid(torch.arange(-r, r + 1), torch.arange(-r, r + 1), indexing="ij")
+    steps = torch.stack((dx, dy)).reshape(2, taps).double()
+    start = torch.stack(_owners(call)).double()
+    mean = torch.einsum("dt,tyx->dyx", steps, weight) + start * weight.sum(0)
+    entropy = -(weight * weight.clamp(min=1e-12).log()).sum(0)
+    moved = mean - regular_positions(call.size, call.low)
+    counted = entropy.exp().numpy()
+    most = max(2, int(np.ceil(np.quantile(counted, 0.99))))
+    return [
+        Field("centre of mass of the kernel", moved.numpy()),
+        Field("neighbours that count", counted, (1, most)),
+    ]
+
+
+def _owners(call: Call) -> tuple[Tensor, Tensor]:
+    """Column and row of each output pixel's low-res pixel, (H', W') each."""
+    regular = regular_positions(call.size, call.low)
+    x, y = (regular + 0.5).floor()
+    return x, y

@@ -1,0 +1,145 @@
+"""A group of runs ready for the page: estimates, and variants under study apart from the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dysample.workbench.report.page.intervals import Estimate, estimate
+from dysample.workbench.report.summary import BASELINE, Group, Row, families
+
+TASKS = {
+    "semantic": "Semantic segmentation",
+    "detection": "Object detection",
+    "instance": "Instance segmentation",
+    "panoptic": "Panoptic segmentation",
+    "depth": "Depth estimation",
+}
+STEPS = "dysample_step_"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """
+    One group with the estimates of its rows.
+
+    Attributes:
+        group: as summed up.
+        rows: the upsamplers, in its order.
+        variants: rows with options, and steps of a design: what ablations are about.
+        to_baseline: by main measure and name of the row, the difference to bilinear.
+        pictures: figures that show its frames.
+    """
+
+    group: Group
+    rows: tuple[Row, ...]
+    variants: tuple[Row, ...]
+    to_baseline: Mapping[str, Mapping[str, Estimate]]
+    pictures: tuple[Path, ...]
+
+    @property
+    def head(self) -> str:
+        """What tells it from the groups beside it; empty for a task without heads."""
+        return "" if self.group.head is None else f"{self.group.head} head"
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Fewest and most runs of an upsampler."""
+        counts = [len(row.records) for row in self.rows]
+        return min(counts), max(counts)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Groups that differ in nothing but their head."""
+
+    members: tuple[Compared, ...]
+    title: str
+    anchor: str
+
+    @property
+    def task(self) -> str:
+        """Of all its runs."""
+        return self.members[0].group.task
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Upsamplers of any of its groups, in order, unguided ones first."""
+        rows = [row for member in self.members for row in member.rows]
+        rows.sort(key=lambda row: row.guided)
+        return list(dict.fromkeys(row.name for row in rows))
+
+
+def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list[Family]:
+    """
+    Families of comparable runs, by task; within one in the order of the file.
+
+    Args:
+        groups: of all runs.
+        pictures: for each group the figures that show its frames.
+    """
+    shown = {id(group): tuple(figures) for group, figures in zip(groups, pictures)}
+    found = [
+        Family(tuple(_compared(one, shown[id(one)]) for one in _plain_first(family)), "", "")
+        for family in families(groups)
+    ]
+    known = list(TASKS)
+    found.sort(key=lambda one: known.index(one.task) if one.task in known else len(known))
+    return [_named(family, found) for family in found]
+
+
+def is_variant(row: Row) -> bool:
+    """Whether a row is a step or an option under study, and not an upsampler of its own."""
+    record = row.records[0]
+    return bool(record.options) or record.upsampler.startswith(STEPS)
+
+
+def _plain_first(groups: Sequence[Group]) -> list[Group]:
+    return sorted(groups, key=lambda group: group.head != "plain")
+
+
+def _compared(group: Group, pictures: tuple[Path, ...]) -> Compared:
+    variants = tuple(row for row in group.rows if is_variant(row))
+    rows = tuple(row for row in group.rows if not is_variant(row))
+    if not rows:  # nothing to set them apart from
+        rows, variants = variants, ()
+    baseline = group.baseline
+    to_baseline = {
+        metric: {
+            row.name: found
+            for row in group.rows
+            if baseline is not None
+            and row.name != BASELINE
+            and (found := estimate(row, baseline, metric)) is not None
+        }
+        for metric in group.main
+    }
+    return Compared(group, rows, variants, to_baseline, pictures)
+
+
+def _named(family: Family, others: Sequence[Family]) -> Family:
+    """With a title that tells it from the others, by its settings if nothing else does."""
+    title, place = _title(family), others.index(family)
+    same = [other for other in others if _title(other) == title]
+    if len(same) > 1:
+        title += f", {_settings_apart(family, same)}"
+    return Family(family.members, title, f"part-{place + 1}")
+
+
+def _title(family: Family) -> str:
+    group = family.members[0].group
+    data = group.data
+    task = TASKS.get(group.task, group.task)
+    return ", ".join([f"{task}: {data['name']} {data['height']}x{data['width']}", *group.variant])
+
+
+def _settings_apart(family: Family, same: Sequence[Family]) -> str:
+    described = [{**one.members[0].group.data, **one.members[0].group.settings} for one in same]
+    own = described[same.index(family)]
+    apart = [
+        f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
+        for key, value in own.items()
+        if any(other.get(key) != value for other in described)
+    ]
+    return ", ".join(apart) or f"part {same.index(family) + 1}"

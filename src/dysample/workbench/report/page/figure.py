@@ -1,0 +1,169 @@
+"""Drawings by matplotlib as SVG that takes part in the page: its colours, its font, hover texts."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from dysample.workbench.report.page.blocks import Chart
+
+# What matplotlib writes, and page.css holds for light and dark under the name. Every colour of a
+# drawing is one of these.
+COLOURS: Mapping[str, str] = {
+    "paper": "#fefefe",
+    "ink": "#1b2127",
+    "muted": "#56616b",
+    "grid": "#e2e6ea",
+    "line": "#b9c1c8",
+    "unguided": "#2a6aa6",
+    "guided": "#b9540d",
+    "literature": "#7a4fa0",
+    "reference": "#8a939b",
+}
+INK, MUTED, GRID, LINE = (COLOURS[name] for name in ("ink", "muted", "grid", "line"))
+UNGUIDED, GUIDED = COLOURS["unguided"], COLOURS["guided"]
+LITERATURE, REFERENCE = COLOURS["literature"], COLOURS["reference"]
+PAPER = COLOURS["paper"]
+
+WIDTH = 430
+"""Of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
+TEXT = 12
+"""Font size in pixels of names and numbers."""
+CHARACTER = 7.2
+"""Width in pixels allowed for a character of that size."""
+
+_SVG = "http://www.w3.org/2000/svg"
+_LINK = "http://www.w3.org/1999/xlink"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": TEXT,
+    "font.family": "DejaVu Sans",
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.titlecolor": INK,
+    "xtick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.color": LINE,
+    "ytick.labelcolor": INK,
+    "axes.unicode_minus": False,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+}
+"""Of every chart: functions that draw one run within `matplotlib.rc_context(STYLE)`."""
+
+
+class Canvas:
+    """
+    A figure without background, measured in pixels, and the texts that appear on hovering.
+
+    Args:
+        name: unique on the page; keeps the ids inside the drawing apart from those of others.
+        height: in pixels.
+        width: in pixels.
+    """
+
+    def __init__(self, name: str, height: float, width: float = WIDTH) -> None:
+        self.name, self.width, self.height = name, width, height
+        self.figure = Figure(figsize=(width / 72, height / 72), dpi=72)  # a point is a pixel
+        FigureCanvasSVG(self.figure)
+        self._tips: dict[str, Sequence[str]] = {}
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes in a box measured from the top left corner, without a frame but for the bottom."""
+        box = (
+            left / self.width,
+            1 - (top + height) / self.height,
+            width / self.width,
+            height / self.height,
+        )
+        axes = self.figure.add_axes(box)
+        axes.set_facecolor("none")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=3)
+        return axes
+
+    def tip(self, artist: Artist, *texts: str) -> None:
+        """What is shown over an artist: one text, or one for each of its markers."""
+        gid = f"tip{len(self._tips)}"
+        artist.set_gid(gid)
+        self._tips[gid] = texts
+
+    def chart(self, alt: str, caption: str = "") -> Chart:
+        """The finished drawing."""
+        raw = io.BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": self.name}):
+            self.figure.savefig(
+                raw,
+                format="svg",
+                transparent=True,
+                metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+            )
+        return Chart(_adapt(raw.getvalue(), self._tips, alt), alt, caption)
+
+
+def shortened(name: str, most: int) -> str:
+    """A name that leaves room for the rest of a chart; the tables have it in full."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _adapt(raw: bytes, tips: Mapping[str, Sequence[str]], alt: str) -> str:
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _LINK)
+    root = ElementTree.fromstring(raw)
+    for gid, texts in tips.items():
+        _add_tips(root, gid, texts)
+    _tidy(root)
+    for element in root.iter():
+        element.tail = None
+        if element.text is not None and not element.text.strip():
+            element.text = None
+        _adapt_attributes(element)
+    root.attrib = {"viewBox": root.attrib["viewBox"], "class": "chart", "role": "img"}
+    root.set("aria-label", alt)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _adapt_attributes(element: ElementTree.Element) -> None:
+    for key, value in element.attrib.items():
+        if key == "style":
+            for name, colour in COLOURS.items():
+                value = value.replace(colour, f"var(--{name})")
+        elif key != "id":
+            # A tenth of a pixel is enough, and half as long.
+            value = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", value)
+        element.set(key, " ".join(value.split()))
+
+
+def _add_tips(root: ElementTree.Element, gid: str, texts: Sequence[str]) -> None:
+    (group,) = (element for element in root.iter(f"{{{_SVG}}}g") if element.get("id") == gid)
+    markers = list(group.iter(f"{{{_SVG}}}use"))
+    targets = markers if len(texts) > 1 or len(markers) == 1 else [group]
+    for element, text in zip(targets, texts):
+        title = ElementTree.Element(f"{{{_SVG}}}title")
+        title.text = text
+        element.insert(0, title)
+
+
+def _tidy(root: ElementTree.Element) -> None:
+    """Without ids that nothing refers to, which other drawings have too, and without styles that
+    would reach the whole page.
+    """
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+                parent.remove(child)
+    text = ElementTree.tostring(root, encoding="unicode")
+    used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text))
+    known = {name for pair in used for name in pair}
+    for element in root.iter():
+        if element.get("id") not in known:
+            element.attrib.pop("id", None)

@@ -1,0 +1,67 @@
+"""Every number of the tables as CSV: a line for each group, upsampler and quantity."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dysample.workbench.report.page.compared import Compared, Family
+from dysample.workbench.report.page.tables import class_difference
+from dysample.workbench.report.summary import BASELINE, Row, row_name
+
+COLUMNS = (
+    "part", "task", "data", "head", "upsampler", "guided", "quantity", "class", "seeds", "mean",
+    "deviation", "difference", "pairs", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
+)  # fmt: skip
+
+
+def to_csv(families: Sequence[Family]) -> str:
+    """Unrounded; differences are to bilinear, paired by seed. Empty where there is no number."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for family in families:
+        for member in family.members:
+            start = {
+                "part": family.title,
+                "task": member.group.task,
+                "data": member.group.data["name"],
+                "head": member.group.head or "",
+            }
+            for row in member.group.rows:
+                named = {**start, "upsampler": row_name(row.records[0]), "guided": row.guided}
+                writer.writerows({**named, **line} for line in _lines(member, row))
+    return buffer.getvalue()
+
+
+def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
+    seeds = {"seeds": len(row.records)}
+    for metric, values in row.metrics.items():
+        line = {"quantity": metric, "mean": values.mean, "deviation": values.deviation}
+        one = member.to_baseline.get(metric, {}).get(row.name)
+        if one is not None:
+            line |= {"difference": one.mean, "pairs": len(one.by_seed)}
+            line |= dict(zip(("bootstrap_low", "bootstrap_high"), one.bootstrap or ()))
+            line |= dict(zip(("t_low", "t_high"), one.t or ()))
+        elif row.name != BASELINE:
+            line["difference"] = row.differences[metric].mean
+        yield {**seeds, **line}
+    baseline = None if row.name == BASELINE else member.group.baseline
+    first = row.records[0]
+    for key, by_class in first.classes.items():
+        for name in by_class:
+            line = {"quantity": key, "class": name}
+            line["mean"] = class_difference(row, None, key, name)
+            if baseline is not None:
+                line["difference"] = class_difference(row, baseline, key, name)
+            yield {**seeds, **line}
+    for quantity, value in (
+        ("parameters_upsamplers", first.upsampler_parameters),
+        ("parameters_model", first.parameters),
+        ("macs_upsamplers", first.upsampler_macs),
+        ("macs_model", first.macs),
+        ("train_seconds_median", row.seconds),
+    ):
+        yield {**seeds, "quantity": quantity, "mean": value}

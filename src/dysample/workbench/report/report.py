@@ -1,0 +1,75 @@
+"""The whole report: the table on the terminal, the page and the figures in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from dysample.files import whole_files
+from dysample.workbench.report.differences import draw_differences
+from dysample.workbench.report.page.page import write_page
+from dysample.workbench.report.predictions import draw_predictions
+from dysample.workbench.report.records import read_records
+from dysample.workbench.report.sampling import draw_sampling
+from dysample.workbench.report.summary import Group, summarise
+from dysample.workbench.report.table import print_table
+
+
+def write_report(results: Path, output: Path, console: Console) -> list[Path]:
+    """Print the table of a result file, and write the page and its figures into a folder.
+
+    The first group of comparable runs gives predictions.png and sampling.png; any further ones
+    (another head, another data set) get files named after what is different about them. Returns
+    the files written, the page report.html as the last; what the result file holds nothing for is
+    left out. If one of them cannot be written, none is.
+    """
+    records = read_records(results)
+    if not records:
+        raise ValueError(f"`{results}`: holds no finished run")
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"`{output}` must be a folder")
+    print_table(records, console)
+    groups = summarise(records)
+    with whole_files(output) as folder:
+        differences = draw_differences(groups, folder / "differences.png")
+        written = [] if differences is None else [differences]
+        pictures = []
+        for group, suffix in zip(groups, suffixes(groups)):
+            drawn = (
+                draw_predictions(group, folder / f"predictions{suffix}.png"),
+                draw_sampling(group, folder / f"sampling{suffix}.png"),
+            )
+            pictures.append([figure for figure in drawn if figure is not None])
+            written += pictures[-1]
+        written += write_page(groups, pictures, results, folder)
+    written = [output / path.name for path in written]
+    for path in written:
+        console.print(Text(f"wrote {path}"), soft_wrap=True)
+    return written
+
+
+def suffixes(groups: Sequence[Group]) -> list[str]:
+    """Ends of file names: none for the first group, then what differs from it, all different."""
+    first = groups[0]
+    names: list[str] = []
+    for group in groups:
+        parts = [
+            str(value)
+            for value, usual in (
+                (group.task, first.task),
+                (group.data["name"], first.data["name"]),
+                ("-".join(group.variant), "-".join(first.variant)),
+                (group.head, first.head),
+            )
+            if value not in (usual, None, "")
+        ]
+        name = "".join(f"-{part}" for part in parts)
+        number = 2
+        while name in names:
+            name = "".join(f"-{part}" for part in [*parts, number])
+            number += 1
+        names.append(name)
+    return names

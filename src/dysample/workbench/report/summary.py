@@ -1,0 +1,193 @@
+"""Sum the runs up: means over seeds, and differences to bilinear paired by seed."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from dysample.registry import list_upsamplers
+from dysample.workbench.report.records import MAIN, Measure, Record
+
+BASELINE = "bilinear"
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """One number a seed; the spread is the sample standard deviation (divided by n - 1)."""
+
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float | None:
+        """None without any seed."""
+        return statistics.fmean(self.by_seed.values()) if self.by_seed else None
+
+    @property
+    def deviation(self) -> float | None:
+        """None with fewer than two seeds: one number has no spread."""
+        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One upsampler under one setting."""
+
+    name: str
+    guided: bool
+    records: tuple[Record, ...]  # by seed
+    metrics: Mapping[str, OverSeeds]
+    differences: Mapping[str, OverSeeds]  # to bilinear, over the seeds that both have
+
+    def pairs(self, metric: str) -> int:
+        """How many runs have a partner of bilinear."""
+        return len(self.differences[metric].by_seed)
+
+    @property
+    def seconds(self) -> float:
+        """Median training time of a run."""
+        return statistics.median(record.seconds for record in self.records)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in upsampler and seed only."""
+
+    task: str
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+    @property
+    def head(self) -> str | None:
+        """Name of the model's head, None for a task without that choice."""
+        return self.settings.get("head")
+
+    @property
+    def variant(self) -> Sequence[str]:
+        """Model and encoder by name, if they are not the small ones of their own."""
+        # Lines written before there was a choice name neither.
+        chosen = (self.settings.get("model", "small"), self.settings.get("encoder", "conv"))
+        return [name for name in chosen if name not in ("small", "conv", None)]
+
+    @property
+    def title(self) -> str:
+        """Task, data, model and head in a few words."""
+        parts = [self.task, f"{self.data['name']} {self.data['height']}x{self.data['width']}"]
+        parts += [*self.variant, *([] if self.head is None else [f"{self.head} head"])]
+        return ", ".join(parts)
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """By key, the main ones first."""
+        return self.rows[0].records[0].measures
+
+    @property
+    def main(self) -> Sequence[str]:
+        """Keys of the measures that are shown with differences; the first one leads."""
+        return list(self.measures)[:MAIN]
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Keys of the measures that are shown as they are."""
+        return list(self.measures)[MAIN:]
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row of bilinear, if there is one."""
+        return next((row for row in self.rows if row.name == BASELINE), None)
+
+    @property
+    def apart_from_head(self) -> str:
+        """Equal for two groups that differ in the head only."""
+        settings = {key: value for key, value in self.settings.items() if key != "head"}
+        return _canonical([self.task, self.data, settings])
+
+
+def summarise(records: Sequence[Record]) -> list[Group]:
+    """
+    Groups in order of appearance; in each the unguided upsamplers first, then the guided ones.
+
+    Rows stand in one order in every group, table and figure: that of the registry, variants with
+    options behind their upsampler, then what is not registered here. Not by metric: over few seeds
+    that would look like a ranking. Nor as they finished: runs side by side finish in any order.
+
+    Raises:
+        ValueError: if two runs share everything but their training's means or what their file of
+            weights holds: they are no two seeds.
+    """
+    rank = {name: place for place, name in enumerate(list_upsamplers())}
+    ranked = sorted(
+        records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.options))
+    )
+    order = {name: place for place, name in enumerate(dict.fromkeys(map(row_name, ranked)))}
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        key = _canonical([record.task, record.data, record.settings])
+        groups.setdefault(key, []).append(record)
+    return [_group(members, order) for members in groups.values()]
+
+
+def families(groups: Sequence[Group]) -> list[list[Group]]:
+    """Groups that differ in their head only, together; in order of appearance."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        found.setdefault(group.apart_from_head, []).append(group)
+    return list(found.values())
+
+
+def row_name(record: Record) -> str:
+    """Name of the upsampler with the options that were set."""
+    options = ", ".join(f"{key}={value}" for key, value in record.options.items())
+    return f"{record.upsampler}({options})" if options else record.upsampler
+
+
+def _group(records: list[Record], order: Mapping[str, int]) -> Group:
+    by_name: dict[str, list[Record]] = {}
+    for record in records:
+        by_name.setdefault(row_name(record), []).append(record)
+    baseline = {
+        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed
+        for metric in records[0].measures
+    }
+    rows = [_row(name, members, baseline) for name, members in by_name.items()]
+    rows.sort(key=lambda row: (row.guided, order[row.name]))
+    first = records[0]
+    return Group(first.task, first.data, first.settings, tuple(rows))
+
+
+def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, float]]) -> Row:
+    metrics = {metric: _over_seeds(records, metric) for metric in baseline}
+    differences = {
+        metric: OverSeeds(
+            {}
+            if name == BASELINE
+            else {
+                seed: value - baseline[metric][seed]
+                for seed, value in metrics[metric].by_seed.items()
+                if seed in baseline[metric]
+            }
+        )
+        for metric in baseline
+    }
+    by_seed = sorted(records, key=lambda record: record.seed)
+    for one, other in pairwise(by_seed):
+        if one.seed == other.seed:
+            raise ValueError(
+                f"{one.source} and {other.source}: {name}, seed {one.seed}, twice under the same"
+                " settings, from other weights or another precision: put them into two files"
+            )
+    return Row(name, records[0].guided, tuple(by_seed), metrics, differences)
+
+
+def _over_seeds(records: Sequence[Record], metric: str) -> OverSeeds:
+    by_seed = sorted(records, key=lambda record: record.seed)
+    values = {record.seed: record.metrics[metric] for record in by_seed}
+    return OverSeeds({seed: value for seed, value in values.items() if value is not None})
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,162 @@
+"""The terminal table: one row an upsampler, differences to bilinear, costs, and sentences below."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dysample.workbench.report.records import Record
+from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
+from dysample.workbench.report.wording import (
+    KEEP,
+    absent_sentence,
+    count,
+    difference_sentences,
+    head_sentence,
+    notes,
+    number,
+    others_sentence,
+    settings_text,
+    spread,
+    three_digits,
+)
+
+WIDE = 100
+"""Console width from which the spread of the metrics themselves fits as well."""
+
+
+def print_table(records: Sequence[Record], console: Console) -> None:
+    """A table with its sentences for every task, data set and setting in the records."""
+    groups = summarise(records)
+    for family in families(groups):
+        for group in family:
+            console.print(Text(group.title, style="bold"))
+            console.print(Text(settings_text(group), style="dim"))
+            console.print(_table(group, console))
+            _say(difference_sentences(group), console)
+            if absent := absent_sentence(group):
+                _say([absent], console)
+            if group.others:
+                console.print(_others_table(group, console))
+                _say([others_sentence(group)], console)
+            console.print()
+        if sentence := head_sentence(family):
+            _say([sentence], console)
+        if len(family) > 1:
+            console.print(_head_table(family, console))
+        console.print()
+    _say(notes(groups), console)
+
+
+def _table(group: Group, console: Console) -> Table:
+    wide = console.width >= WIDE
+    table = _empty_table(wide)
+    table.add_column("upsampler", overflow="fold")
+    heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
+    for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    _fill(table, group, lambda row: _cells(group, row, wide), console)
+    return table
+
+
+def _others_table(group: Group, console: Console) -> Table:
+    """The measures that have no column in the first table."""
+    table = _empty_table(wide=False)
+    table.add_column("upsampler", overflow="fold")
+    for key in group.others:
+        table.add_column(Text(_head(group, key)), justify="right", no_wrap=True)
+
+    def cells(row: Row) -> list[str]:
+        return [row.name, *(_level(row.metrics[key]) for key in group.others)]
+
+    _fill(table, group, cells, console)
+    return table
+
+
+def _head(group: Group, key: str) -> str:
+    return group.measures[key].short.replace(" ", "\n")
+
+
+def _fill(table: Table, group: Group, cells: Callable[[Row], list[str]], console: Console) -> None:
+    """A line an upsampler, guided ones below a line of their own."""
+    guided = False
+    for row in group.rows:
+        if row.guided and not guided:
+            table.add_row(Text("guided:", style="italic"))
+            guided = True
+        table.add_row(*(_plain(cell, console) for cell in cells(row)))
+
+
+def _cells(group: Group, row: Row, wide: bool) -> list[str]:
+    cells = [row.name, str(len(row.records))]
+    for metric in group.main:
+        values = row.metrics[metric]
+        cells.append(spread(values) if wide else _level(values))
+        cells.append(spread(row.differences[metric], sign=True))
+    record = row.records[0]
+    parameters = f"+{count(record.upsampler_parameters)}"
+    return [*cells, parameters, three_digits(record.macs / 1e9), three_digits(row.seconds)]
+
+
+def _level(values: OverSeeds) -> str:
+    return "-" if values.mean is None else number(values.mean)
+
+
+def _head_table(groups: Sequence[Group], console: Console) -> Table:
+    """Differences to bilinear, the heads side by side."""
+    table = _empty_table(console.width >= WIDE)
+    table.add_column("upsampler", overflow="fold")
+    main = groups[0].main
+    for key in main:
+        for group in groups:
+            head = Text(f"{group.measures[key].name}\n{group.head}")
+            table.add_column(head, justify="right", no_wrap=True)
+    by_head = [{row.name: row for row in group.rows} for group in groups]
+    for name in dict.fromkeys(row.name for group in groups for row in group.rows):
+        if name == BASELINE:
+            continue
+        cells = [
+            spread(rows[name].differences[metric], sign=True) if name in rows else "-"
+            for metric in main
+            for rows in by_head
+        ]
+        table.add_row(*(_plain(cell, console) for cell in (name, *cells)))
+    return table
+
+
+def _empty_table(wide: bool) -> Table:
+    return Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        # The box puts one more space between columns.
+        padding=(0, 2 if wide else 0, 0, 0),
+        header_style="bold",
+    )
+
+
+def _say(sentences: Sequence[str], console: Console) -> None:
+    """Sentences as a list whose further lines are indented."""
+    for sentence in sentences:
+        lines = textwrap.fill(
+            f"- {_encodable(sentence, console)}",
+            console.width,
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        console.print(Text(lines.replace(KEEP, " ")))
+
+
+def _plain(text: str, console: Console) -> Text:
+    """A cell: brackets in it are no markup."""
+    return Text(_encodable(text, console))
+
+
+def _encodable(text: str, console: Console) -> str:
+    """The text for a console that may not know the plus-minus sign."""
+    return text if console.encoding.lower().startswith("utf") else text.replace("±", "+-")
