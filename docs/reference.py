@@ -29,7 +29,11 @@ SECTIONS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
         (dysample.create_upsampler, dysample.list_upsamplers, dysample.register_upsampler),
     ),
     ("", "dysample.registry", (registry.get_entry, registry.Entry)),
-    ("Base of the upsamplers", "dysample", (dysample.Upsampler,)),
+    (
+        "Bases of the upsamplers",
+        "dysample",
+        (dysample.Upsampler, dysample.Guided, dysample.Inspection),
+    ),
     ("Backends", "dysample", (dysample.backend, dysample.explain, dysample.Explanation)),
     (
         "Surgery",

@@ -87,6 +87,20 @@ def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
     return field
 
 
+def sampling_positions(
+    offset: Tensor, in_size: tuple[int, int], start: str, dtype: torch.dtype
+) -> Tensor:
+    """Positions (B, G, 2, Y, X) sampled for offsets (B, 2G, Y, X), x then y, in low-res pixels."""
+    B, planes, Y, X = offset.shape
+    whole_y, part_y = regular_position(Y, in_size[0], start, dtype, offset.device)
+    whole_x, part_x = regular_position(X, in_size[1], start, dtype, offset.device)
+    whole = torch.stack((whole_x.view(1, X).expand(Y, X), whole_y.view(Y, 1).expand(Y, X)))
+    part = torch.stack((part_x.view(1, X).expand(Y, X), part_y.view(Y, 1).expand(Y, X)))
+    shift = offset.to(dtype).reshape(B, 2, planes // 2, Y, X).transpose(1, 2)
+    # The small numbers first: pixel indices near 1000 leave few bits for an offset.
+    return whole.to(dtype) + (part + shift)
+
+
 def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
     """Spread s^2 sub-pixels: channel c * s^2 + i * s + j of (h, w) to c at (s h + i, s w + j)."""
     if field.shape[0] == 0:  # torch's own has no gradient for an empty batch

@@ -184,8 +184,8 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
     """Classes of upsamplers by name: ours, and those that were registered."""
     kinds = [getattr(dysample.nn, name) for name in dysample.nn.__all__]
     kinds += [get_entry(name).factory for name in list_upsamplers()]
-    built = [kind for kind in kinds if isinstance(kind, type) and not inspect.isabstract(kind)]
-    return {kind.__name__: kind for kind in built}
+    built = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, nn.Module)]
+    return {kind.__name__: kind for kind in built if not inspect.isabstract(kind)}
 
 
 def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> None:

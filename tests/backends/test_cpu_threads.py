@@ -56,7 +56,7 @@ def test_several_python_threads_call_at_once() -> None:
 def test_forked_processes_call(name: str) -> None:
     """Each case in an interpreter of its own: where fake tensors came before the first backward
     pass (an export will do), torch starts autograd threads and refuses backward passes in forks."""
-    tests = Path(forks.__file__).parent
+    tests = Path(forks.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", forks.__file__, name],
         env=os.environ | {"PYTHONPATH": str(tests)},

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import host_models as models
 import pytest
 import torch
 from torch import Tensor, nn
 
 from dysample.surgery import Site
+from support import host_models as models
 
 
 @dataclass(frozen=True)

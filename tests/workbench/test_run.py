@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dysample.nn import Upsampler
+from dysample.nn import Guided
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.record import run_id
 from dysample.workbench.run import run_task
@@ -228,16 +228,14 @@ def test_guided_upsamplers_see_the_finer_map(
 ) -> None:
     from dysample.workbench.models import build
 
-    class Guided(Upsampler):
-        guided = True
-
+    class Sum(Guided):
         def upsample(self, x: Any, guide: Any, size: Any) -> Any:
             return torch.nn.functional.interpolate(x, size=size) + guide
 
         def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
             return 1
 
-    monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Guided(*args))
+    monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Sum(*args))
     record = run_task("semantic", "guided", 0, "scenes", tiny(), tmp_path)
     assert record["guided"] is True
     assert record["macs"]["upsamplers"] == 6

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dysample.backends.points import Attention
 from dysample.backends.shifts import ShiftedProduct, ShiftedSum
-from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, regular_position
+from dysample.geometry import nearest_index, pixel_shuffle, read_nearest, sampling_positions
 from dysample.layout import compute_dtype, like_input
 
 
@@ -25,20 +25,6 @@ def point_sample(
     flat = x.reshape(B * G, C // G, H, W).to(grid.dtype)
     out = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return like_input(out.reshape(B, C, *size), x)
-
-
-def sampling_positions(
-    offset: Tensor, in_size: tuple[int, int], start: str, dtype: torch.dtype
-) -> Tensor:
-    """Positions (B, G, 2, Y, X) sampled for offsets (B, 2G, Y, X), x then y, in low-res pixels."""
-    B, planes, Y, X = offset.shape
-    whole_y, part_y = regular_position(Y, in_size[0], start, dtype, offset.device)
-    whole_x, part_x = regular_position(X, in_size[1], start, dtype, offset.device)
-    whole = torch.stack((whole_x.view(1, X).expand(Y, X), whole_y.view(Y, 1).expand(Y, X)))
-    part = torch.stack((part_x.view(1, X).expand(Y, X), part_y.view(Y, 1).expand(Y, X)))
-    shift = offset.to(dtype).reshape(B, 2, planes // 2, Y, X).transpose(1, 2)
-    # The small numbers first: pixel indices near 1000 leave few bits for an offset.
-    return whole.to(dtype) + (part + shift)
 
 
 def _grid(positions: Tensor, in_size: tuple[int, int]) -> Tensor:

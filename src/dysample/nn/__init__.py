@@ -1,7 +1,7 @@
 """The upsamplers, one file each."""
 
 from dysample.nn.a2u import A2U
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection, Upsampler
 from dysample.nn.bilinear import Bilinear
 from dysample.nn.carafe import CARAFE
 from dysample.nn.deconv import Deconv
@@ -25,7 +25,9 @@ __all__ = [
     "Deconv",
     "DySample",
     "FADELite",
+    "Guided",
     "IndexNet",
+    "Inspection",
     "Nearest",
     "PixelShuffle",
     "SAPADeform",

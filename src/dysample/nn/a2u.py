@@ -14,14 +14,14 @@ from dysample.checks import check_odd
 from dysample.fixed import channel_sum, cut, fixed
 from dysample.geometry import cropped, pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.pointwise import GROUPS, GroupNorm
 from dysample.nn.weights import channels_read
 
 _WINDOW = 6  # pixels a side of the two predicted filters
 
 
-class A2U(Upsampler):
+class A2U(Guided):
     """Reassembles with kernels made from second-order affinities within the guide.
 
     Two 6x6 filters, pooled from the guide itself, each reduce all its channels to half the size;
@@ -50,8 +50,6 @@ class A2U(Upsampler):
     [dai2021a2u].
     """
 
-    guided = True
-
     def __init__(
         self,
         in_channels: int,
@@ -64,7 +62,7 @@ class A2U(Upsampler):
         super().__init__(
             in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
         )
-        guide_channels = in_channels if guide_channels is None else guide_channels
+        guide_channels = self._guide_channels
         if guide_channels % GROUPS != 0:
             raise ValueError(
                 f"`guide_channels` (={guide_channels}) must be a multiple of {GROUPS}:"
@@ -97,10 +95,12 @@ class A2U(Upsampler):
     def _reads_of_guide(self) -> int | None:
         return channels_read(self.kernel_gen.bconv_U[1])
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         return functional.reassemble(self.project(x), self._logits(guide), softmax=True)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        return Inspection(self.project(x), kernels=self.kernels(x, guide))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Two filters and their inner product a 2x2 block of the guide, k^2 taps an output element.
@@ -110,7 +110,7 @@ class A2U(Upsampler):
         """
         out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
-        affinity = (2 * _WINDOW**2 + 1) * (self.guide_channels or 0) * blocks
+        affinity = (2 * _WINDOW**2 + 1) * self.guide_channels * blocks
         taps = self.up_kernel**2 * self.out_channels * out_height * out_width
         return self.projection_macs(height, width) + affinity + taps
 

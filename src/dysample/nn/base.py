@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from math import prod
 from types import NoneType
 from typing import Any, ClassVar
@@ -25,6 +26,27 @@ from dysample.nn.weights import channels_made, is_untouched, without_weights
 from dysample.proxies import module_node, proxy_in
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """What an upsampler reads in a call: points, or kernels over windows of low-res pixels.
+
+    Attributes:
+        values: features (B, C, H, W) that are sampled or summed.
+        positions: (B, G, P, 2, H', W') of the P points of each group of channels, x then y, in
+            low-res pixels whose centres lie at integers.
+        weights: (B, G, P, H', W') of the points, of sum 1 over them; None where each group samples
+            a single point.
+        kernels: (B, G, k^2, H', W') as `dysample.functional.reassemble` takes them.
+        gate: share (B, 1, H', W') of the guide in the result.
+    """
+
+    values: Tensor
+    positions: Tensor | None = None
+    weights: Tensor | None = None
+    kernels: Tensor | None = None
+    gate: Tensor | None = None
+
+
 class Upsampler(nn.Module, ABC):
     """Base of the upsamplers: `up(x)`, `up(x, size=(H', W'))`, `up(x, guide)`.
 
@@ -36,8 +58,6 @@ class Upsampler(nn.Module, ABC):
         out_channels: channels of the output; C if not given. Where the upsampler itself keeps the
             channels, a 1x1 convolution `project` in front of it changes them: at low resolution
             that costs s^2 times less than behind it.
-
-        guide_channels: of guided upsamplers, channels of the guide; C if not given.
 
     Shapes
         x (B, C, H, W) -> (B, out_channels, H', W'). H', W' are `size` if given, else those of
@@ -66,20 +86,16 @@ class Upsampler(nn.Module, ABC):
         scale_factor: float = 2,
         *,
         out_channels: int | None = None,
-        guide_channels: int | None = None,
     ) -> None:
         super().__init__()
+        if self.guided and not isinstance(self, Guided):
+            raise TypeError(f"{type(self).__name__} reads a guide: it must derive from Guided")
         self._in_channels = check_positive_int("in_channels", in_channels)
         self.scale_factor = check_number("scale_factor", scale_factor)
         self.scale = upscale(scale_factor)
         if out_channels is None:
             out_channels = in_channels
         self._out_channels = check_positive_int("out_channels", out_channels)
-        self._guide_channels: int | None = None
-        if self.guided:
-            if guide_channels is None:
-                guide_channels = in_channels
-            self._guide_channels = check_positive_int("guide_channels", guide_channels)
 
     @property
     def in_channels(self) -> int:
@@ -103,8 +119,7 @@ class Upsampler(nn.Module, ABC):
     @property
     def guide_channels(self) -> int | None:
         """Channels that a guide must have; None for unguided upsamplers, which take any."""
-        read = self._reads_of_guide()
-        return self._guide_channels if read is None else read
+        return None
 
     def _reads_of_x(self) -> int | None:
         """Channels that x must have: those that weights read; None where none do, and any will do.
@@ -112,10 +127,6 @@ class Upsampler(nn.Module, ABC):
         Asked while the module is still being built, too.
         """
         return self._in_channels
-
-    def _reads_of_guide(self) -> int | None:
-        """The same of a guide."""
-        return self._guide_channels
 
     def forward(
         self,
@@ -128,7 +139,7 @@ class Upsampler(nn.Module, ABC):
 
         Args:
             x: features (B, in_channels, H, W).
-            guide: a finer feature map (B, any, H', W'). Upsamplers that are not `guided` take
+            guide: a finer feature map (B, any, H', W'). Upsamplers that are not `Guided` take
                 only the output size from it.
             size: output (height, width), or one integer for both.
 
@@ -145,24 +156,8 @@ class Upsampler(nn.Module, ABC):
         height, width = x.shape[-2:]
         if size is not None:
             size = check_size(size)
-        if guide is None:
-            if self.guided:
-                raise ValueError(
-                    f"`guide` must be given: {type(self).__name__} reads a finer feature map"
-                    f" (B, {self.guide_channels}, H', W'), such as the encoder's"
-                )
-        else:
-            sizes = guide if isinstance(guide, (tuple, list)) else (guide,)
-            # In a trace lengths are tensors too.
-            if all(is_int(n) and not isinstance(n, Tensor) for n in sizes):
-                raise TypeError(
-                    f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
-                    " by name, `size=`"
-                )
-            check_feature("guide", guide, self._reads_of_guide())
-            check_same_batch("guide", guide, x)
-            if self.guided:
-                check_same_device("guide", guide, x)
+        self._check_guide(x, guide)
+        if guide is not None:
             of_guide = (guide.shape[2], guide.shape[3])
             if size is not None and size != of_guide:
                 raise ValueError(f"`guide` size (={of_guide}) must equal `size` (={size})")
@@ -175,6 +170,18 @@ class Upsampler(nn.Module, ABC):
                     f" ({height}x{width})"
                 )
         return self.upsample(x, guide, size)
+
+    def _check_guide(self, x: Tensor, guide: Tensor | None, channels: int | None = None) -> None:
+        if guide is not None:
+            sizes = guide if isinstance(guide, (tuple, list)) else (guide,)
+            # In a trace lengths are tensors too.
+            if all(is_int(n) and not isinstance(n, Tensor) for n in sizes):
+                raise TypeError(
+                    f"`guide` must be a tensor, not {type(guide).__name__}: an output size is given"
+                    " by name, `size=`"
+                )
+            check_feature("guide", guide, channels)
+            check_same_batch("guide", guide, x)
 
     def _node(self, proxy: Proxy, x: Any, guide: Any, size: Any) -> Any:
         """What torch.fx records of a call: one node, whatever the tracer."""
@@ -191,8 +198,35 @@ class Upsampler(nn.Module, ABC):
         return scriptable(self, self.in_channels, self.guide_channels, self.scale_factor)
 
     @abstractmethod
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """Upsample checked features to a checked size."""
+    def upsample(self, x: Tensor, guide: Any, size: tuple[int, int]) -> Tensor:
+        """Upsample checked features to a checked size.
+
+        Args:
+            x: features (B, in_channels, H, W).
+            guide: of `Guided` upsamplers a tensor (B, guide_channels, H', W'); of others what was
+                given, None too.
+            size: (H', W').
+        """
+
+    def inspect(
+        self, x: Tensor, guide: Tensor | None = None, size: tuple[int, int] | None = None
+    ) -> Inspection:
+        """What `forward` reads with these arguments, as far as the upsampler predicts it.
+
+        Args:
+            x: features (B, in_channels, H, W).
+            guide: a finer feature map (B, any, H', W').
+            size: (H', W'); None for that of the guide, else of `scale_factor`.
+
+        Raises:
+            TypeError, ValueError: a guide that `forward` refuses.
+        """
+        self._check_guide(x, guide)
+        return self._inspect(x, guide, size)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        project = self._modules.get("project")
+        return Inspection(values=x if project is None else project(x))
 
     @abstractmethod
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
@@ -230,3 +264,50 @@ class Upsampler(nn.Module, ABC):
         if self.out_channels != self.in_channels:
             channels += f" -> {self.out_channels}"
         return f"{channels}, scale_factor={self.scale_factor:g}"
+
+
+class Guided(Upsampler):
+    """Base of the upsamplers that read a finer feature map: `up(x, guide)`.
+
+    Args:
+        in_channels, scale_factor, out_channels: see `Upsampler`.
+        guide_channels: channels of the guide; C if not given.
+    """
+
+    guided = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale_factor: float = 2,
+        *,
+        out_channels: int | None = None,
+        guide_channels: int | None = None,
+    ) -> None:
+        super().__init__(in_channels, scale_factor, out_channels=out_channels)
+        if guide_channels is None:
+            guide_channels = in_channels
+        self._guide_channels = check_positive_int("guide_channels", guide_channels)
+
+    @property
+    def guide_channels(self) -> int:
+        """Channels that a guide must have; where the weights that read it were pruned, theirs."""
+        read = self._reads_of_guide()
+        return self._guide_channels if read is None else read
+
+    def _reads_of_guide(self) -> int | None:
+        """Channels that weights read of a guide; None where none do, and any will do."""
+        return self._guide_channels
+
+    def _check_guide(self, x: Tensor, guide: Tensor | None, channels: int | None = None) -> None:
+        if guide is None:
+            raise ValueError(
+                f"`guide` must be given: {type(self).__name__} reads a finer feature map"
+                f" (B, {self.guide_channels}, H', W'), such as the encoder's"
+            )
+        super()._check_guide(x, guide, self._reads_of_guide())
+        check_same_device("guide", guide, x)
+
+    @abstractmethod
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""

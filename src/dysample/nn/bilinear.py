@@ -31,7 +31,7 @@ class Bilinear(Upsampler):
         return channels_read(self._modules.get("project"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         return F.interpolate(self.project(x), size, mode="bilinear", align_corners=False)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:

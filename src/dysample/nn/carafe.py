@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from dysample import functional
 from dysample.checks import check_divides, check_odd, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest
 from dysample.layout import compute_dtype
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Inspection, Upsampler
 from dysample.nn.weights import channels_read
 
 
@@ -80,7 +82,7 @@ class CARAFE(Upsampler):
         return channels_read(self._modules.get("channel_compressor"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         return functional.carafe(
             self.project(x),
             self._logits(x),
@@ -98,6 +100,9 @@ class CARAFE(Upsampler):
         B, _, Y, X = field.shape
         logits = field.to(compute_dtype(x)).reshape(B, self.up_group, self.up_kernel**2, Y, X)
         return logits.softmax(dim=2)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        return Inspection(self.project(x), kernels=self.kernels(x, size))
 
     def _logits(self, x: Tensor) -> Tensor:
         logits: Tensor = self.content_encoder(self.channel_compressor(x))

@@ -43,7 +43,7 @@ class Deconv(Upsampler):
         return self._out_channels if weight is None else weight.shape[1]
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         rim = self.scale - 1
         out = F.conv_transpose2d(
             x, self.weight, self.bias, stride=self.scale, padding=rim, output_padding=rim

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from dysample import functional, ops
-from dysample.backends.eager import sampling_positions
 from dysample.checks import (
     check_bool,
     check_choice,
@@ -16,9 +15,9 @@ from dysample.checks import (
     check_number,
     check_positive_int,
 )
-from dysample.geometry import pixel_shuffle, read_nearest, regular_position
+from dysample.geometry import pixel_shuffle, read_nearest, regular_position, sampling_positions
 from dysample.layout import compute_dtype
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Inspection, Upsampler
 from dysample.nn.weights import channels_made, channels_read, is_plain
 
 STYLES = ("lp", "pl")
@@ -132,7 +131,7 @@ class DySample(Upsampler):
         return super().out_channels if made is None else made
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         out = functional.dysample(
             self.project(x), self.offsets(x), self.scale, size=size, start=self.start
         )
@@ -185,6 +184,9 @@ class DySample(Upsampler):
             field = read_nearest(field, size)
         height, width = x.shape[-2:]
         return sampling_positions(field, (height, width), self.start, compute_dtype(x))
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        return Inspection(self.project(x), self.positions(x, size).unsqueeze(2))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The 1x1 convolutions, and 4 taps a sample."""

@@ -11,7 +11,7 @@ from dysample.checks import check_bool, check_odd, check_positive_int
 from dysample.fixed import is_exporting
 from dysample.geometry import read_nearest
 from dysample.layout import compute_dtype, like_input
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.weights import channels_read
 
 # The first release ("H2L") names the weights of the kernel generator differently.
@@ -24,10 +24,8 @@ _H2L_KEYS = {
 }
 
 
-class _SemiShift(Upsampler):
+class _SemiShift(Guided):
     """What FADE and FADE-Lite share: they differ in the kernel generator's width and groups."""
-
-    guided = True
 
     def __init__(
         self,
@@ -43,7 +41,7 @@ class _SemiShift(Upsampler):
         super().__init__(
             in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
         )
-        guide_channels = in_channels if guide_channels is None else guide_channels
+        guide_channels = self._guide_channels
         if check_bool("gating", gating) and guide_channels != self.out_channels:
             raise ValueError(
                 f"`guide_channels` (={guide_channels}) must equal out_channels"
@@ -96,9 +94,8 @@ class _SemiShift(Upsampler):
         gate: Tensor = self.gate_generator(x, size)
         return gate
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         if self.gate_generator is None:
             logits: Tensor = self.ker_generator(guide, x)
             return functional.reassemble(self.project(x), logits.unsqueeze(1), softmax=True)
@@ -117,6 +114,11 @@ class _SemiShift(Upsampler):
         if is_exporting():  # fewer runtimes know the operator that does both
             return like_input(out.to(dtype) + gate * guide.to(dtype), x)
         return like_input(out.to(dtype).addcmul_(gate, guide.to(dtype)), x)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        size = (guide.shape[2], guide.shape[3])
+        gate = self.gate(x, size) if self.gating else None
+        return Inspection(self.project(x), kernels=self.kernels(x, guide), gate=gate)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolutions at both resolutions, k^2 taps an output element, 2 for the gate."""

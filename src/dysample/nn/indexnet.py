@@ -11,13 +11,13 @@ from dysample import functional
 from dysample.checks import check_bool, check_choice
 from dysample.geometry import cropped, pad_to_even, pixel_shuffle
 from dysample.layout import compute_dtype
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.weights import channels_read
 
 STYLES = ("holistic", "o2o", "m2o")
 
 
-class IndexNet(Upsampler):
+class IndexNet(Guided):
     """Weighs nearest-neighbour upsampling with a map that it predicts from the guide.
 
     A small network reads the guide in 2x2 blocks and predicts a logit for each of their 4
@@ -50,8 +50,6 @@ class IndexNet(Upsampler):
     [lu2019indexnet].
     """
 
-    guided = True
-
     def __init__(
         self,
         in_channels: int,
@@ -66,7 +64,7 @@ class IndexNet(Upsampler):
         super().__init__(
             in_channels, scale_factor, guide_channels=guide_channels, out_channels=out_channels
         )
-        guide_channels = in_channels if guide_channels is None else guide_channels
+        guide_channels = self._guide_channels
         self.style = check_choice("style", style, STYLES)
         self.nonlinear = check_bool("nonlinear", nonlinear)
         self.context = check_bool("context", context)
@@ -120,11 +118,13 @@ class IndexNet(Upsampler):
         block = self._modules.get(self._branches()[0])
         return channels_read(block[0] if isinstance(block, nn.Sequential) else block)
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         # A kernel of one tap: no upsampled copy of x is made.
         return functional.reassemble(self.project(x), self.kernels(x, guide))
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        return Inspection(self.project(x), kernels=self.kernels(x, guide))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolutions on each 2x2 block of the guide, and one product an output element."""

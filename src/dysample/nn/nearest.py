@@ -34,7 +34,7 @@ class Nearest(Upsampler):
         return channels_read(self._modules.get("project"))
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         x = self.project(x)
         height, width = x.shape[-2:]
         if holds(size[0] % height == 0) and holds(size[1] % width == 0):

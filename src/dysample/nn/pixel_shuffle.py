@@ -45,7 +45,7 @@ class PixelShuffle(Upsampler):
         return self._out_channels if made is None else made // self.scale**2
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
+        """See `Upsampler.upsample`."""
         out = pixel_shuffle(self.get_submodule("0")(x), self.scale)
         return read_nearest(out, size)
 

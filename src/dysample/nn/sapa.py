@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dysample import functional
 from dysample.checks import check_bool, check_choice, check_odd, check_positive_int
 from dysample.geometry import read_nearest
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.pointwise import PixelLinear, PixelNorm, group_norm
 from dysample.nn.weights import channels_made, channels_read, is_plain
 
@@ -19,7 +19,7 @@ NORMS = ("group", "layer")
 QUERIES = ("guide", "gate", "cat")
 
 
-class SAPA(Upsampler):
+class SAPA(Guided):
     """Weighs the low-res neighbours of each output pixel by their similarity to the guide there.
 
     A query is embedded from the guide, keys from the features; the softmax of their inner
@@ -57,8 +57,6 @@ class SAPA(Upsampler):
     NeurIPS 2022 [lu2022sapa].
     """
 
-    guided = True
-
     def __init__(
         self,
         in_channels: int,
@@ -81,7 +79,7 @@ class SAPA(Upsampler):
         self.up_kernel = check_odd("up_kernel", up_kernel)
         self.embedding = check_positive_int("embedding", embedding)
         check_bool("bias", bias)
-        of_guide = self.guide_channels or in_channels
+        of_guide = self._guide_channels
         self.norm_y = self._norm("guide_channels", of_guide)
         self.norm_x = self._norm("in_channels", in_channels)
         if query == "gate":
@@ -122,9 +120,8 @@ class SAPA(Upsampler):
         made = channels_made(self._modules.get("v"))
         return self.in_channels if made is None else made
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         normal = self.norm_x(x)
         query = self._query(x, normal, self.norm_y(guide), size)
         value = x if self.v is None else self.v(normal)
@@ -136,6 +133,10 @@ class SAPA(Upsampler):
         size = (guide.shape[2], guide.shape[3])
         query = self._query(x, normal, self.norm_y(guide), size)
         return functional.affinity(query, self.k(normal), self.up_kernel).softmax(dim=2)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        values = x if self.v is None else self.v(self.norm_x(x))
+        return Inspection(values, kernels=self.kernels(x, guide))
 
     def _query(self, x: Tensor, normal: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
         """Queries (B, E, H', W') from x as it is and normalised, and the normalised guide.
@@ -159,7 +160,7 @@ class SAPA(Upsampler):
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Linear layers, the gate's mixture, and k^2 products a query and an output element."""
         low, high = height * width, self.out_pixels(height, width, size)
-        of_guide = self.guide_channels or self.in_channels
+        of_guide = self.guide_channels
         total = (high * of_guide + low * self.in_channels) * self.embedding
         if self.query != "guide":
             total += low * self.in_channels * self.embedding

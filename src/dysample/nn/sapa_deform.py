@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from dysample import functional, ops
-from dysample.backends.eager import sampling_positions
 from dysample.checks import check_bool, check_choice, check_divides, check_positive_int
-from dysample.geometry import pixel_shuffle, read_nearest
+from dysample.geometry import pixel_shuffle, read_nearest, sampling_positions
 from dysample.layout import compute_dtype
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.pointwise import group_norm
 from dysample.nn.weights import channels_read
 
 
-class SAPADeform(Upsampler):
+class SAPADeform(Guided):
     """SAPA whose neighbours are not a window but P points predicted from the features.
 
     Offsets from the low-res pixel are predicted for each output pixel, point and group of
@@ -45,8 +46,6 @@ class SAPADeform(Upsampler):
     Source: Liu et al., "On Point Affiliation in Feature Upsampling", 2023 [liu2023affiliation].
     """
 
-    guided = True
-
     def __init__(
         self,
         in_channels: int,
@@ -71,7 +70,7 @@ class SAPADeform(Upsampler):
         self.high_offset = check_bool("high_offset", high_offset)
         self.norm = norm if norm is None else check_choice("norm", norm, ("group",))
         check_bool("bias", bias)
-        of_guide = self.guide_channels or in_channels
+        of_guide = self._guide_channels
         self.norm_y = self._norm("guide_channels", of_guide)
         self.norm_x = self._norm("in_channels", in_channels)
         self.q = nn.Conv2d(of_guide, groups * embedding, 1, bias=bias)
@@ -97,9 +96,8 @@ class SAPADeform(Upsampler):
     def _reads_of_guide(self) -> int | None:
         return channels_read(self._modules.get("q"))
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         fields = self._query_key_and_offset(x, guide)
         return functional.sapa_deform(
             self.project(x), *fields, self._sub_pixels, groups=self.groups
@@ -124,6 +122,10 @@ class SAPADeform(Upsampler):
         points = (B, self.groups, self.points)
         return positions.reshape(*points, 2, Y, X), weights.reshape(*points, Y, X)
 
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        positions, weights = self.attention(x, guide)
+        return Inspection(self.project(x), positions, weights)
+
     @property
     def _sub_pixels(self) -> int:
         """Sub-pixels an axis that have offsets of their own."""
@@ -136,7 +138,7 @@ class SAPADeform(Upsampler):
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Linear layers; 4 for each bilinear sample and 1 for each product of it."""
         low, high = height * width, self.out_pixels(height, width, size)
-        of_guide = self.guide_channels or self.in_channels
+        of_guide = self.guide_channels
         linear = high * of_guide * self.q.out_channels
         linear += low * self.in_channels * (self.k.out_channels + self.offset.out_channels)
         sampled = high * self.points * (self.k.out_channels + self.out_channels)

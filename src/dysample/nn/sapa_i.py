@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from dysample import functional
 from dysample.checks import check_choice, check_odd, check_same_channels
-from dysample.nn.base import Upsampler
+from dysample.nn.base import Guided, Inspection
 from dysample.nn.weights import channels_read
 
 
-class SAPAI(Upsampler):
+class SAPAI(Guided):
     """SAPA without parameters: the guide itself is the query, the features are the keys.
 
     The inner product of the two over all channels, softmaxed over a k x k window, sums the low-res
@@ -35,8 +37,6 @@ class SAPAI(Upsampler):
     Source: Lu et al., "SAPA: Similarity-Aware Point Affiliation for Feature Upsampling",
     NeurIPS 2022 [lu2022sapa].
     """
-
-    guided = True
 
     def __init__(
         self,
@@ -66,15 +66,17 @@ class SAPAI(Upsampler):
     def _reads_of_guide(self) -> int | None:
         return None
 
-    def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """See `Upsampler.forward`."""
-        assert guide is not None  # forward has checked it
+    def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Upsampler.upsample`."""
         query, key = self._query_and_key(x, guide)
         return functional.sapa(self.project(x), query, key, kernel=self.up_kernel)
 
     def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
         """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them."""
         return functional.affinity(*self._query_and_key(x, guide), self.up_kernel).softmax(dim=2)
+
+    def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
+        return Inspection(self.project(x), kernels=self.kernels(x, guide))
 
     def _query_and_key(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
         check_same_channels("guide", guide, x)

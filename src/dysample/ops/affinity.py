@@ -13,7 +13,7 @@ from dysample.backends import eager, graph
 from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import compute_dtype, format_of
 from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
+from dysample.ops.registration import or_nothing, register
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
@@ -78,22 +78,7 @@ def _(
     return or_nothing(of_query, query), or_nothing(of_key, key)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    query, key, ctx.kernel, ctx.groups = inputs
-    ctx.save_for_backward(query, key)
-
-
-def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
-    query, key = ctx.saved_tensors
-    to_query, to_key = ctx.needs_input_grad[:2]
-    of_query, of_key = _backward(high, query, key, ctx.kernel, ctx.groups, to_query, to_key)
-    return of_query if to_query else None, of_key if to_key else None, None, None
-
-
-_forward.register_autograd(_gradients, setup_context=_save)
-map_by_batch(_forward, 2)
-map_by_batch(_backward, 3)
-refuse_second_derivative(_backward, "affinity")
+register(_forward, _backward, "affinity")
 
 
 @register_flop_formula(torch.ops.dysample.affinity)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import register_flop_formula
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
 from dysample.ops.dispatch import runs_on_cpu
-from dysample.ops.results import folded, or_nothing, unfolded
+from dysample.ops.registration import folded, or_nothing, unfolded
 
 
 def offset_field(

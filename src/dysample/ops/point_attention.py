@@ -13,7 +13,7 @@ from dysample.backends import eager, graph
 from dysample.backends.cpu import point_attention as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
 from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
+from dysample.ops.registration import or_nothing, register
 
 
 def point_attention(
@@ -111,21 +111,7 @@ def _(
     return empty(x, to_x), empty(query, to_query), empty(key, to_key), empty(field, to_field)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.scale, ctx.groups = inputs
-    ctx.save_for_backward(*tensors, output[1])
-
-
-def _gradients(ctx: Any, high: Tensor, high_weights: Tensor) -> tuple[Tensor | None, ...]:
-    wanted = ctx.needs_input_grad[:4]
-    found = _backward(high, high_weights, *ctx.saved_tensors, ctx.scale, ctx.groups, *wanted)
-    return *(value if want else None for value, want in zip(found, wanted)), None, None
-
-
-_forward.register_autograd(_gradients, setup_context=_save)
-map_by_batch(_forward, 4)
-map_by_batch(_backward, 7)
-refuse_second_derivative(_backward, "point_attention")
+register(_forward, _backward, "point_attention", maps=4, outputs=2)
 
 
 @register_flop_formula(torch.ops.dysample.point_attention)

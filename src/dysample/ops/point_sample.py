@@ -13,7 +13,7 @@ from dysample.backends import eager, graph
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import empty_like_input, format_of
 from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
+from dysample.ops.registration import or_nothing, register
 
 
 def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str) -> Tensor:
@@ -78,22 +78,7 @@ def _(
     return or_nothing(of_x, x), or_nothing(of_field, field)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, field, ctx.scale, _, _, ctx.from_centre = inputs
-    ctx.save_for_backward(x, field)
-
-
-def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
-    x, field = ctx.saved_tensors
-    to_x, to_field = ctx.needs_input_grad[:2]
-    of_x, of_field = _backward(high, x, field, ctx.scale, ctx.from_centre, to_x, to_field)
-    return of_x if to_x else None, of_field if to_field else None, None, None, None, None
-
-
-_forward.register_autograd(_gradients, setup_context=_save)
-map_by_batch(_forward, 2)
-map_by_batch(_backward, 3)
-refuse_second_derivative(_backward, "point_sample")
+register(_forward, _backward, "point_sample", size=1)
 
 
 @register_flop_formula(torch.ops.dysample.point_sample)

@@ -13,7 +13,7 @@ from dysample.backends import eager, graph
 from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import empty_like_input, format_of
 from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.results import map_by_batch, or_nothing, refuse_second_derivative
+from dysample.ops.registration import or_nothing, register
 
 
 def reassemble(
@@ -85,22 +85,7 @@ def _(
     return or_nothing(of_x, x), or_nothing(of_field, field)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, field, ctx.kernel, ctx.scale, _, _, ctx.softmax = inputs
-    ctx.save_for_backward(x, field)
-
-
-def _gradients(ctx: Any, high: Tensor) -> tuple[Tensor | None, ...]:
-    x, field = ctx.saved_tensors
-    to_x, to_field = ctx.needs_input_grad[:2]
-    of_x, of_field = _backward(high, x, field, ctx.kernel, ctx.scale, ctx.softmax, to_x, to_field)
-    return of_x if to_x else None, of_field if to_field else None, None, None, None, None, None
-
-
-_forward.register_autograd(_gradients, setup_context=_save)
-map_by_batch(_forward, 2)
-map_by_batch(_backward, 3)
-refuse_second_derivative(_backward, "reassemble")
+register(_forward, _backward, "reassemble", size=2)
 
 
 @register_flop_formula(torch.ops.dysample.reassemble)

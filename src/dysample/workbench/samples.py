@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
+from dysample.nn import Upsampler
 from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.metrics import boundary_band
 from dysample.workbench.models.build import find_upsamplers
@@ -81,11 +82,11 @@ def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
     return samples
 
 
-def _sampling(up: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    positions_of = getattr(up, "positions", None)
-    if positions_of is None:
+def _sampling(up: Upsampler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    seen = up.inspect(*args, **kwargs)
+    if seen.positions is None or seen.weights is not None:
         return None
-    positions = positions_of(args[0], size=kwargs["size"])[0]
+    positions = seen.positions[0, :, 0]
     # Beyond the range lies nothing: maps are below 128 pixels, and sampling stops at their border.
     fixed = (positions * _UNIT).round().clamp(-(2**15), 2**15 - 1).numpy().astype("<i2")
     return {

@@ -8,7 +8,7 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from dysample.nn import Upsampler
+from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.surgery.recipes import install
 from dysample.surgery.recipes.pyramid import UpsamplingPyramid
@@ -17,10 +17,8 @@ CHANNELS = [4, 6, 8, 10]
 SIZES = [(23, 31), (12, 16), (6, 8), (3, 4)]  # odd: 2x would miss the finest
 
 
-class Recorder(Upsampler):
+class Recorder(Guided):
     """A nearest upsampler that notes what it is called with."""
-
-    guided = True
 
     def __init__(self) -> None:
         super().__init__(8)

@@ -28,7 +28,7 @@ from ray.cluster_utils import Cluster
 
 from dysample.workbench.engines.ray import RETRIES, RayEngine
 
-TESTS = Path(engine_jobs.__file__).parent
+TESTS = Path(engine_jobs.__file__).parents[1]
 NODE = {"num_cpus": 2, "object_store_memory": 80 * 2**20}
 # A lost node is noticed after a second and a half, not after fifteen.
 HEALTH = {

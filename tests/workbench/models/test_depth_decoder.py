@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dysample.nn import Upsampler
+from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.models.depth_decoder import DepthDecoder
@@ -12,10 +12,8 @@ from dysample.workbench.models.encoder import CHANNELS
 from dysample.workbench.settings import settings_for
 
 
-class Recorder(Upsampler):
+class Recorder(Guided):
     """A nearest upsampler that notes its guide."""
-
-    guided = True
 
     def __init__(self) -> None:
         super().__init__(8)

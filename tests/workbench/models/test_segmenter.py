@@ -5,17 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from dysample.nn import Upsampler
+from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.workbench.models.build import build_segmenter, find_upsamplers
 from dysample.workbench.models.encoder import CHANNELS, STRIDES, Encoder
 from dysample.workbench.models.segformer_head import SegFormerHead
 
 
-class Recorder(Upsampler):
+class Recorder(Guided):
     """A nearest upsampler that notes what it is called with."""
-
-    guided = True
 
     def __init__(self) -> None:
         super().__init__(8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,21 +36,21 @@ def fields_of(call: Call) -> list[Field]:
 
     None for upsamplers that have neither.
     """
-    up: Any = call.upsampler
-    regular = regular_positions(call.size, call.low)
-    if hasattr(up, "attention"):
-        positions, weights = up.attention(call.x, call.guide)
-        mean = (positions * weights.unsqueeze(3)).sum(2)[0]
-        return _by_group("mean of the points", mean.double() - regular)
-    if hasattr(up, "positions"):
-        return _by_group("offset", up.positions(call.x, call.size)[0].double() - regular)
-    if not hasattr(up, "kernels"):
-        return []
-    weight = up.kernels(call.x, call.guide) if up.guided else up.kernels(call.x, call.size)
-    found = _of_kernels(weight[0].double().mean(0), call)
-    if getattr(up, "gating", False):
-        gate = up.gate(call.x, call.size)[0, 0].double().numpy()
-        found.append(Field("gate: share of the guide", gate))
+    seen = call.upsampler.inspect(call.x, call.guide, call.size)
+    found = []
+    if seen.positions is not None:
+        regular, weights = regular_positions(call.size, call.low), seen.weights
+        what = "offset" if weights is None else "mean of the points"
+        mean = (
+            seen.positions.sum(2)
+            if weights is None
+            else (seen.positions * weights.unsqueeze(3)).sum(2)
+        )
+        found += _by_group(what, mean[0].double() - regular)
+    if seen.kernels is not None:
+        found += _of_kernels(seen.kernels[0].double().mean(0), call)
+    if seen.gate is not None:
+        found.append(Field("gate: share of the guide", seen.gate[0, 0].double().numpy()))
     return found
 
 

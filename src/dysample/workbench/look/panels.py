@@ -34,9 +34,8 @@ SHORTEST = 0.05
 
 def values_of(subject: Subject) -> Any:
     """What is summed or sampled, (C, H, W): the features, projected where the upsampler does."""
-    up: Any = subject.call.upsampler
-    projected = up.project(subject.call.x) if hasattr(up, "project") else subject.call.x
-    return projected[0].detach()
+    call = subject.call
+    return call.upsampler.inspect(call.x, call.guide, call.size).values[0].detach()
 
 
 def shape_of(size: tuple[int, ...]) -> tuple[int, int]:

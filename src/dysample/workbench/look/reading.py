@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ class Reading:
         ties: the place (N, 2) that each was moved from, where places are points; None for those
             of a kernel, which are low-res pixels.
         start: what the ties are, in words.
+        derivative: the weights are how much the output depends on each place.
     """
 
     places: Floats
@@ -34,6 +34,7 @@ class Reading:
     group: NDArray[np.intp] | None = None
     ties: Floats | None = None
     start: str = ""
+    derivative: bool = False
 
 
 def read(
@@ -51,17 +52,15 @@ def read(
         size: of the output.
         pixel: row and column in it.
     """
-    module: Any = up
     low = (x.shape[2], x.shape[3])
     with torch.no_grad():
-        if hasattr(up, "attention"):
-            positions, weights = module.attention(x, guide)
-            return _points(positions, weights, size, low, pixel)
-        if hasattr(up, "positions"):
-            return _samples(module.positions(x, size), size, low, pixel)
-        if hasattr(up, "kernels"):
-            weight = module.kernels(x, guide) if up.guided else module.kernels(x, size)
-            return _kernel(weight, size, low, pixel)
+        seen = up.inspect(x, guide, size)
+    if seen.positions is not None and seen.weights is not None:
+        return _points(seen.positions, seen.weights, size, low, pixel)
+    if seen.positions is not None:
+        return _samples(seen.positions.squeeze(2), size, low, pixel)
+    if seen.kernels is not None:
+        return _kernel(seen.kernels, size, low, pixel)
     return _influence(up, x, guide, size, pixel)
 
 
@@ -132,4 +131,5 @@ def _influence(
             square += gradient[0].double().square().sum(0)
     norm = (square / len(out)).sqrt().numpy()
     rows, columns = np.nonzero(norm > 1e-3 * norm.max())
-    return Reading(np.stack([columns, rows], axis=1).astype(np.float64), norm[rows, columns])
+    places = np.stack([columns, rows], axis=1).astype(np.float64)
+    return Reading(places, norm[rows, columns], derivative=True)

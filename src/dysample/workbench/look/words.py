@@ -18,7 +18,7 @@ def describe_reading(reading: Reading, subject: Subject) -> str:
             f" {reading.start if reading.start != 'bilinear' else 'where bilinear samples'} (black"
             " dot)."
         )
-    if hasattr(subject.call.upsampler, "kernels"):
+    if not reading.derivative:
         return f"{grid} A dark square is the weight of the low-res pixel under it, by its area."
     return (
         f"{grid} A dark square is how much the output depends on the low-res pixel under it: the"

@@ -1,4 +1,4 @@
-"""What operators return in place of nothing, how mapped batches become one, second derivatives."""
+"""What operators register beside their schema: gradient, vmap, no second derivative."""
 
 from __future__ import annotations
 
@@ -28,7 +28,46 @@ def unfolded(size: int, value: Tensor) -> tuple[Tensor, int | None]:
     return value.reshape(size, value.shape[0] // size, *value.shape[1:]), 0
 
 
-def map_by_batch(op: Any, tensors: int) -> None:
+def register(
+    forward: Any,
+    backward: Any,
+    name: str,
+    *,
+    maps: int = 2,
+    outputs: int = 1,
+    size: int | None = None,
+) -> None:
+    """Register the gradient of an operator on maps, vmap of both, and no second derivative.
+
+    Args:
+        forward: an operator of (*maps, *rest) that returns one tensor, or `outputs`.
+        backward: an operator of (*gradients of the outputs, *maps, *outputs but the first, *rest
+            without the size, *which are wanted), that returns a gradient for each map.
+        name: of the primitive, for errors.
+        maps: how many of the arguments, the first ones, are maps with a batch.
+        outputs: of `forward`; all have a batch.
+        size: where in `rest` the output's height and width stand, if they do.
+    """
+
+    def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.rest = inputs[maps:]
+        ctx.save_for_backward(*inputs[:maps], *(output[1:] if outputs > 1 else ()))
+
+    def gradients(ctx: Any, *high: Tensor) -> tuple[Tensor | None, ...]:
+        rest, wanted = ctx.rest, ctx.needs_input_grad[:maps]
+        if size is not None:
+            rest = rest[:size] + rest[size + 2 :]
+        found = backward(*high, *ctx.saved_tensors, *rest, *wanted)
+        asked = [value if want else None for value, want in zip(found, wanted)]
+        return *asked, *(None for _ in ctx.rest)
+
+    forward.register_autograd(gradients, setup_context=save)
+    _map_by_batch(forward, maps)
+    _map_by_batch(backward, maps + 2 * outputs - 1)
+    _refuse_second_derivative(backward, name)
+
+
+def _map_by_batch(op: Any, tensors: int) -> None:
     """Register vmap: images of all the mapped batches are images of one batch.
 
     Args:
@@ -46,7 +85,7 @@ def map_by_batch(op: Any, tensors: int) -> None:
     op.register_vmap(rule)
 
 
-def refuse_second_derivative(op: Any, name: str) -> None:
+def _refuse_second_derivative(op: Any, name: str) -> None:
     """Register the gradient of a backward operator: a message."""
 
     def refuse(ctx: Any, *gradients: Tensor) -> None:
