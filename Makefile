@@ -87,10 +87,12 @@ check: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror csrc/*.cpp csrc/*.h
 
 format: venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i csrc/*.cpp csrc/*.h
 
 # What is written from docstrings and metadata, in docs/: committed, and compared by a test.
 pages: venv

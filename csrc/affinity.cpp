@@ -275,8 +275,13 @@ DYSAMPLE_API int dysample_affinity(const void* high, const void* low, int dtype,
     const Kernel of_sizes{sizes_from(sizes), kernel};
     const Sizes& n = of_sizes.n;
     const Field plain{n.G * of_sizes.taps() * n.Y * n.X, n.Y * n.X, n.X, 1, n.Y, n.X, 1};
-    const Products<S> call{of_sizes, plain, static_cast<const S*>(high), static_cast<const S*>(low),
-                           Source<A>{}, static_cast<A*>(out), channels_last != 0};
+    const Products<S> call{of_sizes,
+                           plain,
+                           static_cast<const S*>(high),
+                           static_cast<const S*>(low),
+                           Source<A>{},
+                           static_cast<A*>(out),
+                           channels_last != 0};
     return run(call, threads);
   });
 }
@@ -290,9 +295,13 @@ DYSAMPLE_API int dysample_reassemble_backward_weight(const void* high, const voi
     using S = std::remove_pointer_t<decltype(of)>;
     using A = Compute<S>;
     return with_source<A>(weight_dtype, softmax != 0 ? weight : nullptr, [&](const auto& source) {
-      return run(Products<S>{{sizes_from(sizes), kernel}, field_from(field),
-                             static_cast<const S*>(high), static_cast<const S*>(x), source,
-                             static_cast<A*>(to_weight), channels_last != 0},
+      return run(Products<S>{{sizes_from(sizes), kernel},
+                             field_from(field),
+                             static_cast<const S*>(high),
+                             static_cast<const S*>(x),
+                             source,
+                             static_cast<A*>(to_weight),
+                             channels_last != 0},
                  threads);
     });
   });

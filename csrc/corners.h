@@ -14,8 +14,8 @@ struct Corners {
   using I = Word<A>;
   static constexpr int L = kLanes<A>;
 
-  // kLanes pixels of a row: elements of a chunk where the upper left corner starts and the one below
-  // it, and the weights of the corners above left, above right, below left and below right.
+  // kLanes pixels of a row: elements of a chunk where the upper left corner starts and the one
+  // below it, and the weights of the corners above left, above right, below left and below right.
   struct Block {
     I above[L], below[L];
     A weight[4][L];

@@ -10,9 +10,10 @@
 DYSAMPLE_API int dysample_best_isa();
 
 // sizes: B, C, H, W, G, Y, X. field: strides of batch, channel, row, column; height, width, scale.
-DYSAMPLE_API int dysample_point_sample(const void* x, int x_dtype, const void* offset, int offset_dtype,
-                          void* out, const int64_t* sizes, const int64_t* field, int channels_last,
-                          int from_centre, int threads);
+DYSAMPLE_API int dysample_point_sample(const void* x, int x_dtype, const void* offset,
+                                       int offset_dtype, void* out, const int64_t* sizes,
+                                       const int64_t* field, int channels_last, int from_centre,
+                                       int threads);
 
 // Gradients of the above, in the type that x is computed in: added to `to_x` (as x lies) and
 // `to_offset` (as the field lies), which the caller has zeroed; null where one is not wanted.

@@ -144,8 +144,7 @@ struct OffsetField {
   void finish(const A* sums, const A* scopes, int64_t to, int some) const {
     const Vec<A> sum = load<Vec<A>>(sums);
     Vec<A> open = broadcast(factor);
-    if (scope_weight != nullptr)
-      open = 2 * factor / (1 + exp<A>(-load<Vec<A>>(scopes)));
+    if (scope_weight != nullptr) open = 2 * factor / (1 + exp<A>(-load<Vec<A>>(scopes)));
     write(field + to, sum * open, some);
     if (linear != nullptr) write(linear + to, sum, some);
     if (gate != nullptr) write(gate + to, open, some);
@@ -197,10 +196,10 @@ DYSAMPLE_API int dysample_offset_field(const void* x, int x_dtype, const void* w
     using A = Compute<S>;
     const auto in = [](const void* start) { return static_cast<const A*>(start); };
     const auto to = [](void* start) { return static_cast<A*>(start); };
-    const OffsetField<S> call{sizes[0],  sizes[1], sizes[2],          sizes[3],
-                              static_cast<const S*>(x), in(weight), in(bias), in(scope_weight),
-                              in(scope_bias), static_cast<A>(factor), to(field), to(linear),
-                              to(gate)};
+    const OffsetField<S> call{
+        sizes[0],   sizes[1],   sizes[2],         sizes[3],       static_cast<const S*>(x),
+        in(weight), in(bias),   in(scope_weight), in(scope_bias), static_cast<A>(factor),
+        to(field),  to(linear), to(gate)};
     return run(call, channels_last != 0, threads);
   });
 }

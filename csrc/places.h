@@ -3,7 +3,7 @@
 //
 // Vectors run along the home pixels of a row. Output pixel j of home pixel w, in output row Y, is
 // place j of row Y: at a whole ratio every home pixel has the same places, at other ratios some own
-// one less than others, and those places are computed in vain.
+// one less than others: those places are padding, computed and discarded.
 #pragma once
 
 #include <algorithm>
@@ -97,15 +97,18 @@ class Parts {
     const int64_t band = unit % bands_, strip = unit / bands_ % strips_;
     const int64_t block = unit / bands_ / strips_ % blocks_;
     const int64_t image = unit / bands_ / strips_ / blocks_;
-    return {image / n_.G, image % n_.G,
-            block * block_, std::min(n_.C / n_.G, (block + 1) * block_),
+    return {image / n_.G,         image % n_.G,
+            block * block_,       std::min(n_.C / n_.G, (block + 1) * block_),
             n_.H * band / bands_, n_.H * (band + 1) / bands_,
-            strip * length_, std::min(n_.W, (strip + 1) * length_)};
+            strip * length_,      std::min(n_.W, (strip + 1) * length_)};
   }
 
  private:
   Parts(const Sizes& n, int64_t length, int64_t block)
-      : n_(n), length_(length), strips_((n.W + length - 1) / length), block_(block),
+      : n_(n),
+        length_(length),
+        strips_((n.W + length - 1) / length),
+        block_(block),
         blocks_(std::max<int64_t>(1, (n.C / n.G + block - 1) / block)) {
     const int64_t parts = std::max<int64_t>(n.B * n.G * blocks_ * strips_, 1);
     bands_ = std::clamp<int64_t>(32 / parts, 1, (n.H + 15) / 16);
@@ -129,7 +132,9 @@ class Strip {
   static size_t scratch(int64_t columns) { return Scratch::size_of<int64_t>(columns + 1); }
 
   Strip(const Kernel& kernel, int64_t from, int64_t to, int64_t halo, Scratch& scratch)
-      : whole_(kernel.n.X % kernel.n.W == 0), owned_(kernel.owned()), count_(to - from + 2 * halo),
+      : whole_(kernel.n.X % kernel.n.W == 0),
+        owned_(kernel.owned()),
+        count_(to - from + 2 * halo),
         begin_(std::max<int64_t>(0, halo - from)),
         end_(std::min(count_, kernel.n.W - from + halo)) {
     first_ = scratch.take<int64_t>(count_ + 1);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kRows = 4;  // output rows at a time, so that a tile's rows stay near
 
-constexpr int64_t kAhead = 4;  // low-res pixels that memory is asked for before they are needed
+constexpr int64_t kAhead = 4;  // prefetch distance, in low-res pixels
 
 // Shares are numbers or vectors; corners: above left, above right, below left, below right.
 template <class A, class Share>
@@ -109,7 +109,8 @@ struct Forward {
             const Row& at = positions.row(g);
             const S* here = features + (at.y[X] * n.W + at.x[X]) * n.C + g * channels();
             const bool right = at.x[X] + 1 < n.W, down = at.y[X] + 1 < n.H;
-            const S* corners[4] = {here, right ? here + n.C : zeros, down ? here + n.W * n.C : zeros,
+            const S* corners[4] = {here, right ? here + n.C : zeros,
+                                   down ? here + n.W * n.C : zeros,
                                    right && down ? here + (n.W + 1) * n.C : zeros};
             sample_pixel(corners, at.right[X], at.down[X], row + X * n.C + g * channels());
           }
@@ -216,8 +217,13 @@ DYSAMPLE_API int dysample_point_sample(const void* x, int x_dtype, const void* o
   return with_storage(x_dtype, [&](auto* of) {
     using S = std::remove_pointer_t<decltype(of)>;
     return with_offsets<Compute<S>>(offset_dtype, offset, [&](auto offsets) {
-      const Forward<S> call{sizes_from(sizes), field_from(field), static_cast<const S*>(x),
-                            offsets, static_cast<S*>(out), from_centre != 0, false};
+      const Forward<S> call{sizes_from(sizes),
+                            field_from(field),
+                            static_cast<const S*>(x),
+                            offsets,
+                            static_cast<S*>(out),
+                            from_centre != 0,
+                            false};
       return run(call, channels_last != 0, threads);
     });
   });

@@ -33,7 +33,7 @@ inline Vec<A> totals(Vec<A>* of) {
   return total;
 }
 
-constexpr int kAhead = 8;  // output pixels that memory is asked for before they are needed
+constexpr int kAhead = 8;  // prefetch distance, in output pixels
 
 template <class S>
 struct Backward {
@@ -78,7 +78,9 @@ struct Backward {
       const int some = std::min(chunks, all - first);
       const int64_t channel = g * channels() + first * L;
       const int64_t left = (g + 1) * channels() - channel;
-      const auto width = [&](int k) { return static_cast<int>(std::min<int64_t>(L, left - k * L)); };
+      const auto width = [&](int k) {
+        return static_cast<int>(std::min<int64_t>(L, left - k * L));
+      };
       Ring<A> ring(memory, some, ring_rows, W);
       Ring<A> to_ring(to_memory, some, ring_rows, W);
       if constexpr (kToX) to_ring.clear(some);
@@ -112,11 +114,13 @@ struct Backward {
         for (int64_t X = 0; X < n.X; X += L) {
           Vec<A> squares[kChunks][L], slopes_x[L], slopes_y[L];
           for (int k = 0; k < some; ++k)
-            read_line(high_rows + k * L * high_stride + X, high_stride, width(k), n.X - X, squares[k]);
+            read_line(high_rows + k * L * high_stride + X, high_stride, width(k), n.X - X,
+                      squares[k]);
           const typename Corners<A>::Block& block = corners.blocks[X / L];
           for (int p = 0; p < L; ++p) {
             const A right = at.right[X + p], down = at.down[X + p];
-            const A *above = ring.chunk(0) + block.above[p], *below = ring.chunk(0) + block.below[p];
+            const A *above = ring.chunk(0) + block.above[p],
+                    *below = ring.chunk(0) + block.below[p];
             A *to_above = to_ring.chunk(0) + block.above[p],
               *to_below = to_ring.chunk(0) + block.below[p];
             Slope<A> slope;
@@ -152,7 +156,8 @@ struct Backward {
   void interleaved(int64_t b, int64_t g) const {
     const int64_t count = channels(), pixel = n.C, row = n.W * n.C;
     Scratch scratch;
-    scratch.reserve(Positions<A>::scratch(n, 1) + 2 * Scratch::size_of<A>(Positions<A>::padded(n.X)) +
+    scratch.reserve(Positions<A>::scratch(n, 1) +
+                    2 * Scratch::size_of<A>(Positions<A>::padded(n.X)) +
                     Scratch::size_of<S>(count + L) + Scratch::size_of<A>(count + L));
     Positions<A> positions(n, field, from_centre, 1, 1, scratch);
     A* slope_x = scratch.take<A>(positions.padded_width());
@@ -188,7 +193,7 @@ struct Backward {
             if constexpr (kToX) __builtin_prefetch(to_c + kAhead / 2 * n.C + k, 1);
             if constexpr (kToOffset)
               slope.add(value, load_vector(a + k), load_vector(b_ + k), load_vector(c + k),
-                         load_vector(d + k), at.right[X], at.down[X]);
+                        load_vector(d + k), at.right[X], at.down[X]);
             if constexpr (kToX)
               scatter(value, to_a + k, to_b + k, to_c + k, to_d + k, at.right[X], at.down[X]);
           }
@@ -197,9 +202,10 @@ struct Backward {
             const Vec<A> value = load_some(from + k, rest);
             if constexpr (kToOffset)
               slope.add(value, load_some(a + k, rest), load_some(b_ + k, rest),
-                         load_some(c + k, rest), load_some(d + k, rest), at.right[X], at.down[X]);
+                        load_some(c + k, rest), load_some(d + k, rest), at.right[X], at.down[X]);
             if constexpr (kToX)
-              scatter_some(value, rest, to_a + k, to_b + k, to_c + k, to_d + k, at.right[X], at.down[X]);
+              scatter_some(value, rest, to_a + k, to_b + k, to_c + k, to_d + k, at.right[X],
+                           at.down[X]);
           }
           slopes_x[p] = slope.x, slopes_y[p] = slope.y;
         }
@@ -306,9 +312,10 @@ DYSAMPLE_API int dysample_point_sample_backward(const void* x, const void* high,
     using S = std::remove_pointer_t<decltype(of)>;
     using A = Compute<S>;
     return with_offsets<A>(offset_dtype, offset, [&](auto offsets) {
-      const Backward<S> call{sizes_from(sizes), field_from(field), static_cast<const S*>(x),
-                             offsets, static_cast<const S*>(high), static_cast<A*>(to_x),
-                             static_cast<A*>(to_offset), from_centre != 0};
+      const Backward<S> call{sizes_from(sizes),           field_from(field),
+                             static_cast<const S*>(x),    offsets,
+                             static_cast<const S*>(high), static_cast<A*>(to_x),
+                             static_cast<A*>(to_offset),  from_centre != 0};
       return run(call, channels_last != 0, threads);
     });
   });

@@ -93,9 +93,9 @@ class Positions {
 
   const Row& row(int slot) const { return rows_[slot]; }
 
-  // Output column at a place of the row: the same number, but that the last line of pixels ends with
-  // the row, even if it repeats some of the line before. A row shorter than a line is filled up with
-  // its last pixel.
+  // Output column at a place of the row: the same number, but that the last line of pixels ends
+  // with the row, even if it repeats some of the line before. A row shorter than a line is filled
+  // up with its last pixel.
   int64_t pixel(int64_t place) const {
     if (n_.X < line_) return std::min(place, n_.X - 1);
     return std::min(place / line_ * line_, n_.X - line_) + place % line_;

@@ -16,9 +16,9 @@ constexpr int kSums = kManyRegisters ? std::min(8, 16 / P) : std::min(6, 12 / P)
 // Sums over the taps for P places and N vectors of features: vectors of channels of one home pixel,
 // whose weights are numbers, or of home pixels of one channel, whose weights are vectors too.
 template <class A, int P, int N, bool kChannels>
-[[gnu::noinline]] void sum_taps(const A* const* rows, const Taps& taps, int64_t step,
-                                int64_t apart, const A* weights, int64_t weight_stride, A* to,
-                                int64_t to_stride, int64_t to_apart) {
+[[gnu::noinline]] void sum_taps(const A* const* rows, const Taps& taps, int64_t step, int64_t apart,
+                                const A* weights, int64_t weight_stride, A* to, int64_t to_stride,
+                                int64_t to_apart) {
   Vec<A> sums[N][P] = {};
   for (int64_t row = taps.top; row < taps.bottom; ++row) {
     const A* from = rows[row] + taps.left * step;
@@ -59,7 +59,7 @@ struct Forward {
     const Sizes& n = kernel.n;
     const int64_t k = kernel.k, r = kernel.r(), columns = part.w1 - part.w0;
     const int64_t stride = row_stride<A>(columns + L + 2 * r), count = part.c1 - part.c0;
-    const int64_t ring_size = (count + kSums<1>) * k * stride;
+    const int64_t ring_size = (count + kSums<1>)*k * stride;
     Scratch scratch;
     scratch.reserve(Strip::scratch(columns) + Weights<A>::scratch(kernel, columns) +
                     Scratch::size_of<A>(ring_size) + Scratch::size_of<const A*>(k) +
@@ -220,8 +220,12 @@ DYSAMPLE_API int dysample_reassemble(const void* x, int x_dtype, const void* wei
   return with_storage(x_dtype, [&](auto* of) {
     using S = std::remove_pointer_t<decltype(of)>;
     return with_source<Compute<S>>(weight_dtype, weight, [&](const auto& source) {
-      return run(Forward<S>{{sizes_from(sizes), kernel}, field_from(field),
-                            static_cast<const S*>(x), source, static_cast<S*>(out), softmax != 0,
+      return run(Forward<S>{{sizes_from(sizes), kernel},
+                            field_from(field),
+                            static_cast<const S*>(x),
+                            source,
+                            static_cast<S*>(out),
+                            softmax != 0,
                             false},
                  channels_last != 0, threads);
     });

@@ -245,8 +245,8 @@ DYSAMPLE_API int dysample_reassemble_backward(const void* high, int high_dtype, 
     using A = Compute<S>;
     return with_source<A>(weight_dtype, weight, [&](const auto& source) {
       const Backward<S> call{{sizes_from(sizes), kernel}, field_from(field),
-                             static_cast<const S*>(high), source, static_cast<A*>(to_x),
-                             softmax != 0};
+                             static_cast<const S*>(high), source,
+                             static_cast<A*>(to_x),       softmax != 0};
       const Parts parts = Parts::of<A>(call.kernel);
       return for_each_unit(parts.count(), threads, [&](int64_t unit) {
         if (channels_last)

@@ -17,7 +17,9 @@ class Ring {
  public:
   static constexpr int L = kLanes<A>;
 
-  static int64_t elements(int chunks, int rows, int64_t W) { return chunks * (rows + 1) * (W + 1) * L; }
+  static int64_t elements(int chunks, int rows, int64_t W) {
+    return chunks * (rows + 1) * (W + 1) * L;
+  }
 
   // Rows that a ring of about `bytes` holds, a power of two that need not exceed the map's height.
   static int rows_within(size_t bytes, int chunks, int64_t W, int64_t H) {
@@ -29,7 +31,8 @@ class Ring {
   Ring(A* memory, int chunks, int rows, int64_t W) : start_(memory), rows_(rows), W_(W) {
     for (int k = 0; k < chunks; ++k) {
       std::fill_n(chunk(k) + zeros(), row_stride(), A(0));
-      for (int row = 0; row < rows; ++row) std::fill_n(chunk(k) + row * row_stride() + W * L, L, A(0));
+      for (int row = 0; row < rows; ++row)
+        std::fill_n(chunk(k) + row * row_stride() + W * L, L, A(0));
     }
   }
 
@@ -50,9 +53,10 @@ class Ring {
   int64_t W_;
 };
 
-// One row (channels, W) of a map with that distance between channels, transposed to (W, kLanes). The
-// next row, which lies behind it, is asked for: the walk along a row is too short for the processor
-// to foresee its end, and the next channel is pages away. Lanes without a channel are zero.
+// One row (channels, W) of a map with that distance between channels, transposed to (W, kLanes).
+// The next row, which lies behind it, is asked for: the walk along a row is too short for the
+// processor to foresee its end, and the next channel is pages away. Lanes without a channel are
+// zero.
 template <class S>
 inline void read_row(const S* row, int64_t channel_stride, int channels, int64_t W,
                      Compute<S>* pixels) {

@@ -97,7 +97,7 @@ class Columns {
   bool in_line_[kPlaces];
 };
 
-// Weights of some places of a home row and a strip; 0 for places in vain and outside the map.
+// Weights of some places of a home row and a strip; 0 for padding and outside the map.
 template <class A>
 class Weights {
  public:
@@ -109,8 +109,13 @@ class Weights {
   // softmax: of the taps, instead of the field's elements themselves.
   Weights(const Kernel& kernel, const Field& field, const Source<A>& source, bool softmax,
           const Strip& strip, Scratch& scratch)
-      : kernel_(kernel), field_(field), source_(source), softmax_(softmax), strip_(strip),
-        columns_(kernel, field, strip, scratch), stride_(row_stride<A>(strip.count())) {
+      : kernel_(kernel),
+        field_(field),
+        source_(source),
+        softmax_(softmax),
+        strip_(strip),
+        columns_(kernel, field, strip, scratch),
+        stride_(row_stride<A>(strip.count())) {
     data_ = scratch.take<A>(kernel.taps() * kPlaces * stride_);
   }
 
@@ -123,8 +128,8 @@ class Weights {
     const int count = places.count();
     if (!columns_.plain()) columns_.locate(places);
     for (int i = 0; i < places.rows; ++i) {
-      const int64_t row = b * field_.batch_stride + g * taps * plane +
-                          field_.row(places.Y + i, kernel_.n.Y);
+      const int64_t row =
+          b * field_.batch_stride + g * taps * plane + field_.row(places.Y + i, kernel_.n.Y);
       for (int64_t t = 0; t < taps; ++t) {
         A* to = data_ + (t * count + i * places.columns) * stride_;
         if (columns_.plain())

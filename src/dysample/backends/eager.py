@@ -53,7 +53,8 @@ def reassemble(
     if Y % H == 0 and X % W == 0:
         return like_input(_reassemble_whole(x, weight), x)
     # At other ratios every low-res pixel owns either n or n - 1 output pixels an axis. Giving
-    # each of them n slots makes the ratio whole; the slots that nobody owns are computed in vain.
+    # each of them n slots makes the ratio whole; the slots that nobody owns are padding, computed
+    # and discarded.
     to_slot_y, from_slot_y = _slots(Y, H, x.device)
     to_slot_x, from_slot_x = _slots(X, W, x.device)
     slotted = weight.index_select(-2, to_slot_y).index_select(-1, to_slot_x)

@@ -154,7 +154,8 @@ class DySample(Upsampler):
         scope = self.scope if self.dyscope else None
         if is_plain(self.offset) and (scope is None or is_plain(scope)):
             if x.dtype != self.offset.weight.dtype and not torch.is_autocast_enabled(x.device.type):
-                # The kernels would take them; plain torch does not, and where it runs is chance.
+                # The kernels would take them, plain torch would not, and which of them runs depends
+                # on the machine.
                 raise TypeError(
                     f"`x` dtype (={x.dtype}) must equal that of the weights"
                     f" (={self.offset.weight.dtype}) outside of autocast"

@@ -139,7 +139,7 @@ def _plain() -> str:
 def _transforms() -> set[_functorch.TransformType]:
     """The transforms of torch.func around the call; Jvp too where dual tensors were made by hand.
 
-    They know no rule for the autograd functions of plain torch's memory savers, and forward mode
+    functorch cannot differentiate our autograd functions in plain torch, and forward mode
     silently takes custom operators for constants: what runs is the graph of torch's own operators.
     """
     if is_forward_mode():

@@ -47,7 +47,7 @@ def test_a_file_for_each_run_of_a_comparison(
         (["scene", "-o", "a.jpg"], "--output (=a.jpg) must end in .png"),
         (["scene", "-o", "none/a.png"], "must lie in a folder that exists"),
         (["scene", "--upsampler", "dysampel"], "must be a known upsampler: did you mean dysample"),
-        (["scene", "--checkpoint", "none"], "none does not exist"),
+        (["scene", "--checkpoint", "none"], "(=none) must be a folder or a file that exists"),
         (["scene", "--checkpoint", "."], "must hold runs of `dysample compare`"),
     ],
 )
