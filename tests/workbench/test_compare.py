@@ -96,7 +96,10 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path, dysample: 
     whole = kept[: kept.rfind(b"\n") + 1]
     assert 1 <= whole.count(b"\n") < 4
 
+    (output / ".files.x.part").mkdir()  # of a page whose writer was killed
+    (output / ".files.x.part" / "report.md").write_text("half")
     assert dysample(*arguments).code == 0
+    assert not list(output.glob(".*.part"))
     assert (output / "results.jsonl").read_bytes().startswith(whole)
     got = [(r["upsampler"], r["seed"]) for r in records(output)]
     assert sorted(got) == sorted((u, s) for u in ("nearest", "bilinear") for s in (0, 1))
