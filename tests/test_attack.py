@@ -27,7 +27,7 @@ def attack(*arguments: str, planted: str = "") -> subprocess.CompletedProcess[st
 
 
 QUICK = ["image", "mask", "coco", "panoptic", "yaml", "hub", "append", "words"]
-TRAINED = ["checkpoint", "kill-train", "file-size", "open-files"]
+TRAINED = ["checkpoint", "kill-train", "kill-compare", "file-size", "open-files"]
 
 
 def test_attacks_of_each_kind_are_counted() -> None:
@@ -36,7 +36,7 @@ def test_attacks_of_each_kind_are_counted() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^coco +1 of 1 bad inputs +\d+ s  0 failed$", done.stdout, re.MULTILINE)
     assert re.search(
-        r"\n9 bad inputs, 0 failed\n[1-4] kills, 0 failed\n2 limits, 0 failed\n$", done.stdout
+        r"\n9 bad inputs, 0 failed\n[2-8] kills, 0 failed\n2 limits, 0 failed\n$", done.stdout
     )
 
 
@@ -63,3 +63,16 @@ def test_planted_faults_are_found_and_can_be_repeated() -> None:
     assert "hub 123: up/config.json: changed, although refused: dysample: error: no" in done.stdout
     assert '  repeat: make attack ARGS="--kind hub --seed 123"\n' in done.stdout
     assert done.stdout.endswith("\n2 bad inputs, 2 failed\n")
+
+
+STOPPED = """
+from unittest.mock import patch
+from attack.kinds import Outcome
+patch("attack.campaign.one", side_effect=[Outcome(), Outcome(), KeyboardInterrupt]).start()
+"""
+
+
+def test_a_stopped_campaign_has_counts() -> None:
+    done = attack("--kind", "words", planted=STOPPED)
+    assert done.returncode == 130
+    assert done.stdout.endswith("\n2 bad inputs, 0 failed\n")

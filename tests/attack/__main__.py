@@ -5,6 +5,7 @@ import importlib
 import math
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pathlib import Path
 import torch
 
 from attack import data, disks, files, kills, page, words
-from attack.campaign import campaign, table
+from attack.campaign import Count, campaign, table
+from attack.children import end_all
 from attack.kinds import Kind, Made
 
 KINDS: tuple[Kind, ...] = (
@@ -30,7 +32,7 @@ _NEEDED = ("cli.group", "hub", "report.report", "report.page.page", "workbench.c
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Attack; 1 if anything failed."""
+    """Attack; 1 if anything failed. The counts are printed after Ctrl-C too."""
     parser = argparse.ArgumentParser(prog="make attack", description=__doc__)
     parser.add_argument("--kind", action="append", choices=[kind.name for kind in KINDS])
     parser.add_argument("--seed", type=int, help="make the attack of this seed alone")
@@ -48,15 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in _NEEDED:
         importlib.import_module(f"dysample.{name}")
     folder = Path(tempfile.mkdtemp(prefix="dysample-attack-"))
-    made = Made(folder)
+    first = given.first if given.seed is None else given.seed
+    made, counts = Made(folder), {kind.name: Count(first) for kind in kinds}
+    code = 0
     try:
-        first = given.first if given.seed is None else given.seed
-        counts = campaign(kinds, first, 60 * minutes, target, made, _say)
+        campaign(kinds, counts, 60 * minutes, target, made, _say)
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     finally:
         made.close()
+        end_all()
         shutil.rmtree(folder, ignore_errors=True)
     _say(table(kinds, counts, target))
-    return int(any(count.failed for count in counts.values()))
+    return code or int(any(count.failed for count in counts.values()))
 
 
 def _say(line: str) -> None:

@@ -40,23 +40,22 @@ def one(kind: Kind, seed: int, made: Made) -> Outcome:
 
 def campaign(
     kinds: Sequence[Kind],
-    seed: int,
+    counts: dict[str, Count],
     seconds: float,
     target: Callable[[Kind], float],
     made: Made,
     say: Say,
-) -> dict[str, Count]:
+) -> None:
     """Attack until every target is reached, or the time is up.
 
     Args:
         kinds: the one that is farthest from its target comes next.
-        seed: the first one of each kind.
+        counts: of each kind, with its first seed; they are right whenever this is stopped.
         seconds: after which no attack begins.
         target: of a kind.
         made: what the attacks share.
         say: takes a line.
     """
-    counts = {kind.name: Count(seed) for kind in kinds}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         left = [
@@ -82,7 +81,6 @@ def campaign(
         count.tried += outcome.tried
         count.seconds += time.monotonic() - began
         count.seed += 1
-    return counts
 
 
 def repeat(kind: Kind, seed: int) -> str:

@@ -1,5 +1,6 @@
 """Processes that are attacked: forks of this one, which has imported everything already."""
 
+import concurrent.futures.process
 import fcntl
 import multiprocessing.util
 import os
@@ -9,11 +10,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from unittest.mock import patch
+
+import torch
 
 PATIENCE = 90
 """Seconds that tell a hang from a busy machine, for what takes one."""
@@ -66,6 +70,7 @@ class Child:
         self.pid = os.fork()
         if self.pid == 0:
             _live(work, cwd, limits or {}, [write for _, write in pipes])
+        _alive.add(self)
         self._pipes = [read for read, _ in pipes]
         self._said = [b"", b""]
         for read, write in pipes:
@@ -104,6 +109,7 @@ class Child:
         left = not self._alone(time.monotonic() + 30)
         if left:
             self.signal(signal.SIGKILL, group=True)
+        _alive.discard(self)
         self._read()
         for pipe in self._pipes:
             os.close(pipe)
@@ -140,14 +146,25 @@ class Child:
                     self._said[place] += part
 
 
+_alive: set[Child] = set()
+
+
+def end_all() -> None:
+    """End those whose end nobody waits for any more."""
+    for child in [*_alive]:
+        with suppress(ChildProcessError):  # stopped where it was about to be noted
+            child.end()
+
+
 def verb(*arguments: object) -> Callable[[], object]:
-    """The command line, as `dysample ARGUMENTS`."""
+    """The command line, as `dysample ARGUMENTS`; its workers are forks too."""
 
     def work() -> object:
         from dysample.cli import main
 
         sys.argv = ["dysample", *map(str, arguments)]
-        return main()
+        with patch("multiprocessing.util.spawnv_passfds", _fork_worker):
+            return main()
 
     return work
 
@@ -161,23 +178,67 @@ def process(*arguments: object) -> Callable[[], object]:
 def _live(
     work: Callable[[], object], cwd: Path, limits: Mapping[int, int], pipes: list[int]
 ) -> NoReturn:
-    code: object = 1
-    try:
+    def prepared() -> None:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, pipe in enumerate(pipes, 1):
             os.dup2(pipe, number)
-        os.closerange(3, 256)
+        os.closerange(3, _FILES)
         os.chdir(cwd)
         os.environ["HOME"] = str(cwd)
         for limit, value in limits.items():
             resource.setrlimit(limit, (value, value))
+        work()
+
+    _end_after(prepared)
+
+
+def _fork_worker(path: bytes, command: Sequence[str], kept: Sequence[int]) -> int:
+    """In place of a new interpreter, whose imports take longer than what the worker does.
+
+    What reaches it is the same: the files of `kept`, the job in a pipe, signals as they are
+    blocked; nothing that it shares with its parent otherwise. See `spawnv_passfds`.
+    """
+    if "--multiprocessing-fork" not in command:  # the tracker of resources, which imports little
+        return _spawn(path, command, kept)
+    pid = os.fork()
+    if pid:
+        return pid
+
+    def begin() -> None:
+        for signum in signal.valid_signals():
+            if callable(signal.getsignal(signum)):
+                signal.signal(signum, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        first = 3
+        for number in sorted(kept):
+            os.closerange(first, number)
+            first = number + 1
+        os.closerange(first, _FILES)
+        # Those of pools of the parent, whose pipes are closed.
+        concurrent.futures.process._threads_wakeups.clear()
+        sys.argv = ["-c", "--multiprocessing-fork"]
+        exec(command[command.index("-c") + 1], {})
+
+    _end_after(begin)
+
+
+_spawn = multiprocessing.util.spawnv_passfds
+_FILES = 256
+"""More than a process has open."""
+
+
+def _end_after(work: Callable[[], object]) -> NoReturn:
+    """Do what a fork is for, then end it as Python does."""
+    code: object = 1
+    try:
+        # After a fork torch makes its pool anew, which fails if two threads are the first to ask.
+        torch.set_num_threads(1)
         try:
             work()
             code = 0
         except SystemExit as stopped:
             code = 0 if stopped.code is None else stopped.code
-        # What Python does at its end.
         threading._shutdown()
         multiprocessing.util._exit_function()
         sys.stdout.flush()

@@ -20,8 +20,8 @@ from attack.limits import of_input
 from support.made_results import made_run
 
 _TAGS = ("!!python/object/apply:os.getcwd []", "&a [*a, *a]", "*nowhere", "<<: 1", "? [a]\n: b",
-         "{<<: *x}", "!!binary x", "!!timestamp 2001-01-01", "- " * 500,
-         "{" * 3000, "0o9", "1_0:2")  # fmt: skip
+         "{<<: *x}", "!!binary x", "!!timestamp 2001-01-01", "!!bool x", "!!int ''", "0x_",
+         "- " * 500, "{" * 3000, "0o9", "1_0:2")  # fmt: skip
 
 
 def _yaml(rng: Random, folder: Path, made: Made) -> Outcome:

@@ -2,8 +2,8 @@
 
 import http.client
 import json
-import os
 import socket
+import tempfile
 import time
 from contextlib import closing
 from importlib.util import find_spec
@@ -61,7 +61,7 @@ class Page:
             from dysample.workbench.look.models import models_of_page
             from dysample.workbench.look.page import serve
 
-            os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+            tempfile.tempdir = str(made.folder)  # it is killed, and cannot clean up
             with serve(models_of_page(runs, None, Console()), "127.0.0.1", self.port):
                 time.sleep(10**6)
 

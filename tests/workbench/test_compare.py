@@ -35,6 +35,25 @@ def records(output: Path) -> list[dict]:
     return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
 
 
+def started(command: list[str], there: Callable[[], bool]) -> subprocess.Popen[str]:
+    """A process of its own session, once it has made what is waited for."""
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300  # on a busy machine imports take a minute
+    while not there():
+        if running.poll() is not None or time.monotonic() > deadline:
+            running.kill()
+            _, errors = running.communicate()
+            pytest.fail(f"not there, exit code {running.returncode}: {errors}")
+        time.sleep(0.02)
+    return running
+
+
 def test_compares_and_reports_and_does_nothing_twice(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
     arguments = [
@@ -84,19 +103,18 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tmp_path: Path, dysample: 
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--upsamplers=nearest,bilinear", "--seeds=2", "--output", output]
     command = [sys.executable, "-m", "dysample", *map(str, arguments)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 300  # on a busy machine imports take a minute
     results = output / "results.jsonl"
-    while not (results.exists() and b"\n" in results.read_bytes()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    running = started(command, lambda: results.exists() and b"\n" in results.read_bytes())
     running.send_signal(signal.SIGKILL)
     running.communicate()
     kept = (output / "results.jsonl").read_bytes()
     whole = kept[: kept.rfind(b"\n") + 1]
     assert 1 <= whole.count(b"\n") < 4
 
+    (output / ".files.x.part").mkdir()  # of a page whose writer was killed
+    (output / ".files.x.part" / "report.md").write_text("half")
     assert dysample(*arguments).code == 0
+    assert not list(output.glob(".*.part"))
     assert (output / "results.jsonl").read_bytes().startswith(whole)
     got = [(r["upsampler"], r["seed"]) for r in records(output)]
     assert sorted(got) == sorted((u, s) for u in ("nearest", "bilinear") for s in (0, 1))
@@ -120,18 +138,7 @@ def test_stopped_it_says_how_to_go_on(tmp_path: Path) -> None:
     output = tmp_path / "out"
     arguments = ["compare", *TINY, "--steps=5000", "--upsamplers=nearest", "--output", output]
     command = [sys.executable, "-m", "dysample", *map(str, arguments)]
-    running = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 300
-    while not list(output.glob("runs/*/last.ckpt")):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.05)
+    running = started(command, lambda: bool(list(output.glob("runs/*/last.ckpt"))))
     os.killpg(running.pid, signal.SIGINT)
     _, errors = running.communicate(timeout=100)
     assert (running.returncode, errors.strip()) == (

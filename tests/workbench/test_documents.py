@@ -1,5 +1,6 @@
 """YAML that is too much, in files and on the command line, and that is not."""
 
+import re
 import time
 from pathlib import Path
 
@@ -47,6 +48,34 @@ def test_what_is_too_much_is_refused_within_a_second(
         with pytest.raises(ValueError, match="must not"):
             parse_config(["depth_scenes", "--upsampler_options", value])
         assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!timestamp x", "!!bool x", "!!int x", "!!int ''", "!!float x", "!!timestamp 2001-02-30",
+     "!!int 0x", "0x_", "-0b_", "&a !!bool x", "9" * 5000],
+)  # fmt: skip
+def test_values_that_are_not_what_they_say(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(f"task: depth\nseed: 2001-02-30\nupsampler_options:\n  a: [1, {value}]\n")
+    message = re.escape(
+        f"own.yaml') must not hold {value[:100]!r}, which is no value, as line 4 does"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_config(path)
+    with pytest.raises(ValueError, match="which is no value, as line 1 does"):
+        parse_config(["depth_scenes", "--upsampler_options", f"{{a: {value}}}"])
+
+
+def test_a_document_of_one_number(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("1:\n")
+    with pytest.raises(ValueError, match=r"own.yaml'\) cannot be read"):
+        load_config(path)
+
+
+def test_days_are_text() -> None:
+    assert load_yaml("a: 2001-02-30") == {"a": "2001-02-30"}
 
 
 def test_anchors_as_people_use_them() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from dysample.files import cleared
+from dysample.files import cleared, sweep
 from dysample.workbench.callbacks import Progress
 from dysample.workbench.choose import Choice
 from dysample.workbench.costs.models import model_macs
@@ -75,6 +75,7 @@ def compare(
     plans = _plans(data, tasks, upsamplers, seeds)
     results = ResultFile(output / RESULTS)
     with alone_in(output), cleared(output / "runs"):
+        sweep(output)  # a page that was being written when its writer was killed
         finished = results.finished()
         todo = [plan for plan in plans if plan.run not in finished]
         if len(todo) < len(plans):

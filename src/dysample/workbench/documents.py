@@ -23,7 +23,7 @@ def load_yaml(text: str) -> Any:
 
     Raises:
         ValueError: a document that is too long, too deep, holds itself, holds very much by way of
-            aliases, or one key twice.
+            aliases, one key twice, or a value that is not what its tag or its form says.
         yaml.YAMLError: no YAML.
     """
     if len(text) > LONGEST:
@@ -36,7 +36,32 @@ def load_yaml(text: str) -> Any:
         raise ValueError("must not be nested so deeply") from None
     if values > MOST:
         raise ValueError(f"must hold at most {MOST} values, aliases written out, but has {values}")
-    return get_loader("yaml")(text)
+    try:
+        return _build(text)
+    except _NO_VALUES as error:
+        raise ValueError(_no_value(text) or f"cannot be read: {error}") from error
+
+
+_build = get_loader("yaml")
+
+_NO_VALUES = (ValueError, TypeError, LookupError, AttributeError)
+"""What the loader raises at `!!int x`, `!!bool x`, `!!int ''` and `!!timestamp x`."""
+
+
+def _no_value(text: str) -> str | None:
+    """Which value the loader cannot build."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent):
+            value = text[event.start_mark.index : event.end_mark.index]
+            try:
+                _build(value)
+            except yaml.YAMLError:  # in several lines, which mean something else alone
+                continue
+            except _NO_VALUES:
+                return (
+                    f"must not hold {value[:100]!r}, which is no value, as line {_line(event)} does"
+                )
+    return None
 
 
 def _check_depth(text: str) -> None:
@@ -75,7 +100,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
             seen.add(name.value)
 
 
-def _line(node: yaml.Node) -> int:
+def _line(node: yaml.Node | yaml.Event) -> int:
     line: int = node.start_mark.line + 1
     return line
 
