@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dysample.geometry import (
+    ceil_scale,
     nearest_index,
     read_nearest,
     regular_position,
     scaled_length,
     scaled_size,
-    upscale,
 )
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def test_regular_position_nearest_start_has_no_fraction() -> None:
     ],
 )
 def test_scales(scale_factor: float, scale: int, size: tuple[int, int]) -> None:
-    assert upscale(scale_factor) == scale
+    assert ceil_scale(scale_factor) == scale
     assert scaled_size(5, 7, scale_factor) == size
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from dysample.fixed import cut, fixed, from_slots, ratios, spread
 
 
-def upscale(scale_factor: float) -> int:
+def ceil_scale(scale_factor: float) -> int:
     """Whole scale s at which offsets and kernels are predicted: the next integer, at least 1."""
     return max(1, math.ceil(scale_factor))
 
@@ -37,7 +37,7 @@ def scaled_length(length: int, scale_factor: float) -> int:
     return length * above // below if below <= 1024 else math.floor(length * scale_factor)
 
 
-def holds(condition: bool | torch.SymBool | Tensor) -> bool:
+def statically_true(condition: bool | torch.SymBool | Tensor) -> bool:
     """Whether a comparison of sizes is true; of symbolic sizes, whether it is true of all of them.
 
     What an exporter traces is meant for any size: nothing in it may hang on the example's. In
@@ -80,9 +80,9 @@ def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = field.shape[-2:]
     if fixed(height, width, *size):
         return from_slots(spread(field, ratios(size, (height, width))), (height, width), size)
-    if not holds(height == size[0]):
+    if not statically_true(height == size[0]):
         field = field.index_select(-2, nearest_index(size[0], height, field.device))
-    if not holds(width == size[1]):
+    if not statically_true(width == size[1]):
         field = field.index_select(-1, nearest_index(size[1], width, field.device))
     return field
 
@@ -115,7 +115,7 @@ def cropped(field: Tensor, size: tuple[int, int]) -> Tensor:
         # No slice where sizes are free: its strides would hang on the example's in a trace.
         if fixed(field.shape[axis], length):
             field = cut(field, axis, 0, length)
-        elif not holds(field.shape[axis] == length):
+        elif not statically_true(field.shape[axis] == length):
             field = field.index_select(axis, torch.arange(length, device=field.device))
     return field
 
@@ -127,7 +127,7 @@ def pad_to_even(field: Tensor) -> Tensor:
         even = length + length % 2
         if fixed(length) and even != length:
             field = torch.cat((field, cut(field, axis, length - 1, length)), dim=axis)
-        elif not holds(even == length):
+        elif not statically_true(even == length):
             index = torch.arange(even, device=field.device).clamp(max=length - 1)
             field = field.index_select(axis, index)
     return field

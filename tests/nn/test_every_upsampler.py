@@ -200,3 +200,9 @@ def test_constructing_and_calling_prints_no_warning(name: str) -> None:
     up, x = create_upsampler(name, C), features().float()
     up(x, guide_for(up, x))  # warnings are errors here
     assert "scale_factor=2" in repr(up)
+
+
+def test_the_former_name_of_the_whole_scale_warns() -> None:
+    up = create_upsampler("bilinear", 4, 1.5)
+    with pytest.warns(DeprecationWarning, match="Bilinear.scale is now ceil_scale, as it is"):
+        assert up.scale == up.ceil_scale == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
@@ -20,7 +21,7 @@ from dysample.checks import (
     check_size,
     is_int,
 )
-from dysample.geometry import scaled_size, upscale
+from dysample.geometry import ceil_scale, scaled_size
 from dysample.nn.script import scriptable
 from dysample.nn.weights import channels_made, is_untouched, without_weights
 from dysample.proxies import module_node, proxy_in
@@ -92,7 +93,7 @@ class Upsampler(nn.Module, ABC):
             raise TypeError(f"{type(self).__name__} reads a guide: it must derive from Guided")
         self._in_channels = check_positive_int("in_channels", in_channels)
         self.scale_factor = check_number("scale_factor", scale_factor)
-        self.scale = upscale(scale_factor)
+        self.ceil_scale = ceil_scale(scale_factor)
         if out_channels is None:
             out_channels = in_channels
         self._out_channels = check_positive_int("out_channels", out_channels)
@@ -106,6 +107,16 @@ class Upsampler(nn.Module, ABC):
     @in_channels.setter
     def in_channels(self, value: int) -> None:
         self._in_channels = check_positive_int("in_channels", value)
+
+    @property
+    def scale(self) -> int:
+        """The former name of `ceil_scale`; it goes in 0.3."""
+        warnings.warn(
+            f"{type(self).__name__}.scale is now ceil_scale, as it is `scale_factor` rounded up",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.ceil_scale
 
     @property
     def out_channels(self) -> int:

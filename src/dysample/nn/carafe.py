@@ -63,7 +63,7 @@ class CARAFE(Upsampler):
         self.channel_compressor = nn.Conv2d(in_channels, compressed_channels, 1)
         self.content_encoder = nn.Conv2d(
             compressed_channels,
-            up_kernel**2 * up_group * self.scale**2,
+            up_kernel**2 * up_group * self.ceil_scale**2,
             encoder_kernel,
             padding=(encoder_kernel - 1) * encoder_dilation // 2,
             dilation=encoder_dilation,
@@ -86,7 +86,7 @@ class CARAFE(Upsampler):
         return functional.carafe(
             self.project(x),
             self._logits(x),
-            self.scale,
+            self.ceil_scale,
             kernel=self.up_kernel,
             groups=self.up_group,
             size=size,
@@ -94,7 +94,7 @@ class CARAFE(Upsampler):
 
     def kernels(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Kernels (B, G, k^2, H', W') as `dysample.functional.reassemble` takes them."""
-        field = pixel_shuffle(self._logits(x), self.scale)
+        field = pixel_shuffle(self._logits(x), self.ceil_scale)
         if size is not None:
             field = read_nearest(field, size)
         B, _, Y, X = field.shape

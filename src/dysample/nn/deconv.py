@@ -30,7 +30,7 @@ class Deconv(Upsampler):
         self, in_channels: int, scale_factor: float = 2, *, out_channels: int | None = None
     ) -> None:
         super().__init__(in_channels, scale_factor, out_channels=out_channels)
-        conv = nn.ConvTranspose2d(in_channels, self.out_channels, 2 * self.scale - 1)
+        conv = nn.ConvTranspose2d(in_channels, self.out_channels, 2 * self.ceil_scale - 1)
         self.weight, self.bias = conv.weight, conv.bias
 
     def _reads_of_x(self) -> int:
@@ -44,12 +44,14 @@ class Deconv(Upsampler):
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.upsample`."""
-        rim = self.scale - 1
+        rim = self.ceil_scale - 1
         out = F.conv_transpose2d(
-            x, self.weight, self.bias, stride=self.scale, padding=rim, output_padding=rim
+            x, self.weight, self.bias, stride=self.ceil_scale, padding=rim, output_padding=rim
         )
         return read_nearest(out, size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """Every low-res pixel is spread over the whole kernel."""
-        return self.in_channels * self.out_channels * (2 * self.scale - 1) ** 2 * height * width
+        return (
+            self.in_channels * self.out_channels * (2 * self.ceil_scale - 1) ** 2 * height * width
+        )

@@ -99,10 +99,10 @@ class DySample(Upsampler):
         self.start = check_choice("start", start, functional.STARTS)
         planes = 2 * groups
         if style == "pl":
-            check_divides("scale^2", self.scale**2, "in_channels", in_channels)
-            self.offset = nn.Conv2d(in_channels // self.scale**2, planes, 1)
+            check_divides("scale^2", self.ceil_scale**2, "in_channels", in_channels)
+            self.offset = nn.Conv2d(in_channels // self.ceil_scale**2, planes, 1)
         else:
-            self.offset = nn.Conv2d(in_channels, planes * self.scale**2, 1)
+            self.offset = nn.Conv2d(in_channels, planes * self.ceil_scale**2, 1)
         self.project = nn.Identity() if end_convolution else self.projection()
         if dyscope:
             self.scope = nn.Conv2d(self.offset.in_channels, self.offset.out_channels, 1, bias=False)
@@ -122,7 +122,7 @@ class DySample(Upsampler):
 
     def _reads_of_x(self) -> int | None:
         read = channels_read(self._modules.get("offset"))
-        return read if read is None or self.style == "lp" else read * self.scale**2
+        return read if read is None or self.style == "lp" else read * self.ceil_scale**2
 
     @property
     def out_channels(self) -> int:
@@ -133,7 +133,7 @@ class DySample(Upsampler):
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.upsample`."""
         out = functional.dysample(
-            self.project(x), self.offsets(x), self.scale, size=size, start=self.start
+            self.project(x), self.offsets(x), self.ceil_scale, size=size, start=self.start
         )
         return self.end_conv(out) if self.end_convolution else out
 
@@ -142,7 +142,7 @@ class DySample(Upsampler):
         them.
         """
         B, C, H, W = x.shape
-        square = self.scale**2
+        square = self.ceil_scale**2
         if self.style == "pl":
             # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need not be
             # shuffled to their places: one below the other they give the same numbers.
@@ -180,7 +180,7 @@ class DySample(Upsampler):
         Pixel centres lie at integers. Positions beyond the border are given as predicted;
         `forward` clamps them.
         """
-        field = pixel_shuffle(self.offsets(x), self.scale)
+        field = pixel_shuffle(self.offsets(x), self.ceil_scale)
         if size is not None:
             field = read_nearest(field, size)
         height, width = x.shape[-2:]
@@ -191,7 +191,7 @@ class DySample(Upsampler):
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The 1x1 convolutions, and 4 taps a sample."""
-        pixels = height * width * (self.scale**2 if self.style == "pl" else 1)
+        pixels = height * width * (self.ceil_scale**2 if self.style == "pl" else 1)
         linear = self.offset.weight.numel() * (2 if self.dyscope else 1) * pixels
         each = 4 * self.out_channels
         if self.end_convolution:
@@ -220,7 +220,7 @@ class DySample(Upsampler):
         if start is not None and not _same_start(self, start):
             error_msgs.append(
                 f"`{prefix}init_pos` must hold the regular positions of start={self.start!r},"
-                f" scale {self.scale}, {self.groups} groups"
+                f" scale {self.ceil_scale}, {self.groups} groups"
             )
         if self.dyscope and prefix + "scope.weight" in state_dict:
             # Before 27 March 2024, and in the detection and segmentation forks, the scope has a
@@ -245,7 +245,7 @@ class DySample(Upsampler):
 
 def init_pos(module: DySample) -> Tensor:
     """The regular positions as published checkpoints hold them, (1, 2 G s^2, 1, 1) in float32."""
-    s, groups = module.scale, module.groups
+    s, groups = module.ceil_scale, module.groups
     _, part = regular_position(s, 1, module.start, torch.float32, torch.device("cpu"))
     # Plane order (axis, group, row i, column j), x moving along columns and y along rows.
     x = part.view(1, 1, s).expand(groups, s, s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from dysample.geometry import holds, read_nearest
+from dysample.geometry import read_nearest, statically_true
 from dysample.nn.base import Upsampler
 from dysample.nn.weights import channels_read
 
@@ -37,7 +37,7 @@ class Nearest(Upsampler):
         """See `Upsampler.upsample`."""
         x = self.project(x)
         height, width = x.shape[-2:]
-        if holds(size[0] % height == 0) and holds(size[1] % width == 0):
+        if statically_true(size[0] % height == 0) and statically_true(size[1] % width == 0):
             return F.interpolate(x, size, mode="nearest")  # the same pixels, and faster
         return read_nearest(x, size)
 

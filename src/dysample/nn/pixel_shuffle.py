@@ -32,7 +32,7 @@ class PixelShuffle(Upsampler):
     ) -> None:
         super().__init__(in_channels, scale_factor, out_channels=out_channels)
         # "0": the published module is an nn.Sequential, and its checkpoints are named so.
-        conv = nn.Conv2d(in_channels, self.out_channels * self.scale**2, 3, padding=1)
+        conv = nn.Conv2d(in_channels, self.out_channels * self.ceil_scale**2, 3, padding=1)
         self.add_module("0", conv)
 
     def _reads_of_x(self) -> int | None:
@@ -42,13 +42,13 @@ class PixelShuffle(Upsampler):
     def out_channels(self) -> int:
         """Channels of the output: those that the weight makes, over s^2."""
         made = channels_made(self._modules.get("0"))
-        return self._out_channels if made is None else made // self.scale**2
+        return self._out_channels if made is None else made // self.ceil_scale**2
 
     def upsample(self, x: Tensor, guide: Tensor | None, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.upsample`."""
-        out = pixel_shuffle(self.get_submodule("0")(x), self.scale)
+        out = pixel_shuffle(self.get_submodule("0")(x), self.ceil_scale)
         return read_nearest(out, size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
         """The convolution; the shuffle moves numbers only."""
-        return 9 * self.in_channels * self.out_channels * self.scale**2 * height * width
+        return 9 * self.in_channels * self.out_channels * self.ceil_scale**2 * height * width

@@ -26,7 +26,7 @@ def published_state_dict(model: nn.Module) -> dict[str, Tensor]:
         name = f"{path}." if path else ""
         for argument, value, rule in (
             ("scope_factor", module.scope_factor, 0.25),
-            ("scale_factor", module.scale_factor, module.scale),
+            ("scale_factor", module.scale_factor, module.ceil_scale),
         ):
             if value != rule:
                 raise ValueError(f"`{name}{argument}` (={value}) must be {rule} in published code")

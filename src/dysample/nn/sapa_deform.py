@@ -129,7 +129,7 @@ class SAPADeform(Guided):
     @property
     def _sub_pixels(self) -> int:
         """Sub-pixels an axis that have offsets of their own."""
-        return self.scale if self.high_offset else 1
+        return self.ceil_scale if self.high_offset else 1
 
     def _query_key_and_offset(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         normal = self.norm_x(x)

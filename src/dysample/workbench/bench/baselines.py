@@ -27,7 +27,7 @@ class GridSample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, s H, s W)."""
         x = x.contiguous()
-        s, groups = self.up.scale, self.up.groups
+        s, groups = self.up.ceil_scale, self.up.groups
         B, C, H, W = x.shape
         positions = self._offsets(x).view(B, 2, groups * s * s, H, W) + _centres(x)
         extent = torch.tensor([W, H], dtype=x.dtype).view(1, 2, 1, 1, 1)
@@ -41,15 +41,17 @@ class GridSample(nn.Module):
     def _offsets(self, x: Tensor) -> Tensor:
         """Offsets from the low-res pixels' centres, (B, 2 G s^2, H, W), x before y."""
         up = self.up
-        source = F.pixel_shuffle(x, up.scale) if up.style == "pl" else x
+        source = F.pixel_shuffle(x, up.ceil_scale) if up.style == "pl" else x
         offset: Tensor = up.offset(source)
         if up.dyscope:
             offset = offset * (up.scope(source).sigmoid() * (2 * up.scope_factor))
         else:
             offset = offset * up.scope_factor
         if up.style == "pl":
-            offset = F.pixel_unshuffle(offset, up.scale)
-        part = (torch.arange(up.scale, dtype=x.dtype) - (up.scale - 1) / 2) / up.scale
+            offset = F.pixel_unshuffle(offset, up.ceil_scale)
+        part = (
+            torch.arange(up.ceil_scale, dtype=x.dtype) - (up.ceil_scale - 1) / 2
+        ) / up.ceil_scale
         along_y, along_x = torch.meshgrid(part, part, indexing="ij")
         regular = torch.stack((along_x, along_y)).view(2, 1, -1).expand(2, up.groups, -1)
         return offset + regular.reshape(1, -1, 1, 1)
