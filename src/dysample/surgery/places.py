@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import torch
+from torch import nn
 from torch._guards import TracingContext
 
 _HERE = os.path.dirname(sys._getframe().f_code.co_filename)
@@ -38,13 +38,20 @@ def place() -> str:
 place._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def first_argument() -> Any:
-    """First argument of the innermost function of the model: a module, where it is a method."""
+def method_owner() -> nn.Module | None:
+    """The module whose method makes the call, perhaps by functions that are no methods."""
+    inside = False
     frame = sys._getframe()
     while frame is not None:
         code = frame.f_code
-        if not (_is_ours((code.co_filename, 0)) or code.co_filename.startswith(_TORCH)):
-            return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if _is_ours((code.co_filename, 0)):
+            if inside:
+                return None
+        elif not code.co_filename.startswith(_TORCH):
+            inside = True
+            first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+            if isinstance(first, nn.Module):
+                return first
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from dysample.nn import Upsampler
-from dysample.surgery.places import Occurrences, first_argument, place
+from dysample.surgery.places import Occurrences, method_owner, place
 from dysample.surgery.reroute import as_factors
 from dysample.surgery.running import named, run_model
 from dysample.surgery.steps import Flow, Kind, Step
@@ -162,7 +162,7 @@ class _Watch:
         step = Step(
             owner=self._runs[-1].path,
             place=at,
-            method_of=None if at is None else self._paths.get(id(first_argument())),
+            method_of=None if at is None else self._paths.get(id(method_owner())),
             caller_run=callers[-1].number if callers else 0,
             kind=kind,
             channels=x.shape[1],
