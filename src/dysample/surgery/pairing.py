@@ -104,13 +104,36 @@ def _is_below(path: str, ancestor: str) -> bool:
     return not ancestor or path == ancestor or path.startswith(f"{ancestor}.")
 
 
-def times_of(*runs: Iterable[Step]) -> dict[str, dict[str, list[int]]]:
-    """How often the forward of a module met each place of a call, by its path and the place.
+def uncounted(
+    calls: Mapping[Site, Sequence[Call]], times: Mapping[Call, Sequence[int]]
+) -> dict[Site, str]:
+    """Why sites cannot be told apart whose calls are met more often in some runs than in others.
+
+    Only their order tells them apart, and any of them may be missing.
+
+    Args:
+        calls: of each site.
+        times: what `times_of` finds.
+    """
+    refusals = {}
+    for site, own in calls.items():
+        for owner, place in own:
+            counts = times[owner, without_occurrence(place)]
+            if len(counts) > 1:
+                refusals[site] = (
+                    f"{line_of(place)} runs {' or '.join(map(str, sorted(counts)))} times in a run"
+                    " of its module: which is which cannot be told"
+                )
+    return refusals
+
+
+def times_of(*runs: Iterable[Step]) -> dict[Call, list[int]]:
+    """How often one run of a module meets a call, without its occurrence.
 
     Args:
         runs: of the model.
     """
-    times: dict[str, dict[str, list[int]]] = {}
+    times: dict[Call, list[int]] = {}
     for steps in runs:
         counts = Counter(
             (step.owner, without_occurrence(step.place), step.caller_run)
@@ -118,7 +141,7 @@ def times_of(*runs: Iterable[Step]) -> dict[str, dict[str, list[int]]]:
             if step.place is not None
         )
         for (owner, place, _), count in counts.items():
-            found = times.setdefault(owner, {}).setdefault(place, [])
+            found = times.setdefault((owner, place), [])
             if count not in found:
                 found.append(count)
     return times

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._guards import TracingContext
 
 _HERE = os.path.dirname(sys._getframe().f_code.co_filename)
@@ -56,26 +57,40 @@ def method_owner() -> nn.Module | None:
     return None
 
 
+def mode_of(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    *_: Any,
+    **__: Any,
+) -> str:
+    """The mode of a call of `F.interpolate`, given what it is called with."""
+    return f"{mode}, corners" if align_corners else mode
+
+
 def line_of(place: str) -> str:
     """The line of the call itself."""
     return place.partition(" ")[0]
 
 
 class Occurrences:
-    """Names for the calls of one run: the place, and how often the run has met it before."""
+    """Names for the calls of one run: place, mode, and how often the run has met both before."""
 
     def __init__(self) -> None:
         self.met: dict[str, int] = {}
 
-    def name(self, place: str) -> str:
-        """The place of the first call there, "place #1" of the second, and so on."""
-        times = self.met.get(place, 0)
-        self.met[place] = times + 1
-        return f"{place} #{times}" if times else place
+    def name(self, place: str, mode: str) -> str:
+        """Place and mode of the first call there, "place mode #1" of the second, and so on."""
+        call = f"{place} {mode}"
+        times = self.met.get(call, 0)
+        self.met[call] = times + 1
+        return f"{call} #{times}" if times else call
 
 
 def without_occurrence(name: str) -> str:
-    """The place in a name of `Occurrences`."""
+    """Place and mode in a name of `Occurrences`."""
     return name.partition(" #")[0]
 
 

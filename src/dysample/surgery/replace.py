@@ -14,7 +14,7 @@ from torch import nn
 from dysample.nn import Bilinear, DySample, Nearest, Upsampler
 from dysample.registry import create_upsampler, get_entry
 from dysample.surgery.exchange import exchange, why_not_exchange
-from dysample.surgery.pairing import Call, calls_of, times_of
+from dysample.surgery.pairing import Call, calls_of, times_of, uncounted
 from dysample.surgery.places import without_occurrence
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
@@ -101,6 +101,7 @@ def _replace(
     trained = train(model, example_inputs)
     calls, refusals = calls_of(sites, run, trained.steps)
     times = times_of(run, trained.steps or ())
+    refusals.update(uncounted(calls, times))
     while True:
         operated = copy_model(model)
         plan = [_decide(operated, site, asked, upsampler, options, refusals) for site in sites]
@@ -265,7 +266,7 @@ def _operate(
     model: nn.Module,
     built: Mapping[Site, Upsampler],
     calls: Mapping[Site, Sequence[Call]],
-    times: Mapping[str, Mapping[str, list[int]]],
+    times: Mapping[Call, Sequence[int]],
 ) -> None:
     """Put the upsamplers into the model."""
     guided: dict[str, dict[int, Upsampler]] = {}
@@ -284,7 +285,7 @@ def _operate(
                 paths, met = rerouted.setdefault(owner, Calls({}, {}))
                 paths[place] = upsampler_path(site).removeprefix(f"{owner}.")
                 at = without_occurrence(place)
-                met[at] = times[owner][at]
+                (met[at],) = times[owner, at]
     for owner, upsamplers in guided.items():
         install(modules[owner], upsamplers)
     for owner, of_owner in rerouted.items():

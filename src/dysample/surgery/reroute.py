@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import scaled_length
-from dysample.surgery.places import Occurrences, line_of, place
+from dysample.surgery.places import Occurrences, line_of, mode_of, place
 
 UPSAMPLERS = "upsamplers"
 """Name of the upsamplers among a module's submodules."""
@@ -35,11 +35,11 @@ class Calls(NamedTuple):
 
     Args:
         upsamplers: path of the upsampler below the module, by place of the call.
-        times: how often a run has met each place, in any mode.
+        times: how often a run meets each place, by the place without its occurrence.
     """
 
     upsamplers: dict[str, str]
-    times: dict[str, list[int]]
+    times: dict[str, int]
 
 
 class _Running(threading.local):
@@ -83,7 +83,7 @@ class _Reroute(TorchFunctionMode):
         if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
         calls: Calls = getattr(self.owner, _CALLS)
-        path = calls.upsamplers.get(self.occurrences.name(place()))
+        path = calls.upsamplers.get(self.occurrences.name(place(), mode_of(*args, **kwargs)))
         if path is None:
             return func(*args, **kwargs)
         up = self.owner.get_submodule(path)
@@ -97,10 +97,9 @@ class _Reroute(TorchFunctionMode):
         calls: Calls = getattr(self.owner, _CALLS)
         for at, times in calls.times.items():
             met = self.occurrences.met.get(at, 0)
-            if met and met not in times:
-                known = " or ".join(map(str, times))
+            if met not in (0, times):
                 raise ValueError(
-                    f"F.interpolate at {line_of(at)} must run {known} times in a run of"
+                    f"F.interpolate at {line_of(at)} must run {times} times in a run of"
                     f" {type(self.owner).__name__} (={met}), as on the example on which it was"
                     " replaced: which call is which cannot be told"
                 )

@@ -24,7 +24,8 @@ class Site:
         call: number of that call, in the order in which the example meets the calls of the module;
             None where the module itself is the step.
         place: where the call stands in the code: file and line, then those of the functions that
-            called, up to the forward; "#1" is the second time in one run. None as for `call`.
+            called, up to the forward, and the mode; "#1" is the second time in one run. None as for
+            `call`.
         kind: "module" for `nn.Upsample` and its kin, "call" for `F.interpolate`, "deconv" for
             `nn.ConvTranspose2d`, "shuffle" for a pixel shuffle.
         host: class of the module, with its package.

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from dysample.nn import Upsampler
-from dysample.surgery.places import Occurrences, method_owner, place
+from dysample.surgery.places import Occurrences, method_owner, mode_of, place
 from dysample.surgery.reroute import as_factors
 from dysample.surgery.running import named, run_model
 from dysample.surgery.steps import Flow, Kind, Step
@@ -125,13 +125,11 @@ class _Watch:
     def resized(self, x: Tensor, result: Tensor, options: dict[str, Any]) -> Step:
         """Note a call of `F.interpolate`."""
         run = self._runs[-1]
-        mode, corners = options["mode"], bool(options["align_corners"])
-        if corners:
-            mode += ", corners"
+        mode, corners = mode_of(x, **options), bool(options["align_corners"])
         factor = options["scale_factor"]
         if is_scaling(run.module):
             return self._note("module", None, x, result, mode, factor, corners)
-        at = run.occurrences.name(place())
+        at = run.occurrences.name(place(), mode)
         return self._note("call", at, x, result, mode, factor, corners)
 
     def convolved(self, x: Tensor, result: Tensor) -> None:
