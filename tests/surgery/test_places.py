@@ -108,3 +108,33 @@ class Rows(nn.Module):
 def test_calls_of_one_line_that_cannot_be_told_apart(kind: type, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         replace_upsamplers(kind(), "dysample", example_inputs=IMAGES)
+
+
+class Each(nn.Module):
+    """One line in a loop over images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stem(images)
+        maps = [F.interpolate(one[None], scale_factor=2, mode="bilinear") for one in x]
+        return self.head(torch.cat(maps))
+
+
+@pytest.mark.parametrize("backend", [None, "eager"])
+def test_calls_of_one_line_that_are_more_or_fewer_than_on_the_example(
+    backend, fresh_dynamo
+) -> None:
+    """Their order is all that tells them apart."""
+    new, report = replace_upsamplers(Each(), "dysample", example_inputs=IMAGES)
+    assert [site.name for site in report.replaced] == [":0", ":1"]
+    run = new if backend is None else torch.compile(new, backend=backend)
+    assert run(IMAGES).shape == (2, 2, 32, 32)
+    for images in (IMAGES[:1], torch.cat((IMAGES, IMAGES))):
+        with pytest.raises(
+            ValueError,
+            match=rf"test_places.py:\d+ must run 2 times in a run of Each \(={len(images)}\)",
+        ):
+            run(images)

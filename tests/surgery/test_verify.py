@@ -161,6 +161,33 @@ def test_a_piece_of_a_forward_that_is_checkpointed(reentrant: bool, match: str) 
         replace_upsamplers(Checkpointed(reentrant), "dysample", example_inputs=IMAGES)
 
 
+class CheckpointedRows(nn.Module):
+    """Whole modules are checkpointed: the backward pass runs them once more."""
+
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.stem, self.up = nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=2, mode="bilinear")
+        self.net, self.reentrant = Small(), reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for row in (self.up, self.net):
+            x = checkpoint(row, x, use_reentrant=self.reentrant) if self.training else row(x)
+        return x
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_modules_that_are_checkpointed(reentrant: bool) -> None:
+    model = CheckpointedRows(reentrant)
+    new, report = replace_upsamplers(model, "dysample", groups=1, example_inputs=IMAGES)
+    assert [site.name for site in report.replaced] == ["up", "net:0"]
+    out = new.train()(IMAGES)
+    torch.testing.assert_close(out, model.train()(IMAGES), rtol=0, atol=1e-5)
+    out.square().sum().backward()
+    for up in (new.up, new.net.upsamplers["0"]):
+        assert up.offset.weight.grad.abs().max() > 0
+
+
 class Frozen(Small):
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -249,36 +276,6 @@ def test_a_model_that_cannot_be_copied() -> None:
         ValueError, match=r"`model` \(Small\) must be one that copy.deepcopy copies"
     ):
         dysample.find_sites(model, IMAGES)
-
-
-class Each(nn.Module):
-    """One line in a loop over images."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = self.stem(images)
-        maps = [F.interpolate(one[None], scale_factor=2, mode="bilinear") for one in x]
-        return self.head(torch.cat(maps))
-
-
-@pytest.mark.parametrize("backend", [None, "eager"])
-def test_calls_of_one_line_that_are_more_or_fewer_than_on_the_example(
-    backend, fresh_dynamo
-) -> None:
-    """Their order is all that tells them apart."""
-    new, report = replace_upsamplers(Each(), "dysample", example_inputs=IMAGES)
-    assert [site.name for site in report.replaced] == [":0", ":1"]
-    run = new if backend is None else torch.compile(new, backend=backend)
-    assert run(IMAGES).shape == (2, 2, 32, 32)
-    for images in (IMAGES[:1], torch.cat((IMAGES, IMAGES))):
-        with pytest.raises(
-            ValueError,
-            match=rf"test_verify.py:\d+ must run 2 times in a run of Each \(={len(images)}\)",
-        ):
-            run(images)
 
 
 def test_under_inference_mode() -> None:

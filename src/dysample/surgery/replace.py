@@ -18,7 +18,8 @@ from dysample.surgery.pairing import Call, calls_of, times_of, uncounted
 from dysample.surgery.places import without_occurrence
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
-from dysample.surgery.reroute import Calls, reroute
+from dysample.surgery.reroute import Calls, reroute, why_not_reroute
+from dysample.surgery.running import left_as_it_is
 from dysample.surgery.sites import Site, check_model, sites_of
 from dysample.surgery.verify import Verdict, train, upsampler_path, verify
 from dysample.surgery.watch import copy_model, watch
@@ -82,7 +83,7 @@ def replace_upsamplers(
     _check_options(upsampler, options)
     check_model(model)
     # Tensors that are made in inference mode, such as those of copies, could never be trained.
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), left_as_it_is(model):
         return _replace(model, upsampler, options, example_inputs, where, dry_run)
 
 
@@ -102,6 +103,11 @@ def _replace(
     calls, refusals = calls_of(sites, run, trained.steps)
     times = times_of(run, trained.steps or ())
     refusals.update(uncounted(calls, times))
+    for site in asked:
+        for owner, _ in calls[site]:
+            why_not = why_not_reroute(model.get_submodule(owner))
+            if why_not is not None:
+                refusals[site] = why_not
     while True:
         operated = copy_model(model)
         plan = [_decide(operated, site, asked, upsampler, options, refusals) for site in sites]

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import scaled_length
 from dysample.surgery.places import Occurrences, line_of, mode_of, place
+from dysample.surgery.running import named
 
 UPSAMPLERS = "upsamplers"
 """Name of the upsamplers among a module's submodules."""
@@ -181,6 +182,15 @@ def is_rerouted(module: nn.Module) -> bool:
     return hasattr(type(module), "_rerouted") and hasattr(module, _CALLS)
 
 
+def why_not_reroute(owner: nn.Module) -> str | None:
+    """Why the calls of a module cannot be replaced; None if they can."""
+    try:
+        _rerouted(type(owner))  # type: ignore[arg-type]
+    except Exception as error:  # whatever its __init_subclass__ or metaclass raises
+        return f"{type(owner).__name__} takes no subclass: {named(error)}"
+    return None
+
+
 def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls) -> None:
     """Replace calls of `F.interpolate` in the forward of a module, in place.
 
@@ -192,6 +202,6 @@ def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls)
     """
     if upsamplers:
         modules = {str(number): up for number, up in upsamplers.items()}
-        setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
-    setattr(owner, _CALLS, calls)
-    owner.__class__ = _rerouted(type(owner))  # type: ignore[arg-type]
+        owner.add_module(UPSAMPLERS, nn.ModuleDict(modules))
+    vars(owner)[_CALLS] = calls  # its class may allow certain attributes only
+    object.__setattr__(owner, "__class__", _rerouted(type(owner)))  # type: ignore[arg-type]

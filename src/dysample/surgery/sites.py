@@ -11,6 +11,7 @@ from torch import nn
 
 from dysample.geometry import scaled_size
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
+from dysample.surgery.running import left_as_it_is
 from dysample.surgery.steps import Kind, Step
 from dysample.surgery.watch import watch
 
@@ -93,7 +94,8 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
             example; the message holds the model's own.
     """
     check_model(model)
-    return sites_of(model, watch(model, example_inputs))
+    with left_as_it_is(model):
+        return sites_of(model, watch(model, example_inputs))
 
 
 def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -102,6 +102,8 @@ class _Watch:
             forward = module.forward  # of its class, of the instance, or TorchScript's
             watched = functools.partial(self._forward, path, module, forward)
             module.__dict__["forward"] = watched
+        # Hooks of the whole model, and a __call__ of its own, are outside of its forward.
+        self._runs.append(_Run("", copied, 0, Occurrences()))
         with _Mode(self):
             run_model(copied, example_inputs, training=training)
         return self.steps
@@ -115,11 +117,13 @@ class _Watch:
             output = forward(*args, **kwargs)
         finally:
             self._runs.pop()
-        # What operations hide that the mode does not see, such as TorchScript.
-        unseen = [x for x in tensors_of(output) if x not in self._flows]
+        # What operations hide that the mode does not see: all those of TorchScript, and others.
+        scripted = isinstance(module, torch.jit.ScriptModule)
+        unseen = [x for x in tensors_of(output) if scripted or x not in self._flows]
         if unseen:
-            given = [*tensors_of((args, kwargs)), *module.parameters(recurse=False)]
-            self.mark(unseen, self.combined(given))
+            weights = module.parameters(recurse=scripted)  # plain tensors in TorchScript
+            parameters = (nn.Parameter(weight, requires_grad=False) for weight in weights)
+            self.mark(unseen, self.combined([*tensors_of((args, kwargs)), *parameters]))
         return output
 
     def resized(self, x: Tensor, result: Tensor, options: dict[str, Any]) -> Step:
@@ -269,7 +273,7 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
     """All tensors in nested containers, dataclasses and the outputs of transformers included."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_of(item)
     elif isinstance(value, (tuple, list)):
