@@ -51,3 +51,38 @@ def lively(model: nn.Module) -> nn.Module:
             if isinstance(module, dysample.DySample):
                 module.offset.weight.normal_(std=0.3)
     return model
+
+
+IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+class Small(nn.Module):
+    """Two learned layers, and a step between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
+
+    def step(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode="bilinear")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.step(self.stem(x)))
+
+
+def runs_of(new: nn.Module) -> dict[bool, int]:
+    """How often upsamplers run in training and in eval mode."""
+    ran: list[bool] = []
+    for up in new.modules():
+        if isinstance(up, dysample.Upsampler):
+            up.register_forward_hook(lambda up, *_: ran.append(up.training))
+    new.train()(IMAGES)
+    new.eval()(IMAGES)
+    return {training: ran.count(training) for training in (True, False)}
+
+
+def sizes_of(up: nn.Module) -> list[int]:
+    """Widths of the maps that an upsampler will take."""
+    sizes: list[int] = []
+    up.register_forward_hook(lambda up, given, out: sizes.append(given[0].shape[-1]))
+    return sizes

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import dysample
 from dysample.surgery import replace_upsamplers
 from dysample.surgery.reroute import _rerouted
-from support.surgery_net import IMAGE, Block, Net, lively
+from support.surgery_net import IMAGE, IMAGES, Block, Net, Small, lively
 
 
 @pytest.fixture
@@ -107,6 +107,31 @@ def test_threads_do_not_see_each_other(new: nn.Module) -> None:
         found = list(pool.map(lambda x: new(x), images))
     with torch.no_grad():
         assert all(torch.equal(a, new(x)) for a, x in zip(found, images))
+
+
+class Final(Small):
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Final has no\nsubclasses")
+
+
+class Guarded(Small):
+    """Takes certain attributes only."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in ("training", "stem", "head"):
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
+def test_classes_with_rules_of_their_own() -> None:
+    with pytest.raises(
+        ValueError, match="Final takes no subclass: TypeError: Final has no subclasses"
+    ):
+        replace_upsamplers(Final(), "dysample", example_inputs=IMAGES)
+    model = Guarded()
+    new, report = replace_upsamplers(model, "dysample", example_inputs=IMAGES)
+    assert report.modes == ("eval", "training")
+    torch.testing.assert_close(new(IMAGES), model(IMAGES), rtol=0, atol=1e-5)
 
 
 class Branch(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 
 import pytest
 import torch
@@ -13,44 +12,10 @@ from torch.utils.checkpoint import checkpoint
 
 import dysample
 from dysample.surgery import replace_upsamplers
-from support.surgery_net import lively
-
-IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+from support.surgery_net import IMAGES, Small, lively, runs_of, sizes_of
 
 
-class Net(nn.Module):
-    """Two learned layers, and a step between them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
-
-    def step(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="bilinear")
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.step(self.stem(x)))
-
-
-def runs_of(new: nn.Module) -> dict[bool, int]:
-    """How often upsamplers run in training and in eval mode."""
-    ran: list[bool] = []
-    for up in new.modules():
-        if isinstance(up, dysample.Upsampler):
-            up.register_forward_hook(lambda up, *_: ran.append(up.training))
-    new.train()(IMAGES)
-    new.eval()(IMAGES)
-    return {training: ran.count(training) for training in (True, False)}
-
-
-def sizes_of(up: nn.Module) -> list[int]:
-    """Widths of the maps that an upsampler will take."""
-    sizes: list[int] = []
-    up.register_forward_hook(lambda up, given, out: sizes.append(given[0].shape[-1]))
-    return sizes
-
-
-class Closure(Net):
+class Closure(Small):
     def __init__(self) -> None:
         super().__init__()
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
@@ -70,7 +35,7 @@ def test_a_module_behind_a_closure_is_replaced_where_it_is_called() -> None:
     assert runs_of(new) == {True: 1, False: 1}
 
 
-class Original(Net):
+class Original(Small):
     """Runs the modules of the model that it was copied from, such as a registry of modules."""
 
     def __init__(self) -> None:
@@ -105,7 +70,7 @@ def test_a_module_that_the_forward_does_not_reach_is_put_back() -> None:
     assert type(new.up) is nn.Upsample
 
 
-class Early(Net):
+class Early(Small):
     """Another resize comes first, in training mode alone."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,7 +80,7 @@ class Early(Net):
         return self.head(self.step(x))
 
 
-class Doubled(Net):
+class Doubled(Small):
     """Another resize on as many channels comes first, at some sizes."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +111,7 @@ class Direct(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Net()
+        self.net = Small()
         self.rows = nn.Sequential(
             nn.Conv2d(2, 8, 1), nn.Upsample(scale_factor=2), nn.Conv2d(8, 2, 1)
         )
@@ -171,92 +136,7 @@ def test_forwards_that_are_called_without_the_module() -> None:
             up.offset.weight.grad = None
 
 
-class TwoWays(Net):
-    """The same line is reached from another one in training mode."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        if self.training:
-            return self.head(self.step(x))
-        return self.head(self.step(x))
-
-
-def test_one_step_reached_in_two_ways_is_one_upsampler() -> None:
-    new, report = replace_upsamplers(TwoWays(), "dysample", example_inputs=IMAGES)
-    assert [site.name for site in report.replaced] == [":0"]
-    assert list(new.upsamplers) == ["0"]
-    assert runs_of(new) == {True: 1, False: 1}
-
-
-class Sparse(nn.Module):
-    """Calls another method in training mode, as RF-DETR does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = SparseNet()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (self.net.sparse if self.training else self.net.forward)(x)
-
-
-class SparseNet(Net):
-    def sparse(self, x: Tensor) -> Tensor:
-        return self.head(F.interpolate(self.stem(x), scale_factor=2, mode="bilinear"))
-
-
-def test_a_step_in_another_method_in_training_mode_is_one_upsampler(fresh_dynamo) -> None:
-    model = Sparse()
-    new, report = replace_upsamplers(model, "dysample", example_inputs=IMAGES)
-    assert [site.name for site in report.replaced] == ["net:0"]
-    assert [name for name in new.state_dict() if "upsamplers" in name] == [
-        "net.upsamplers.0.offset.weight",
-        "net.upsamplers.0.offset.bias",
-    ]
-    again = pickle.loads(pickle.dumps(lively(new).train()))
-    assert runs_of(new) == {True: 1, False: 1}
-    new.train()
-    assert torch.equal(again(IMAGES), new(IMAGES))
-    assert not torch.allclose(new(IMAGES), model.train()(IMAGES), atol=1e-4)
-    compiled = torch.compile(new, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(IMAGES), new(IMAGES), rtol=0, atol=1e-5)
-    _, report = replace_upsamplers(new, "dysample", example_inputs=IMAGES, dry_run=True)
-    assert [d.reason for d in report.decisions if d.action == "replaced"] == []
-
-
-class Elsewhere(Sparse):
-    """In training mode another module resizes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            x = F.interpolate(self.net.stem(x), scale_factor=2, mode="bilinear")
-            return self.net.head(x)
-        return self.net(x)
-
-
-def test_a_step_that_does_not_run_in_training_mode() -> None:
-    with pytest.raises(ValueError, match="net:0: the step does not run in training mode: its"):
-        replace_upsamplers(Elsewhere(), "dysample", example_inputs=IMAGES)
-    _, report = replace_upsamplers(Elsewhere(), "bilinear", example_inputs=IMAGES)
-    assert report.unchanged
-
-
-class Ambiguous(Net):
-    """One line is reached twice in training mode, on other channels."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        if self.training:
-            x = torch.cat((self.step(x[:, :4]), self.step(x[:, 4:])), dim=1)
-            return self.head(x)
-        return self.head(self.step(x))
-
-
-def test_steps_that_cannot_be_told_apart_are_refused() -> None:
-    with pytest.raises(ValueError, match=r":0: in training mode it runs in other ways, at test_v"):
-        replace_upsamplers(Ambiguous(), "dysample", example_inputs=IMAGES)
-
-
-class Checkpointed(Net):
+class Checkpointed(Small):
     def __init__(self, reentrant: bool) -> None:
         super().__init__()
         self.reentrant = reentrant
@@ -281,7 +161,34 @@ def test_a_piece_of_a_forward_that_is_checkpointed(reentrant: bool, match: str) 
         replace_upsamplers(Checkpointed(reentrant), "dysample", example_inputs=IMAGES)
 
 
-class Frozen(Net):
+class CheckpointedRows(nn.Module):
+    """Whole modules are checkpointed: the backward pass runs them once more."""
+
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.stem, self.up = nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=2, mode="bilinear")
+        self.net, self.reentrant = Small(), reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for row in (self.up, self.net):
+            x = checkpoint(row, x, use_reentrant=self.reentrant) if self.training else row(x)
+        return x
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_modules_that_are_checkpointed(reentrant: bool) -> None:
+    model = CheckpointedRows(reentrant)
+    new, report = replace_upsamplers(model, "dysample", groups=1, example_inputs=IMAGES)
+    assert [site.name for site in report.replaced] == ["up", "net:0"]
+    out = new.train()(IMAGES)
+    torch.testing.assert_close(out, model.train()(IMAGES), rtol=0, atol=1e-5)
+    out.square().sum().backward()
+    for up in (new.up, new.net.upsamplers["0"]):
+        assert up.offset.weight.grad.abs().max() > 0
+
+
+class Frozen(Small):
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
             x = self.step(self.stem(x))
@@ -295,7 +202,7 @@ def test_a_step_without_gradients_is_refused_but_for_upsamplers_that_do_not_lear
     assert [site.name for site in report.replaced] == [":0"]
 
 
-class Detector(Net):
+class Detector(Small):
     def forward(self, x: Tensor, targets: Tensor | None = None) -> Tensor:
         if self.training and targets is None:
             raise ValueError("targets should not be none\nwhen in training mode")
@@ -313,7 +220,7 @@ def test_a_model_that_does_not_train_on_the_example() -> None:
     assert report.note == ""
 
 
-class Pooled(Net):
+class Pooled(Small):
     """A batch norm over single values, as in every ASPP."""
 
     def __init__(self) -> None:
@@ -353,7 +260,7 @@ def test_a_claim_of_no_change_is_what_the_run_shows() -> None:
 
     dysample.register_upsampler("biased", Biased)
     try:
-        _, report = replace_upsamplers(Net(), "biased", example_inputs=IMAGES)
+        _, report = replace_upsamplers(Small(), "biased", example_inputs=IMAGES)
     finally:
         from dysample import registry
 
@@ -363,44 +270,16 @@ def test_a_claim_of_no_change_is_what_the_run_shows() -> None:
 
 
 def test_a_model_that_cannot_be_copied() -> None:
-    model = Net()
+    model = Small()
     model.cache = model.stem(IMAGES)
-    with pytest.raises(ValueError, match=r"`model` \(Net\) must be one that copy.deepcopy copies"):
+    with pytest.raises(
+        ValueError, match=r"`model` \(Small\) must be one that copy.deepcopy copies"
+    ):
         dysample.find_sites(model, IMAGES)
 
 
-class Each(nn.Module):
-    """One line in a loop over images."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = self.stem(images)
-        maps = [F.interpolate(one[None], scale_factor=2, mode="bilinear") for one in x]
-        return self.head(torch.cat(maps))
-
-
-@pytest.mark.parametrize("backend", [None, "eager"])
-def test_calls_of_one_line_that_are_more_or_fewer_than_on_the_example(
-    backend, fresh_dynamo
-) -> None:
-    """Their order is all that tells them apart."""
-    new, report = replace_upsamplers(Each(), "dysample", example_inputs=IMAGES)
-    assert [site.name for site in report.replaced] == [":0", ":1"]
-    run = new if backend is None else torch.compile(new, backend=backend)
-    assert run(IMAGES).shape == (2, 2, 32, 32)
-    for images in (IMAGES[:1], torch.cat((IMAGES, IMAGES))):
-        with pytest.raises(
-            ValueError,
-            match=rf"test_verify.py:\d+ must run 2 times in a run of Each \(={len(images)}\)",
-        ):
-            run(images)
-
-
 def test_under_inference_mode() -> None:
-    model = Net()
+    model = Small()
     with torch.inference_mode():
         new, report = replace_upsamplers(model, "dysample", example_inputs=torch.rand(2, 3, 8, 8))
     assert report.modes == ("eval", "training")
@@ -410,7 +289,7 @@ def test_under_inference_mode() -> None:
 
 def test_on_meta() -> None:
     with torch.device("meta"):
-        model, images = Net(), torch.rand(2, 3, 8, 8)
+        model, images = Small(), torch.rand(2, 3, 8, 8)
     new, report = replace_upsamplers(model, "dysample", example_inputs=images)
     assert [site.name for site in report.replaced] == [":0"]
     assert {p.device.type for p in new.parameters()} == {"meta"}

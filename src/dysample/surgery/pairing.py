@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dysample.surgery.places import line_of, without_occurrence
@@ -21,7 +21,9 @@ def calls_of(
 
     In training mode a step may be reached from other lines, as where it is checkpointed, or stand
     in another method of its module. Steps of one line, or else of one module, are paired in order,
-    if they agree in number, channels and mode.
+    if they agree in number, channels and mode, and in size where there are several. All calls of a
+    line are one step if they run as often as it: a method that is entered twice where the forward
+    runs twice.
 
     Args:
         sites: those of the run.
@@ -32,38 +34,62 @@ def calls_of(
     refusals: dict[Site, str] = {}
     if training is None:
         return calls, refusals
-    before, after = _first_steps(run), _first_steps(training)
+    before, after = _by_call(run), _by_call(training)
     here = [site for site, own in calls.items() if own and own[0] not in after]
     there = [call for call in after if call not in before]
     for of_step in (_line, _method):
         groups: dict[Any, tuple[list[Site], list[Call]]] = {}
         for site in here:
-            groups.setdefault(of_step(before[calls[site][0]]), ([], []))[0].append(site)
+            groups.setdefault(of_step(before[calls[site][0]][0]), ([], []))[0].append(site)
         for call in there:
-            groups.setdefault(of_step(after[call]), ([], []))[1].append(call)
+            groups.setdefault(of_step(after[call][0]), ([], []))[1].append(call)
         for key, (some, others) in groups.items():
             if key is None or not some or not others:
                 continue
             here = [site for site in here if site not in some]
             there = [call for call in there if call not in others]
-            alike = [(after[call].channels, after[call].mode) for call in others]
-            below = all(_is_below(site.owner, call[0]) for site, call in zip(some, others))
-            if below and alike == [(site.channels, site.mode) for site in some]:
-                for site, call in zip(some, others):
-                    calls[site].append(call)
-            else:
+            paired = _paired(some, {call: after[call] for call in others})
+            for site, own in zip(some, paired):
+                calls[site] += own
+            if not paired:
                 lines = ", ".join(dict.fromkeys(line_of(place) for _, place in others))
                 why = f"in training mode it runs in other ways, at {lines}: which is which"
                 refusals.update(dict.fromkeys(some, f"{why} cannot be told"))
     return calls, refusals
 
 
-def _first_steps(run: Iterable[Step]) -> dict[Call, Step]:
-    found: dict[Call, Step] = {}
+def _by_call(run: Iterable[Step]) -> dict[Call, list[Step]]:
+    found: dict[Call, list[Step]] = {}
     for step in run:
         if step.place is not None:
-            found.setdefault((step.owner, step.place), step)
+            found.setdefault((step.owner, step.place), []).append(step)
     return found
+
+
+def _paired(sites: Sequence[Site], calls: Mapping[Call, Sequence[Step]]) -> list[list[Call]]:
+    """The calls of each site; nothing if that is not plain."""
+    lines: dict[tuple[str, str], list[Call]] = {}
+    for owner, place in calls:
+        lines.setdefault((owner, line_of(place)), []).append((owner, place))
+    for groups in ([[call] for call in calls], list(lines.values())):
+        steps = [[step for call in group for step in calls[call]] for group in groups]
+        if len(groups) == len(sites) and all(
+            _agree(site, own, one_line=len(group) > 1, several=len(sites) > 1)
+            for site, own, group in zip(sites, steps, groups)
+        ):
+            return groups
+    return []
+
+
+def _agree(site: Site, steps: Sequence[Step], *, one_line: bool, several: bool) -> bool:
+    """Whether steps can be those of a site."""
+    sizes = (steps[0].from_size, steps[0].to_size)
+    return (
+        all(_is_below(site.owner, step.owner) for step in steps)
+        and {(step.channels, step.mode) for step in steps} == {(site.channels, site.mode)}
+        and (not several or sizes == (site.from_size, site.to_size))
+        and (not one_line or len(steps) == site.runs)
+    )
 
 
 def _line(step: Step) -> Any:
@@ -78,13 +104,36 @@ def _is_below(path: str, ancestor: str) -> bool:
     return not ancestor or path == ancestor or path.startswith(f"{ancestor}.")
 
 
-def times_of(*runs: Iterable[Step]) -> dict[str, dict[str, list[int]]]:
-    """How often the forward of a module met each place of a call, by its path and the place.
+def uncounted(
+    calls: Mapping[Site, Sequence[Call]], times: Mapping[Call, Sequence[int]]
+) -> dict[Site, str]:
+    """Why sites cannot be told apart whose calls are met more often in some runs than in others.
+
+    Only their order tells them apart, and any of them may be missing.
+
+    Args:
+        calls: of each site.
+        times: what `times_of` finds.
+    """
+    refusals = {}
+    for site, own in calls.items():
+        for owner, place in own:
+            counts = times[owner, without_occurrence(place)]
+            if len(counts) > 1:
+                refusals[site] = (
+                    f"{line_of(place)} runs {' or '.join(map(str, sorted(counts)))} times in a run"
+                    " of its module: which is which cannot be told"
+                )
+    return refusals
+
+
+def times_of(*runs: Iterable[Step]) -> dict[Call, list[int]]:
+    """How often one run of a module meets a call, without its occurrence.
 
     Args:
         runs: of the model.
     """
-    times: dict[str, dict[str, list[int]]] = {}
+    times: dict[Call, list[int]] = {}
     for steps in runs:
         counts = Counter(
             (step.owner, without_occurrence(step.place), step.caller_run)
@@ -92,7 +141,7 @@ def times_of(*runs: Iterable[Step]) -> dict[str, dict[str, list[int]]]:
             if step.place is not None
         )
         for (owner, place, _), count in counts.items():
-            found = times.setdefault(owner, {}).setdefault(place, [])
+            found = times.setdefault((owner, place), [])
             if count not in found:
                 found.append(count)
     return times

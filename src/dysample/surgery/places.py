@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch._guards import TracingContext
 
 _HERE = os.path.dirname(sys._getframe().f_code.co_filename)
@@ -38,15 +39,35 @@ def place() -> str:
 place._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def first_argument() -> Any:
-    """First argument of the innermost function of the model: a module, where it is a method."""
+def method_owner() -> nn.Module | None:
+    """The module whose method makes the call, perhaps by functions that are no methods."""
+    inside = False
     frame = sys._getframe()
     while frame is not None:
         code = frame.f_code
-        if not (_is_ours((code.co_filename, 0)) or code.co_filename.startswith(_TORCH)):
-            return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if _is_ours((code.co_filename, 0)):
+            if inside:
+                return None
+        elif not code.co_filename.startswith(_TORCH):
+            inside = True
+            first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+            if isinstance(first, nn.Module):
+                return first
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def mode_of(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    *_: Any,
+    **__: Any,
+) -> str:
+    """The mode of a call of `F.interpolate`, given what it is called with."""
+    return f"{mode}, corners" if align_corners else mode
 
 
 def line_of(place: str) -> str:
@@ -55,20 +76,21 @@ def line_of(place: str) -> str:
 
 
 class Occurrences:
-    """Names for the calls of one run: the place, and how often the run has met it before."""
+    """Names for the calls of one run: place, mode, and how often the run has met both before."""
 
     def __init__(self) -> None:
         self.met: dict[str, int] = {}
 
-    def name(self, place: str) -> str:
-        """The place of the first call there, "place #1" of the second, and so on."""
-        times = self.met.get(place, 0)
-        self.met[place] = times + 1
-        return f"{place} #{times}" if times else place
+    def name(self, place: str, mode: str) -> str:
+        """Place and mode of the first call there, "place mode #1" of the second, and so on."""
+        call = f"{place} {mode}"
+        times = self.met.get(call, 0)
+        self.met[call] = times + 1
+        return f"{call} #{times}" if times else call
 
 
 def without_occurrence(name: str) -> str:
-    """The place in a name of `Occurrences`."""
+    """Place and mode in a name of `Occurrences`."""
     return name.partition(" #")[0]
 
 

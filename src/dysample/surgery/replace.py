@@ -14,11 +14,12 @@ from torch import nn
 from dysample.nn import Bilinear, DySample, Nearest, Upsampler
 from dysample.registry import create_upsampler, get_entry
 from dysample.surgery.exchange import exchange, why_not_exchange
-from dysample.surgery.pairing import Call, calls_of, times_of
+from dysample.surgery.pairing import Call, calls_of, times_of, uncounted
 from dysample.surgery.places import without_occurrence
 from dysample.surgery.recipes import find_recipe, install
 from dysample.surgery.report import Decision, Report
-from dysample.surgery.reroute import Calls, reroute
+from dysample.surgery.reroute import Calls, reroute, why_not_reroute
+from dysample.surgery.running import left_as_it_is
 from dysample.surgery.sites import Site, check_model, sites_of
 from dysample.surgery.verify import Verdict, train, upsampler_path, verify
 from dysample.surgery.watch import copy_model, watch
@@ -82,7 +83,7 @@ def replace_upsamplers(
     _check_options(upsampler, options)
     check_model(model)
     # Tensors that are made in inference mode, such as those of copies, could never be trained.
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), left_as_it_is(model):
         return _replace(model, upsampler, options, example_inputs, where, dry_run)
 
 
@@ -101,6 +102,12 @@ def _replace(
     trained = train(model, example_inputs)
     calls, refusals = calls_of(sites, run, trained.steps)
     times = times_of(run, trained.steps or ())
+    refusals.update(uncounted(calls, times))
+    for site in asked:
+        for owner, _ in calls[site]:
+            why_not = why_not_reroute(model.get_submodule(owner))
+            if why_not is not None:
+                refusals[site] = why_not
     while True:
         operated = copy_model(model)
         plan = [_decide(operated, site, asked, upsampler, options, refusals) for site in sites]
@@ -265,7 +272,7 @@ def _operate(
     model: nn.Module,
     built: Mapping[Site, Upsampler],
     calls: Mapping[Site, Sequence[Call]],
-    times: Mapping[str, Mapping[str, list[int]]],
+    times: Mapping[Call, Sequence[int]],
 ) -> None:
     """Put the upsamplers into the model."""
     guided: dict[str, dict[int, Upsampler]] = {}
@@ -284,7 +291,7 @@ def _operate(
                 paths, met = rerouted.setdefault(owner, Calls({}, {}))
                 paths[place] = upsampler_path(site).removeprefix(f"{owner}.")
                 at = without_occurrence(place)
-                met[at] = times[owner][at]
+                (met[at],) = times[owner, at]
     for owner, upsamplers in guided.items():
         install(modules[owner], upsamplers)
     for owner, of_owner in rerouted.items():

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import scaled_length
-from dysample.surgery.places import Occurrences, line_of, place
+from dysample.surgery.places import Occurrences, line_of, mode_of, place
+from dysample.surgery.running import named
 
 UPSAMPLERS = "upsamplers"
 """Name of the upsamplers among a module's submodules."""
@@ -35,11 +36,11 @@ class Calls(NamedTuple):
 
     Args:
         upsamplers: path of the upsampler below the module, by place of the call.
-        times: how often a run has met each place, in any mode.
+        times: how often a run meets each place, by the place without its occurrence.
     """
 
     upsamplers: dict[str, str]
-    times: dict[str, list[int]]
+    times: dict[str, int]
 
 
 class _Running(threading.local):
@@ -83,7 +84,7 @@ class _Reroute(TorchFunctionMode):
         if func is not F.interpolate or _running.run is not self:
             return func(*args, **kwargs)
         calls: Calls = getattr(self.owner, _CALLS)
-        path = calls.upsamplers.get(self.occurrences.name(place()))
+        path = calls.upsamplers.get(self.occurrences.name(place(), mode_of(*args, **kwargs)))
         if path is None:
             return func(*args, **kwargs)
         up = self.owner.get_submodule(path)
@@ -97,10 +98,9 @@ class _Reroute(TorchFunctionMode):
         calls: Calls = getattr(self.owner, _CALLS)
         for at, times in calls.times.items():
             met = self.occurrences.met.get(at, 0)
-            if met and met not in times:
-                known = " or ".join(map(str, times))
+            if met not in (0, times):
                 raise ValueError(
-                    f"F.interpolate at {line_of(at)} must run {known} times in a run of"
+                    f"F.interpolate at {line_of(at)} must run {times} times in a run of"
                     f" {type(self.owner).__name__} (={met}), as on the example on which it was"
                     " replaced: which call is which cannot be told"
                 )
@@ -182,6 +182,15 @@ def is_rerouted(module: nn.Module) -> bool:
     return hasattr(type(module), "_rerouted") and hasattr(module, _CALLS)
 
 
+def why_not_reroute(owner: nn.Module) -> str | None:
+    """Why the calls of a module cannot be replaced; None if they can."""
+    try:
+        _rerouted(type(owner))  # type: ignore[arg-type]
+    except Exception as error:  # whatever its __init_subclass__ or metaclass raises
+        return f"{type(owner).__name__} takes no subclass: {named(error)}"
+    return None
+
+
 def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls) -> None:
     """Replace calls of `F.interpolate` in the forward of a module, in place.
 
@@ -193,6 +202,6 @@ def reroute(owner: nn.Module, upsamplers: Mapping[int, nn.Module], calls: Calls)
     """
     if upsamplers:
         modules = {str(number): up for number, up in upsamplers.items()}
-        setattr(owner, UPSAMPLERS, nn.ModuleDict(modules))
-    setattr(owner, _CALLS, calls)
-    owner.__class__ = _rerouted(type(owner))  # type: ignore[arg-type]
+        owner.add_module(UPSAMPLERS, nn.ModuleDict(modules))
+    vars(owner)[_CALLS] = calls  # its class may allow certain attributes only
+    object.__setattr__(owner, "__class__", _rerouted(type(owner)))  # type: ignore[arg-type]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
 from dysample.checks import one_line
@@ -30,8 +33,8 @@ class ModelError(ValueError):
 def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
     """The model's outputs for an example.
 
-    The random numbers of the process and the example stay as they are; the model is left in the
-    mode in which it ran.
+    The random numbers of the process and the example stay as they are, and are the same in every
+    run; the model is left in the mode in which it ran.
 
     Args:
         model: any module.
@@ -42,17 +45,52 @@ def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
     Raises:
         ModelError: if the model raises; the message holds the model's own.
     """
-    model.train(training)
+    model.train() if training else model.eval()  # either may be the model's own
     given = tree_map(lambda x: x.detach().clone() if isinstance(x, Tensor) else x, example_inputs)
-    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     try:
-        with torch.random.fork_rng(devices), torch.set_grad_enabled(training):
+        with _fixed_random_numbers(model), torch.set_grad_enabled(training):
             if isinstance(given, Mapping):
                 return model(**given)
             return model(*given) if isinstance(given, tuple) else model(given)
     except Exception as error:  # whatever a model raises
         mode = "training" if training else "eval"
         raise ModelError(type(model).__name__, mode, error) from error
+
+
+@contextmanager
+def _fixed_random_numbers(model: nn.Module) -> Iterator[None]:
+    """A model that leaves out layers at random goes the same way in every run."""
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    state = random.getstate()
+    try:
+        with torch.random.fork_rng(devices):
+            torch.default_generator.manual_seed(0)
+            random.seed(0)
+            yield
+    finally:
+        random.setstate(state)
+
+
+@contextmanager
+def left_as_it_is(model: nn.Module) -> Iterator[None]:
+    """Run copies of a model without a trace in it, where closures of the copies lead back to it."""
+    gradients = [(p, p.grad) for p in model.parameters() if not is_lazy(p)]
+    buffers = [
+        (b, b.clone())
+        for b in model.buffers()
+        if b.layout is torch.strided and not (is_lazy(b) or b.is_meta or b.is_inference())
+    ]
+    for parameter, _ in gradients:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        with torch.no_grad():
+            for buffer, before in buffers:
+                if not torch.equal(buffer, before):
+                    buffer.copy_(before)
 
 
 def named(error: BaseException) -> str:

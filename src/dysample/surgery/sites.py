@@ -11,6 +11,7 @@ from torch import nn
 
 from dysample.geometry import scaled_size
 from dysample.surgery.reroute import UPSAMPLERS, is_rerouted
+from dysample.surgery.running import left_as_it_is
 from dysample.surgery.steps import Kind, Step
 from dysample.surgery.watch import watch
 
@@ -24,7 +25,8 @@ class Site:
         call: number of that call, in the order in which the example meets the calls of the module;
             None where the module itself is the step.
         place: where the call stands in the code: file and line, then those of the functions that
-            called, up to the forward; "#1" is the second time in one run. None as for `call`.
+            called, up to the forward, and the mode; "#1" is the second time in one run. None as for
+            `call`.
         kind: "module" for `nn.Upsample` and its kin, "call" for `F.interpolate`, "deconv" for
             `nn.ConvTranspose2d`, "shuffle" for a pixel shuffle.
         host: class of the module, with its package.
@@ -92,7 +94,8 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
             example; the message holds the model's own.
     """
     check_model(model)
-    return sites_of(model, watch(model, example_inputs))
+    with left_as_it_is(model):
+        return sites_of(model, watch(model, example_inputs))
 
 
 def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -129,6 +129,7 @@ class _Trial:
         self, operated: nn.Module, example_inputs: Any, sites: Collection[Site], *, training: bool
     ) -> None:
         model = copy_model(operated)
+        self.running = True
         self.runs: Counter[Site] = Counter()
         self.changes: dict[Site, float] = {}
         self.untrained: set[Site] = set()
@@ -141,6 +142,7 @@ class _Trial:
             self._record(up, site)
         try:
             outputs = run_model(model, example_inputs, training=training)
+            self.running = False
         except ModelError as error:
             if not self.refusals:  # the host's own code, which may not know what it meets
                 why = f"the model does not run with its upsamplers: {named(error.error)}"
@@ -177,6 +179,8 @@ class _Trial:
         forward = up.forward
 
         def recorded(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            if not self.running:  # the backward pass computes a checkpointed piece once more
+                return cast(Tensor, forward(x, *args, **kwargs))
             try:
                 out: Tensor = forward(x, *args, **kwargs)
             except Exception as error:
@@ -191,23 +195,23 @@ class _Trial:
         up.forward = recorded  # also for those who call it without calling the module
 
     def _differentiate(self, outputs: list[Tensor]) -> None:
-        roots = [x.float().mean() for x in outputs if x.requires_grad]
-        parameters = [p for several in self.parameters.values() for p in several]
+        roots = [x for x in outputs if x.requires_grad]
         if not roots:
             self.note = "no output has a gradient: whether the upsamplers train was not seen"
-        if not roots or not parameters:
+            return
+        if not any(self.parameters.values()):
             return
         try:
-            gradients = torch.autograd.grad(torch.stack(roots).sum(), parameters, allow_unused=True)
+            # Not autograd.grad, which checkpoints that are reentrant do not take.
+            torch.autograd.backward(roots, [torch.ones_like(x) for x in roots])
         except RuntimeError as error:
             why = f"the model's backward pass does not run with its upsamplers: {named(error)}"
             self.refusals = dict.fromkeys(self.parameters, why)
             return
-        reached = {id(p) for p, gradient in zip(parameters, gradients) if gradient is not None}
         self.untrained = {
             site
             for site, several in self.parameters.items()
-            if several and reached.isdisjoint(map(id, several))
+            if several and all(p.grad is None for p in several)
         }
 
 

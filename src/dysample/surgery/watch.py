@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from dysample.nn import Upsampler
-from dysample.surgery.places import Occurrences, first_argument, place
+from dysample.surgery.places import Occurrences, method_owner, mode_of, place
 from dysample.surgery.reroute import as_factors
 from dysample.surgery.running import named, run_model
 from dysample.surgery.steps import Flow, Kind, Step
@@ -102,6 +102,8 @@ class _Watch:
             forward = module.forward  # of its class, of the instance, or TorchScript's
             watched = functools.partial(self._forward, path, module, forward)
             module.__dict__["forward"] = watched
+        # Hooks of the whole model, and a __call__ of its own, are outside of its forward.
+        self._runs.append(_Run("", copied, 0, Occurrences()))
         with _Mode(self):
             run_model(copied, example_inputs, training=training)
         return self.steps
@@ -115,23 +117,23 @@ class _Watch:
             output = forward(*args, **kwargs)
         finally:
             self._runs.pop()
-        # What operations hide that the mode does not see, such as TorchScript.
-        unseen = [x for x in tensors_of(output) if x not in self._flows]
+        # What operations hide that the mode does not see: all those of TorchScript, and others.
+        scripted = isinstance(module, torch.jit.ScriptModule)
+        unseen = [x for x in tensors_of(output) if scripted or x not in self._flows]
         if unseen:
-            given = [*tensors_of((args, kwargs)), *module.parameters(recurse=False)]
-            self.mark(unseen, self.combined(given))
+            weights = module.parameters(recurse=scripted)  # plain tensors in TorchScript
+            parameters = (nn.Parameter(weight, requires_grad=False) for weight in weights)
+            self.mark(unseen, self.combined([*tensors_of((args, kwargs)), *parameters]))
         return output
 
     def resized(self, x: Tensor, result: Tensor, options: dict[str, Any]) -> Step:
         """Note a call of `F.interpolate`."""
         run = self._runs[-1]
-        mode, corners = options["mode"], bool(options["align_corners"])
-        if corners:
-            mode += ", corners"
+        mode, corners = mode_of(x, **options), bool(options["align_corners"])
         factor = options["scale_factor"]
         if is_scaling(run.module):
             return self._note("module", None, x, result, mode, factor, corners)
-        at = run.occurrences.name(place())
+        at = run.occurrences.name(place(), mode)
         return self._note("call", at, x, result, mode, factor, corners)
 
     def convolved(self, x: Tensor, result: Tensor) -> None:
@@ -162,7 +164,7 @@ class _Watch:
         step = Step(
             owner=self._runs[-1].path,
             place=at,
-            method_of=None if at is None else self._paths.get(id(first_argument())),
+            method_of=None if at is None else self._paths.get(id(method_owner())),
             caller_run=callers[-1].number if callers else 0,
             kind=kind,
             channels=x.shape[1],
@@ -271,7 +273,7 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
     """All tensors in nested containers, dataclasses and the outputs of transformers included."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_of(item)
     elif isinstance(value, (tuple, list)):
