@@ -118,6 +118,11 @@ class Upsampler(nn.Module, ABC):
         )
         return self.ceil_scale
 
+    def __dir__(self) -> list[str]:
+        """Attributes, without the former name: tracers read each of them, and it would warn."""
+        names: list[str] = super().__dir__()  # type: ignore[no-untyped-call]
+        return [name for name in names if name != "scale"]
+
     @property
     def out_channels(self) -> int:
         """Channels of the output; those of pruned weights where they make it."""
