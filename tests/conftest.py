@@ -24,10 +24,15 @@ settings.load_profile(os.environ.get("DYSAMPLE_HYPOTHESIS", "short"))
 # Tiny tensors: threads would only wait for each other, long where the cores are busy.
 torch.set_num_threads(1)
 
-# A shell that runs this in the background lets SIGINT be ignored, and what tests start inherits it.
+# A shell that runs this in the background, and nohup, let signals be ignored, and what tests start
+# inherits that.
 with suppress(ValueError):  # not in the main thread
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,8 @@ WORDS = (
 )  # fmt: skip
 
 _LONG = ("workbench.compare._run", "workbench.compare.prepare", "workbench.train._prepare",
-         "look.models.run_task", "bench.run.run", "workbench.evaluate.evaluate")  # fmt: skip
+         "workbench.look.models.run_task", "workbench.bench.run.run",
+         "workbench.evaluate.evaluate")  # fmt: skip
 
 
 def _words(rng: Random, folder: Path, made: Made) -> Outcome:

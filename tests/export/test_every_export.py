@@ -46,7 +46,7 @@ def test_the_table_in_the_docs_has_a_row_for_each() -> None:
 
 
 def test_rows_are_written_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exports.export_row", lambda case: f"| {label(case)} | new |")
+    monkeypatch.setattr("support.exports.export_row", lambda case: f"| {label(case)} | new |")
     first = export_table(["bilinear"], "")
     assert f"| `carafe` | {NOT_RUN} |  | {NOT_RUN} |" in first.splitlines()
     second = export_table(["carafe"], first.replace("new", "before"))

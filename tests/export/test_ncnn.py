@@ -83,7 +83,7 @@ def test_the_table_in_the_docs_has_a_row_for_each() -> None:
 
 
 def test_rows_are_written_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ncnn_files.error", lambda name, form: 2.5e-7)
+    monkeypatch.setattr("support.ncnn_files.error", lambda name, form: 2.5e-7)
     first = ncnn_table(["bilinear"], "")
     assert f"| `carafe` | {NOT_RUN} | {NOT_RUN} |" in first.splitlines()
     second = ncnn_table(["carafe"], first)

@@ -225,7 +225,7 @@ def test_a_pickle_of_another_release_of_the_host(new: nn.Module, monkeypatch) ->
     monkeypatch.setattr(Block, "forward", forward)
     _rerouted.cache_clear()
     with pytest.raises(
-        ValueError, match=r"`surgery_net.Block` must have the code that it had when"
+        ValueError, match=r"`support.surgery_net.Block` must have the code that it had when"
     ):
         pickle.loads(saved)
 
