@@ -88,7 +88,8 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
     # The same run as that of a comparison.
     config, _ = parse_config([*map(str, command[1:])])
     compared = run_task("semantic", "dysample", 0, "scenes", config.settings, tmp_path / "compared")
-    assert {k: compared[k] for k in ("run", "metrics", "samples")} == {
+    line = json.loads(json.dumps(compared.to_line()))
+    assert {k: line[k] for k in ("run", "metrics", "samples")} == {
         k: found[k] for k in ("run", "metrics", "samples")
     }
     reported = dysample("report", output / "results.jsonl")

@@ -121,7 +121,7 @@ def make_entry(
     if boundary_iou is None:
         boundary_iou = 0.405 + damp * (usual[1] - 0.405) + noise + rng.normal(0, 0.001)
     return {
-        "schema": 1,
+        "version": 1,
         "run": hashlib.sha256(identity.encode()).hexdigest()[:12],
         "task": "semantic",
         "data": {"name": data, "train": 2000, "val": 400, "height": H, "width": W}
@@ -132,10 +132,21 @@ def make_entry(
         "seed": seed,
         "settings": {"head": head, "steps": 400, "batch_size": 16, "learning_rate": 0.01}
         | {"weight_decay": 0.01, "width": 32},
+        "training": {"devices": 1},
         "metrics": {
             "miou": miou,
             "boundary_iou": boundary_iou,
             "class_iou": {name: None if name == "ball" else 0.7 for name in CLASSES},
+        },
+        "parts": {},
+        "curve": {"step": [], "loss": []},
+        "measures": {
+            "miou": {"name": "mIoU", "short": "mIoU", "higher_is_better": True},
+            "boundary_iou": {
+                "name": "boundary IoU",
+                "short": "bound. IoU",
+                "higher_is_better": True,
+            },
         },
         "parameters": {"total": 500_000 + usual[2], "upsamplers": usual[2]},
         "macs": {"total": 123_456_789 + 300 * usual[2], "upsamplers": 300 * usual[2]},

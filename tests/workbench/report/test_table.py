@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from dysample.workbench.report.records import read_records
+from dysample.workbench.record import read_records
 from dysample.workbench.report.table import print_table
 from dysample.workbench.report.wording import count, number, three_digits
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from dysample.files import whole_files
+from dysample.workbench.record import read_records
 from dysample.workbench.report.differences import draw_differences
 from dysample.workbench.report.page.page import write_page
 from dysample.workbench.report.predictions import draw_predictions
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.sampling import draw_sampling
 from dysample.workbench.report.summary import Group, summarise
 from dysample.workbench.report.table import print_table

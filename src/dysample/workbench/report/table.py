@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dysample.workbench.report.records import Record
+from dysample.workbench.record import Record
 from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
 from dysample.workbench.report.wording import (
     KEEP,
@@ -99,8 +99,8 @@ def _cells(group: Group, row: Row, wide: bool) -> list[str]:
         cells.append(spread(values) if wide else _level(values))
         cells.append(spread(row.differences[metric], sign=True))
     record = row.records[0]
-    parameters = f"+{count(record.upsampler_parameters)}"
-    return [*cells, parameters, three_digits(record.macs / 1e9), three_digits(row.seconds)]
+    parameters = f"+{count(record.parameters.upsamplers)}"
+    return [*cells, parameters, three_digits(record.macs.total / 1e9), three_digits(row.seconds)]
 
 
 def _level(values: OverSeeds) -> str:

@@ -131,7 +131,7 @@ def absent_sentence(group: Group) -> str | None:
     records = [record for row in group.rows for record in row.records]
     measured: dict[str, bool] = {}
     for record in records:
-        for values in record.classes.values():
+        for values in record.by_class.values():
             for name, value in values.items():
                 measured[name] = measured.get(name, False) or value is not None
     absent = [name for name, there in measured.items() if not there]

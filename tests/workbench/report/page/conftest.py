@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dysample.workbench.record import read_records
 from dysample.workbench.report.page.compared import Family, compare
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.summary import summarise
 from support.made_results import write_runs
 

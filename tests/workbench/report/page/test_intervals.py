@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dysample.workbench.record import read_records
 from dysample.workbench.report.page import intervals
 from dysample.workbench.report.page.intervals import estimate, student
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.summary import summarise
 
 

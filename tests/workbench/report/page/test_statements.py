@@ -86,7 +86,7 @@ def test_how_many_differences_would_be_called_one_by_chance(families):
 def test_files_without_parts_say_that_images_are_not_covered(families):
     runs = [made_run("semantic", n, seed) for n in ("bilinear", "carafe") for seed in range(3)]
     for run in runs:
-        del run["parts"]
+        run["parts"] = {}
     assert "how much depends on the choice of validation images is not in it" in " ".join(
         reading(families(runs))
     )

@@ -123,7 +123,7 @@ def _cost_chart(member: Compared, quantity: str | None, name: str) -> Chart:
         if mean is None:
             continue
         record = row.records[0]
-        cost = record.upsampler_parameters if quantity == PARAMETERS else record.upsampler_macs
+        cost = record.parameters.upsamplers if quantity == PARAMETERS else record.macs.upsamplers
         if one is None or level is None:
             points.append(Point(row.name, row.guided, cost, mean))
         else:

@@ -38,6 +38,6 @@ def _upsamplers(rows: Sequence[Row]) -> str:
     words = []
     for row in rows:
         record = row.records[0]
-        options = ", ".join(f"{key}={value!r}" for key, value in record.options.items())
+        options = ", ".join(f"{key}={value!r}" for key, value in record.upsampler_options.items())
         words.append(f"{record.upsampler}({options})" if options else record.upsampler)
     return ",".join(words)

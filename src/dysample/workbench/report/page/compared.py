@@ -92,7 +92,7 @@ def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list
 def is_variant(row: Row) -> bool:
     """Whether a row is a step or an option under study, and not an upsampler of its own."""
     record = row.records[0]
-    return bool(record.options) or record.upsampler.startswith(STEPS)
+    return bool(record.upsampler_options) or record.upsampler.startswith(STEPS)
 
 
 def _plain_first(groups: Sequence[Group]) -> list[Group]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dysample.workbench.report.records import Record
+from dysample.workbench.record import Record
 from dysample.workbench.report.summary import Row
 
 DRAWS = 10_000
@@ -69,13 +69,18 @@ def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
     its own.) The interval is moved to the difference on all images: a measure such as mIoU over a
     tenth of the images is not the same quantity, but it varies alike.
     """
-    pairs = _pairs(row, other, metric)
-    if not pairs:
+    partners = {record.seed: record for record in other.records}
+    both = [(one, partners[one.seed]) for one in row.records if one.seed in partners]
+    by_seed = {
+        one.seed: value - base
+        for one, two in both
+        if (value := one.value(metric)) is not None and (base := two.value(metric)) is not None
+    }
+    if not by_seed:
         return None
-    whole = np.array([one.metrics[metric] - two.metrics[metric] for one, two in pairs])  # type: ignore[operator]
-    parts = _parts(pairs, metric)
-    by_seed = {one.seed: float(value) for (one, _), value in zip(pairs, whole)}
-    if len(pairs) < 2:
+    whole = np.array(list(by_seed.values()))
+    parts = _parts([pair for pair in both if pair[0].seed in by_seed], metric)
+    if len(whole) < 2:
         return Estimate(by_seed, parts is not None, None, None)
     mean = float(whole.mean())
     means = _resampled(whole[:, None] if parts is None else parts)
@@ -94,17 +99,6 @@ def student(probability: float, freedom: float) -> float:
     density = np.cos(angle).clip(0) ** (freedom - 1)
     mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     return float(np.sqrt(freedom) * np.tan(np.interp(probability, mass / mass[-1], angle)))
-
-
-def _pairs(row: Row, other: Row, metric: str) -> list[tuple[Record, Record]]:
-    partners = {record.seed: record for record in other.records}
-    return [
-        (record, partner)
-        for record in row.records
-        if (partner := partners.get(record.seed)) is not None
-        and record.metrics[metric] is not None
-        and partner.metrics[metric] is not None
-    ]
 
 
 def _parts(pairs: list[tuple[Record, Record]], metric: str) -> NDArray[np.float64] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dysample.files import whole_file
+from dysample.workbench.record import Record
 from dysample.workbench.report.page.blocks import (
     Block,
     Bullets,
@@ -24,7 +25,6 @@ from dysample.workbench.report.page.statements import reading, statements
 from dysample.workbench.report.page.tidy import to_csv
 from dysample.workbench.report.page.wording import span
 from dysample.workbench.report.published import NOTES, SCORES, SOURCES
-from dysample.workbench.report.records import Record
 from dysample.workbench.report.summary import Group
 from dysample.workbench.report.wording import listed
 
@@ -114,15 +114,12 @@ def _surroundings(records: Sequence[Record]) -> Table:
         values = dict.fromkeys(record.versions.get(name, "unknown") for record in records)
         rows.append((name, ", ".join(values)))
     machines = dict.fromkeys(
-        f"{one.machine.get('cpu', 'unknown')}, {one.machine.get('threads', '?')} thread(s) a run"
-        for one in records
-        if one.machine
+        f"{one.machine.cpu}, {one.machine.threads} thread(s) a run" for one in records
     )
-    if machines:
-        rows.append(("processor", "; ".join(machines)))
-    if finished := sorted(record.finished for record in records if record.finished):
-        rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
-    hours = sum(record.seconds for record in records) / 3600
+    rows.append(("processor", "; ".join(machines)))
+    finished = sorted(record.finished for record in records)
+    rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
+    hours = sum(record.seconds.train for record in records) / 3600
     rows.append(("training time in all", f"{hours:.1f} hours, of single runs added up"))
     return Table("Versions and machine", ("what", "value"), tuple(rows))
 

@@ -50,7 +50,7 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
         yield {**seeds, **line}
     baseline = None if row.name == BASELINE else member.group.baseline
     first = row.records[0]
-    for key, by_class in first.classes.items():
+    for key, by_class in first.by_class.items():
         for name in by_class:
             line = {"quantity": key, "class": name}
             line["mean"] = class_difference(row, None, key, name)
@@ -58,10 +58,10 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
                 line["difference"] = class_difference(row, baseline, key, name)
             yield {**seeds, **line}
     for quantity, value in (
-        ("parameters_upsamplers", first.upsampler_parameters),
-        ("parameters_model", first.parameters),
-        ("macs_upsamplers", first.upsampler_macs),
-        ("macs_model", first.macs),
+        ("parameters_upsamplers", first.parameters.upsamplers),
+        ("parameters_model", first.parameters.total),
+        ("macs_upsamplers", first.macs.upsamplers),
+        ("macs_model", first.macs.total),
         ("train_seconds_median", row.seconds),
     ):
         yield {**seeds, "quantity": quantity, "mean": value}
