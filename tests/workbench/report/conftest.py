@@ -14,6 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dysample.workbench.record import read_records
+from dysample.workbench.report.page.compared import Family, compare
+from dysample.workbench.report.summary import summarise
+from support.made_results import write_runs
+
 CLASSES = ["floor", "wall", "ceiling", "box", "ball", "cylinder", "pole", "fence"]
 
 # upsampler: (mIoU, boundary IoU, parameters, share of boundary pixels shifted, samples points)
@@ -198,3 +203,14 @@ def write(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Path]:
         return path
 
     return write_lines
+
+
+@pytest.fixture
+def families(tmp_path: Path) -> Callable[..., list[Family]]:
+    """Families of a result file with these lines."""
+
+    def build(runs: list[dict]) -> list[Family]:
+        groups = summarise(read_records(write_runs(tmp_path / "results.jsonl", runs)))
+        return compare(groups, [[] for _ in groups])
+
+    return build

@@ -31,7 +31,7 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
         raise ValueError(f"`{results}`: holds no finished run")
     if output.exists() and not output.is_dir():
         raise ValueError(f"`{output}` must be a folder")
-    print_table(records, console)
+    print_table(records, str(results.parent), console)
     groups = summarise(records)
     with whole_files(output) as folder:
         differences = draw_differences(groups, folder / "differences.png")

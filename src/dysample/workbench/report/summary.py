@@ -42,10 +42,6 @@ class Row:
     metrics: Mapping[str, OverSeeds]
     differences: Mapping[str, OverSeeds]  # to bilinear, over the seeds that both have
 
-    def pairs(self, metric: str) -> int:
-        """How many runs have a partner of bilinear."""
-        return len(self.differences[metric].by_seed)
-
     @property
     def seconds(self) -> float:
         """Median training time of a run."""

@@ -20,13 +20,13 @@ from dysample.workbench.report.page.compared import TASKS, Family, compare
 from dysample.workbench.report.page.html import to_html
 from dysample.workbench.report.page.markdown import to_markdown
 from dysample.workbench.report.page.pictures import Embedder
+from dysample.workbench.report.page.reading import reading
 from dysample.workbench.report.page.sections import family_blocks
-from dysample.workbench.report.page.statements import reading, statements
 from dysample.workbench.report.page.tidy import to_csv
-from dysample.workbench.report.page.wording import span
 from dysample.workbench.report.published import NOTES, SCORES, SOURCES
 from dysample.workbench.report.summary import Group
-from dysample.workbench.report.wording import listed
+from dysample.workbench.report.verdict import statements
+from dysample.workbench.report.wording import listed, span
 
 TITLE = "Upsamplers compared"
 
@@ -89,7 +89,9 @@ def _in_short(family: Family) -> Iterator[str]:
     """What the leading measure of each head allows one to say."""
     for member in family.members:
         title = f"{family.title}, {member.head}" if member.head else family.title
-        lead = " ".join(statements(member, member.group.main[0]))
+        lead = " ".join(
+            statements(member.group, member.rows, member.to_baseline, member.group.main[0])
+        )
         yield f"{title}, {span(member.seeds, 'seed')}. {lead}"
 
 

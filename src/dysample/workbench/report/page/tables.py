@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.blocks import Table
 from dysample.workbench.report.page.compared import Compared, Family
-from dysample.workbench.report.page.intervals import Estimate
-from dysample.workbench.report.page.wording import difference, interval
 from dysample.workbench.report.summary import BASELINE, Row
-from dysample.workbench.report.wording import count, listed, number, three_digits
+from dysample.workbench.report.wording import (
+    count,
+    difference,
+    interval,
+    listed,
+    number,
+    three_digits,
+)
 
 GUIDED_ROWS = "guided"
 ESTIMATE_HEADS = ("difference", "bootstrap\n95 %", "t\n95 %")

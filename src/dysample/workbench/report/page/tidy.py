@@ -10,10 +10,12 @@ from typing import Any
 from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.page.tables import class_difference
 from dysample.workbench.report.summary import BASELINE, Row, row_name
+from dysample.workbench.report.verdict import verdict
 
 COLUMNS = (
     "part", "task", "data", "head", "upsampler", "guided", "quantity", "class", "seeds", "mean",
     "deviation", "difference", "pairs", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
+    "verdict",
 )  # fmt: skip
 
 
@@ -45,6 +47,8 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
             line |= {"difference": one.mean, "pairs": len(one.by_seed)}
             line |= dict(zip(("bootstrap_low", "bootstrap_high"), one.bootstrap or ()))
             line |= dict(zip(("t_low", "t_high"), one.t or ()))
+            measure = member.group.measures[metric]
+            line["verdict"] = verdict(one, measure.higher_is_better).value
         elif row.name != BASELINE:
             line["difference"] = row.differences[metric].mean
         yield {**seeds, **line}

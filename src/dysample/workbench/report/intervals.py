@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dysample.workbench.record import Record
-from dysample.workbench.report.summary import Row
+from dysample.workbench.report.summary import BASELINE, Group, Row
 
 DRAWS = 10_000
 LEVEL = 0.95
-ENOUGH = 3
-"""Pairs of runs from which a difference is called one: with two, intervals that do not hold what is
-true are too common."""
 Range = tuple[float, float]
 
 
@@ -44,19 +41,20 @@ class Estimate:
         """Over seeds."""
         return float(np.mean(list(self.by_seed.values())))
 
-    @property
-    def enough(self) -> bool:
-        """Whether there are the seeds for a statement."""
-        return len(self.by_seed) >= ENOUGH
 
-    @property
-    def sign(self) -> int:
-        """1 or -1 if both intervals lie on that side of zero, over enough seeds; otherwise 0."""
-        if not self.enough or self.bootstrap is None or self.t is None:
-            return 0
-        low = min(self.bootstrap[0], self.t[0])
-        high = max(self.bootstrap[1], self.t[1])
-        return (low > 0) - (high < 0)
+def to_baseline(group: Group) -> Mapping[str, Mapping[str, Estimate]]:
+    """By main measure and name of the row, the difference to bilinear."""
+    baseline = group.baseline
+    return {
+        metric: {
+            row.name: found
+            for row in group.rows
+            if baseline is not None
+            and row.name != BASELINE
+            and (found := estimate(row, baseline, metric)) is not None
+        }
+        for metric in group.main
+    }
 
 
 def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
