@@ -13,6 +13,7 @@ from dysample.workbench.record import Record, read_records
 from support.made_results import made_run, write_runs
 
 EVIDENCE = Path(__file__).parents[2] / "evidence"
+DATA = {"name": "scenes", "height": 8, "width": 8, "train": 2, "val": 1}
 POSITIONS = {"height": 1, "width": 1, "out_height": 2, "out_width": 2, "groups": 4, "positions": ""}
 SAMPLE = {"index": 5, "image": "i", "label": "l", "prediction": "p", "sampling": POSITIONS}
 
@@ -157,6 +158,9 @@ def test_any_other_unreadable_line_is_an_error(write, line):
         ),
         ({"samples": {}}, "`samples` (={...}) must be a list"),
         ({"data": {"name": "scenes"}}, "`data.height` is missing"),
+        ({"data": {**DATA, "classes": ["a", 3]}}, "`data.classes[1]` (=3) must be text"),
+        ({"settings": {"model": 3}}, "`settings.model` (=3) must be text"),
+        ({"settings": {"head": ["skip"]}}, "`settings.head` (=[...]) must be text"),
         ({"parameters": {"total": 1}}, "`parameters.upsamplers` is missing"),
         ({"machine": {"cpu": "x", "threads": "1"}}, "`machine.threads` (='1') must be a whole"),
         ({"parts": {"miou": [0.5, "x"]}}, "`parts.miou[1]` (='x') must be a finite number"),

@@ -236,6 +236,9 @@ def _check_version(line: Any) -> None:
 def _check(record: Record) -> None:
     """Raise for what the types of the fields do not say."""
     decode(_Data, record.data, "data")
+    for key in ("model", "encoder", "head"):  # what runs are named by
+        if record.settings.get(key) is not None:
+            decode(str, record.settings[key], f"settings.{key}")
     if len(record.measures) < MAIN:
         names = ", ".join(record.measures) or "none"
         raise ValueError(f"`measures` (={names}) must name at least {MAIN} metrics")
