@@ -159,7 +159,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) 
 
 
 def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
-    torch.save({"run": "0123456789ab", "about": {}, "state_dict": {}}, tmp_path / "last.ckpt")
+    held = {"run": "0123456789ab", "about": {}, "recipe": {}, "state_dict": {}}
+    torch.save(held, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
         run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
 
