@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from dysample.registry import list_upsamplers
-from dysample.workbench.report.records import read_records
+from dysample.workbench.record import read_records
 from dysample.workbench.report.report import write_report
 
 EVIDENCE = Path(__file__).parent.parent / "evidence"
@@ -40,7 +40,7 @@ def test_every_part_is_whole() -> None:
     seeds: dict[str, dict[str, set[int]]] = {}
     for record in read_records(EVIDENCE / "results.jsonl"):
         part = f"{record.task} {record.data['name']} {record.settings.get('head')}"
-        name = record.upsampler + str(dict(record.options) or "")
+        name = record.upsampler + str(dict(record.upsampler_options) or "")
         seeds.setdefault(part, {}).setdefault(name, set()).add(record.seed)
         assert record.data["name"] == "scenes" or not record.samples  # no photographs in here
     upsamplers = {name for name in list_upsamplers() if not name.startswith("dysample_step")}

@@ -27,7 +27,7 @@ def system_info() -> dict[str, str]:
         "dysample": _version("dysample") or "not installed as a package",
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
-        "processor": processor(),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
         "CPU kernels": library.missing or f"{library.isa} ({library.VARIABLE} chooses another)",
         "backend": f"{dispatch.forced()} ({dispatch.VARIABLE} chooses another)",
         **{f"extra {name}": _extra(packages) for name, packages in extras().items() if packages},
@@ -35,13 +35,13 @@ def system_info() -> dict[str, str]:
 
 
 def processor() -> str:
-    """Model name of the processor."""
+    """Model name of the processor; platform has only its architecture on Linux."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _extra(packages: frozenset[str]) -> str:

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from dysample.workbench.compare import run_folder
-from dysample.workbench.record import run_id
+from dysample.workbench.identity import run_id
 from dysample.workbench.run import describe_data, run_task
 from dysample.workbench.settings import settings_for
 

@@ -78,7 +78,7 @@ def made_run(
     settings = {"steps": 300, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.01}
     settings |= {"model": "small", "encoder": "conv", "weights": None, "width": 32, "size": size}
     return {
-        "schema": 1,
+        "version": 1,
         "run": digest[:12],
         "task": task,
         "data": {"name": "scenes", "train": 2000, "val": 400, "height": size, "width": size}
@@ -88,10 +88,11 @@ def made_run(
         "guided": get_entry(upsampler).guided if upsampler in list_upsamplers() else False,
         "seed": seed,
         "settings": settings | ({} if head is None else {"head": head}),
+        "training": {"devices": 1},
         "metrics": metrics,
-        "measures": measures,
         "parts": parts,
         "curve": {"step": steps.tolist(), "loss": loss.tolist()},
+        "measures": measures,
         "parameters": {"total": 430_440 + int(cost), "upsamplers": 0 if fixed else int(cost)},
         "macs": {
             "total": 24_000_000 + int(300 * cost),

@@ -113,6 +113,12 @@ def _change(path: Path, **changes: Any) -> None:
     torch.save({**held, "recipe": recipe, **changes}, path)
 
 
+def _drop(path: Path, key: str) -> None:
+    held = torch.load(path)
+    del held["recipe"][key]
+    torch.save(held, path)
+
+
 def _flip(path: Path) -> None:
     """One bit of a weight, of which torch reads another number."""
     content = bytearray(path.read_bytes())
@@ -132,6 +138,8 @@ def _flip(path: Path) -> None:
             lambda path: _change(path, recipe={"upsampler": "bilinaer"}),
             "must be a known upsampler: did you mean bilinear",
         ),
+        (lambda path: _drop(path, "seed"), "must fit the model that it names: TypeError: "),
+        (lambda path: _drop(path, "task"), "must fit the model that it names: KeyError: 'task'"),
         (lambda path: _change(path, recipe={"settings": {}}), "must fit the model that it names: "),
         (
             lambda path: _change(path, recipe={"settings": {**SETTINGS, "width": 10**9}}),
@@ -152,7 +160,7 @@ def _flip(path: Path) -> None:
         (_executable, "cannot be read: "),
         (
             lambda path: torch.save({"run": "x", "about": {}, "state_dict": {}}, path),
-            "must say how its model is built",
+            "must be one of `dysample`, but is another",
         ),
         (
             lambda path: torch.save({**torch.load(path), "run": "x"}, path),

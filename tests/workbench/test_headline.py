@@ -4,11 +4,12 @@ import pytest
 from rich.console import Console
 
 from dysample.workbench.headline import headline, print_metrics
+from dysample.workbench.record import Measure
 
 MEASURES = {
-    "miou": {"name": "mIoU", "short": "mIoU", "higher_is_better": True},
-    "boundary_iou": {"name": "boundary IoU", "short": "b.", "higher_is_better": True},
-    "third": {"name": "third", "short": "3", "higher_is_better": False},
+    "miou": Measure("mIoU", "mIoU"),
+    "boundary_iou": Measure("boundary IoU", "b."),
+    "third": Measure("third", "3", higher_is_better=False),
 }
 
 
@@ -61,7 +62,7 @@ def test_names_of_classes_are_text(name: str) -> None:
 def test_brackets_in_names_and_messages_are_text() -> None:
     text = io.StringIO()
     console = Console(file=text, width=100)
-    measures = {"a": {"name": "[red]A[/x]"}, "b": {"name": ":smile:"}}
+    measures = {"a": Measure("[red]A[/x]", "a"), "b": Measure(":smile:", "b")}
     metrics = {"a": 0.5, "b": None, "class_iou": {"[bold]x[/nope]": 0.25}}
     print_metrics(measures, metrics, "[enforce fail at x.cc:1] . [/a]", console)
     for part in ("[enforce fail at x.cc:1] . [/a]", "[red]A[/x]", ":smile:", "[bold]x[/nope]"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dysample.workbench.metrics import BoundaryIoU, ClassIoU, boundary_band
+from dysample.workbench.metrics import BoundaryIoU, ClassIoU
 
 IGNORE = 255
 
@@ -48,16 +48,6 @@ def test_boundary_iou_equals_loops(seed: int, distance: int) -> None:
     for image in range(3):  # sums run over all images, not over means of images
         metric.update(prediction[image : image + 1], label[image : image + 1])
     assert metric.compute().item() == pytest.approx(sum(ious) / len(ious), abs=1e-12)
-
-
-def test_band_by_hand() -> None:
-    classes = torch.tensor([[[0, 0, 0, 1, 9, 1]]])
-    valid = classes != 9
-    band = boundary_band(classes, 2, valid)
-    # The image's edge and the pixel that is not valid make no boundary.
-    assert band[0, 0].tolist() == [[False, False, True, False, False, False]]
-    assert band[0, 1].tolist() == [[False, False, False, True, False, False]]
-    assert boundary_band(classes, 2, valid, 2)[0, 0].tolist() == [[False, True, True] + [False] * 3]
 
 
 def test_perfect_and_shifted() -> None:

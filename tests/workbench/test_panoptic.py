@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from dysample.workbench.data.targets import IGNORE
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.panoptic import merge_panoptic
 
 FLOOR, WALL, ANY = 0, 1, 2  # two stuff classes; things from category 2 on

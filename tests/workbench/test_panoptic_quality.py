@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.data.targets import IGNORE, VOID, PanopticTarget
+from dysample.workbench.boundary import IGNORE
+from dysample.workbench.data.targets import VOID, PanopticTarget
 from dysample.workbench.panoptic_quality import PanopticQuality
 
 CAR, CAT, SKY = 0, 1, 2

@@ -4,33 +4,47 @@ from pathlib import Path
 import pytest
 
 from dysample.workbench.results import ResultFile
+from support.made_results import made_run
+
+A, B, C = ({**made_run("depth", "nearest", seed), "run": run} for seed, run in enumerate("abc"))
 
 
 def test_appends_lines_and_knows_them(tmp_path: Path) -> None:
     results = ResultFile(tmp_path / "new" / "results.jsonl")
     assert results.finished() == set()
-    results.append({"run": "a", "x": 1})
-    results.append({"run": "b"})
+    results.append(A)
+    results.append(B)
     assert results.finished() == {"a", "b"}
     lines = results.path.read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"run": "a", "x": 1}, {"run": "b"}]
+    assert [json.loads(line) for line in lines] == [A, B]
 
 
 def test_a_torn_last_line_is_put_aside(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    path.write_bytes(b'{"run": "a"}\n{"run": "b", "metr')
+    first = json.dumps(A).encode() + b"\n"
+    path.write_bytes(first + b'{"run": "b", "metr')
     results = ResultFile(path)
     assert results.finished() == {"a"}
-    results.append({"run": "c"})
-    assert path.read_bytes() == b'{"run": "a"}\n{"run": "c"}\n'
+    results.append(C)
+    assert path.read_bytes() == first + json.dumps(C).encode() + b"\n"
     assert (tmp_path / "results.jsonl.torn").read_bytes() == b'\n{"run": "b", "metr'
 
 
-@pytest.mark.parametrize("line", ["3", "[{}]", '{"run": 3}', '{"run": ["a"]}', '{"Run": "a"}'])
-def test_a_line_that_is_no_record_is_named(line: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("3", r"`record` \(=3\) must be an object"),
+        ("[{}]", "`run` is missing"),
+        ('{"run": 3}', r"`run` \(=3\) must be text"),
+        ('{"run": ["a"]}', r"`run` \(=\[...\]\) must be text"),
+        ('{"Run": "a"}', "`run` is missing"),
+        (json.dumps({**A, "version": 2}), r"`version` \(=2\) must be at most 1: a newer dysample"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    path.write_text(f'{{"run": "a"}}\n{line}')
-    with pytest.raises(ValueError, match=r"results\.jsonl line 2 must be a run's record"):
+    path.write_text(f"{json.dumps(A)}\n{line}")
+    with pytest.raises(ValueError, match=rf"results\.jsonl` line 2: {message}"):
         ResultFile(path).finished()
 
 

@@ -12,14 +12,15 @@ from PIL import Image
 
 from dysample.nn import Guided
 from dysample.workbench.callbacks import Progress
-from dysample.workbench.record import run_id
+from dysample.workbench.identity import run_id
+from dysample.workbench.record import parse_record
 from dysample.workbench.run import run_task
 from dysample.workbench.samples import choose_frames
 from dysample.workbench.tasks.semantic import SemanticTask
 from dysample.workbench.training import TrainingOptions
 
 STABLE = (
-    "schema", "run", "task", "data", "upsampler", "settings", "metrics", "parts", "curve", "macs",
+    "version", "run", "task", "data", "upsampler", "settings", "metrics", "parts", "curve", "macs",
     "samples",
 )  # fmt: skip
 
@@ -51,10 +52,10 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
         settings,
         tmp_path,
         callbacks=[Progress(lambda *step: told.append(step))],
-    )
-    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    ).to_line()
+    assert parse_record(json.loads(json.dumps(record, allow_nan=False)), "").to_line() == record
     assert list(record) == [
-        "schema", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
+        "version", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
         "settings", "training", "metrics", "parts", "curve", "measures", "parameters", "macs",
         "seconds", "versions", "machine", "finished", "samples",
     ]  # fmt: skip
@@ -77,7 +78,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert record["finished"].endswith("+00:00")
 
     _, val = SemanticTask.load("scenes", settings)
-    assert [s["index"] for s in record["samples"]] == choose_frames(val.labels, 8)
+    assert [s["index"] for s in record["samples"]] == choose_frames(val.labels)
     for sample in record["samples"]:
         shown = _picture(sample["image"]).astype(int)
         original = val.images[sample["index"]].permute(1, 2, 0).numpy()
@@ -100,7 +101,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert log[0] == "boundary_iou,epoch,loss,miou,step"
     assert len(log) == 3  # the loss at step 6, and the metrics
     # The same run again starts anew in another folder, and gives the same.
-    again = run_task("semantic", "dysample", 2, "scenes", settings, tmp_path / "other")
+    again = run_task("semantic", "dysample", 2, "scenes", settings, tmp_path / "other").to_line()
     assert {k: again[k] for k in STABLE} == {k: record[k] for k in STABLE}
 
 
@@ -109,7 +110,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) 
     often = TrainingOptions(accelerator="cpu", checkpoint_every=2)
     whole = run_task(
         "semantic", "dysample", 0, "scenes", settings, tmp_path / "whole", training=often
-    )
+    ).to_line()
     folder = tmp_path / "killed"
     for step in (4, 6):  # twice: the second attempt is killed on its second step
         with pytest.raises(KilledError):
@@ -133,7 +134,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) 
         folder,
         training=often,
         callbacks=[Progress(lambda step, _: told.append(step))],
-    )
+    ).to_line()
     assert told[-1] == 7
     assert told[0] > 4  # it did not start anew
     assert {k: resumed[k] for k in STABLE} == {k: whole[k] for k in STABLE}
@@ -152,13 +153,14 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) 
         tiny(steps=7),
         tmp_path / "whole",
         callbacks=[Progress(lambda *_: told.append(1))],
-    )
+    ).to_line()
     assert again["metrics"] == whole["metrics"]
     assert len(told) <= 1
 
 
 def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
-    torch.save({"run": "0123456789ab", "about": {}, "state_dict": {}}, tmp_path / "last.ckpt")
+    held = {"run": "0123456789ab", "about": {}, "recipe": {}, "state_dict": {}}
+    torch.save(held, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
         run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
 
@@ -173,7 +175,7 @@ def test_damaged_checkpoint(tiny: Callable, tmp_path: Path, content: bytes) -> N
 
 def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> None:
     settings = tiny("camvid:x", head="skip", size=45, train_frames=None, val_frames=None)
-    record = run_task("semantic", "bilinear", 0, f"camvid:{camvid}", settings, tmp_path)
+    record = run_task("semantic", "bilinear", 0, f"camvid:{camvid}", settings, tmp_path).to_line()
     assert (record["data"]["height"], record["data"]["width"]) == (45, 60)
     assert (record["data"]["train"], record["data"]["val"]) == (5, 4)
     assert str(camvid) not in json.dumps(record)
@@ -186,8 +188,8 @@ def test_samples_show_the_frames_with_the_longest_boundaries(tiny: Callable) -> 
     labels = val.labels
     labels[1], labels[2] = 0, 255
     labels[0, ::2] = 1
-    assert choose_frames(labels, 8, 2) == [0, 3]
-    assert choose_frames(labels, 8, 9) == [0, 1, 2, 3]
+    assert choose_frames(labels, 2) == [0, 3]
+    assert choose_frames(labels, 9) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -236,6 +238,6 @@ def test_guided_upsamplers_see_the_finer_map(
             return 1
 
     monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Sum(*args))
-    record = run_task("semantic", "guided", 0, "scenes", tiny(), tmp_path)
+    record = run_task("semantic", "guided", 0, "scenes", tiny(), tmp_path).to_line()
     assert record["guided"] is True
     assert record["macs"]["upsamplers"] == 6

@@ -16,6 +16,7 @@ import yaml
 
 from dysample.workbench.config import parse_config
 from dysample.workbench.run import run_task
+from support.made_results import made_run, write_runs
 
 # As many as here: sums of more threads are rounded in another order.
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -88,7 +89,8 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
     # The same run as that of a comparison.
     config, _ = parse_config([*map(str, command[1:])])
     compared = run_task("semantic", "dysample", 0, "scenes", config.settings, tmp_path / "compared")
-    assert {k: compared[k] for k in ("run", "metrics", "samples")} == {
+    line = json.loads(json.dumps(compared.to_line()))
+    assert {k: line[k] for k in ("run", "metrics", "samples")} == {
         k: found[k] for k in ("run", "metrics", "samples")
     }
     reported = dysample("report", output / "results.jsonl")
@@ -234,7 +236,7 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path, dysample: Callable) ->
     # A folder of a comparison is none to go on in.
     other = tmp_path / "other"
     other.mkdir()
-    (other / "results.jsonl").write_text('{"run": "x"}\n')
+    write_runs(other / "results.jsonl", [made_run("semantic", "nearest", 0)])
     refused = dysample("train", "semantic_scenes", *command[:-1], other, "--resume")
     assert "must hold this run, but its results.jsonl holds others" in refused.stderr
     assert [path.name for path in other.iterdir()] == ["results.jsonl"]

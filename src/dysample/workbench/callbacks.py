@@ -7,6 +7,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from dysample.workbench.record import Curve
+
 
 class Progress(Callback):
     """Calls ``tell(step, steps)`` after each step, counted from the start of the whole run."""
@@ -84,9 +86,10 @@ class LearningCurve(Callback):
         self._losses: list[float] = []
         self._stretch: list[float] = []
 
-    def to_dict(self) -> dict[str, list[Any]]:
-        """Ready for JSON: `step`, the last of each stretch, and `loss`."""
-        return {"step": self._steps, "loss": [float(f"{loss:.4g}") for loss in self._losses]}
+    @property
+    def curve(self) -> Curve:
+        """The last step of each stretch, and the mean loss over it in four digits."""
+        return Curve(tuple(self._steps), tuple(float(f"{loss:.4g}") for loss in self._losses))
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, *rest: Any

@@ -19,7 +19,7 @@ from dysample.workbench.tasks.base import Task
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 
-_TO_LOOK = {"run", "about", "state_dict"}
+_TO_LOOK = {"run", "about", "recipe", "state_dict"}
 _TO_GO_ON = {"global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
 _NOT_OF_THE_FILE = (OSError, MemoryError, torch.cuda.OutOfMemoryError)
 

@@ -18,8 +18,9 @@ from dysample.workbench.costs.models import model_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline, say
+from dysample.workbench.identity import run_id
 from dysample.workbench.prepare import columns, prepare
-from dysample.workbench.record import run_id
+from dysample.workbench.record import Record
 from dysample.workbench.results import RESULTS, ResultFile
 from dysample.workbench.run import build, run_task
 from dysample.workbench.settings import Settings, check_count, split_data
@@ -145,7 +146,7 @@ def _run(
                 if outcome.record is None:
                     failures.append(f"{plan.label}: {outcome.error}")
                 else:
-                    results.append(outcome.record)
+                    results.append(outcome.record.to_line())
                 if outcome.run in bars:
                     progress.remove_task(bars.pop(outcome.run))
                 progress.advance(whole)
@@ -176,7 +177,7 @@ def _train(
     settings: Settings,
     folder: Path,
     progress: Tell,
-) -> dict[str, Any]:
+) -> Record:
     return run_task(
         task,
         upsampler.name,
@@ -195,7 +196,7 @@ def _line(plan: Plan, outcome: Outcome) -> str:
     """How a run ended: its two main metrics, or why it failed, and what got lost on the way."""
     if outcome.record is None:
         return f"{plan.label}: failed: {outcome.error}"
-    record, seconds = outcome.record, outcome.record["seconds"]
-    main = headline(record["measures"], record["metrics"])
-    line = f"{plan.label}: {main}, {seconds['train'] + seconds['evaluate']:.0f} s"
+    record, seconds = outcome.record, outcome.record.seconds
+    main = headline(record.measures, record.metrics)
+    line = f"{plan.label}: {main}, {seconds.train + seconds.evaluate:.0f} s"
     return line + (f", begun {outcome.lost_workers + 1} times" if outcome.lost_workers else "")

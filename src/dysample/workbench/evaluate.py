@@ -1,6 +1,7 @@
 """The metrics of a trained model, on the data of its training or on others of the same classes."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from dysample.workbench.data.disk_set import open_split
 from dysample.workbench.data.sample import class_order
 from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.headline import print_metrics
+from dysample.workbench.identity import run_id
 from dysample.workbench.progress import Bars
-from dysample.workbench.record import run_id
 from dysample.workbench.restore import restore
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.trainer import make_trainer, quiet
@@ -49,13 +50,12 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
         trainer = make_trainer(1, options, None, [Bars(console)])
         batches = EvaluationBatches(images, workers=options.loader_workers)
         trainer.validate(task, batches, verbose=False)
-    measures = {key: measure.to_dict() for key, measure in task.measures.items()}
     name = (data or config.data).partition(":")[0]
     title = (
         f"{config.task} on {name}, {len(images)} images, {config.upsampler}, {checkpoint.name} of"
         f" step {step}"
     )
-    print_metrics(measures, task.results, title, console)
+    print_metrics(task.measures, task.results, title, console)
     if file is not None:
         found = {
             "run": task.run,
@@ -66,7 +66,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
             "checkpoint": str(checkpoint),
             "step": step,
             "metrics": task.results,
-            "measures": measures,
+            "measures": {key: asdict(measure) for key, measure in task.measures.items()},
         }
         with whole_file(file) as target:
             target.write(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n")

@@ -1,10 +1,13 @@
 """The metrics of a run, for people."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dysample.workbench.record import MAIN, Measure
 
 
 def say(console: Console, line: str) -> None:
@@ -12,20 +15,14 @@ def say(console: Console, line: str) -> None:
     console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def headline(measures: dict[str, dict[str, Any]], metrics: dict[str, Any]) -> str:
-    """The two main metrics in one line.
-
-    Args:
-        measures: of a record.
-        metrics: of a record.
-    """
-    return ", ".join(
-        f"{measure['name']} {_number(metrics[key])}" for key, measure in list(measures.items())[:2]
-    )
+def headline(measures: Mapping[str, Measure], metrics: Mapping[str, Any]) -> str:
+    """The main metrics of a run in one line."""
+    main = list(measures.items())[:MAIN]
+    return ", ".join(f"{measure.name} {_number(metrics[key])}" for key, measure in main)
 
 
 def print_metrics(
-    measures: dict[str, dict[str, Any]], metrics: dict[str, Any], title: str, console: Console
+    measures: Mapping[str, Measure], metrics: Mapping[str, Any], title: str, console: Console
 ) -> None:
     """Every metric, then those by class side by side.
 
@@ -38,9 +35,9 @@ def print_metrics(
     say(console, title)
     table = _table("measure", "value")
     for key, measure in measures.items():
-        table.add_row(Text(measure["name"]), _number(metrics[key]))
+        table.add_row(Text(measure.name), _number(metrics[key]))
     console.print(table)
-    by_class = {key: value for key, value in metrics.items() if isinstance(value, dict)}
+    by_class = {key: value for key, value in metrics.items() if isinstance(value, Mapping)}
     if not by_class:
         return
     table = _table("class", *(key.removeprefix("class_").replace("_", " ") for key in by_class))

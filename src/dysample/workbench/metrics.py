@@ -1,34 +1,11 @@
 """How well predicted class maps agree with the labels."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassJaccardIndex
 
-
-def boundary_band(classes: Tensor, count: int, valid: Tensor, distance: int = 1) -> Tensor:
-    """Where each class is near another one.
-
-    A pixel is in its class's band if a pixel of another class lies in the square of
-    ``2 * distance + 1`` pixels around it. Pixels that are not valid, and those outside the image,
-    belong to no class: neither in a band nor the cause of one.
-
-    Args:
-        classes: (B, H, W) int64 from 0 to count - 1; any value where not valid.
-        count: number of classes.
-        valid: (B, H, W) bool.
-        distance: width of the band in pixels.
-
-    Returns:
-        (B, count, H, W) bool.
-    """
-    inside = F.one_hot(classes.where(valid, 0), count).permute(0, 3, 1, 2).bool() & valid[:, None]
-    outside = ~inside & valid[:, None]
-    # The largest value of a window marks the pixels with an outsider in it; max_pool2d pads with
-    # minus infinity, so the image's edge counts for nothing.
-    near = F.max_pool2d(outside.float(), 2 * distance + 1, stride=1, padding=distance) > 0
-    return inside & near
+from dysample.workbench.boundary import boundary_band
 
 
 class BoundaryIoU(Metric):
@@ -65,12 +42,17 @@ class BoundaryIoU(Metric):
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add images: both (B, H, W) int64."""
         valid = label != self.ignore
-        predicted = boundary_band(prediction, self.count, valid, self.distance)
-        labelled = boundary_band(label, self.count, valid, self.distance)
-        images = (0, 2, 3)
-        self.intersection += (predicted & labelled).sum(images)
-        self.union += (predicted | labelled).sum(images)
-        self.present += labelled.sum(images)
+        ours = boundary_band(prediction, valid, self.distance)
+        true = boundary_band(label, valid, self.distance)
+        both = self._count(label[ours & true & (prediction == label)])
+        labelled = self._count(label[true])
+        self.intersection += both
+        self.union += self._count(prediction[ours]) + labelled - both
+        self.present += labelled
+
+    def _count(self, classes: Tensor) -> Tensor:
+        """How often each class occurs."""
+        return torch.bincount(classes, minlength=self.count)
 
     def compute(self) -> Tensor:
         """The mean, or NaN where the labels hold no boundary at all."""

@@ -6,7 +6,7 @@ Kirillov, He, Girshick, Rother, Dollar: Panoptic Segmentation, CVPR 2019.
 import torch
 from torch import Tensor
 
-from dysample.workbench.data.targets import IGNORE
+from dysample.workbench.boundary import IGNORE
 
 SCORE = 0.5
 """Instances below this score are left out."""

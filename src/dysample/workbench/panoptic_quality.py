@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from dysample.workbench.data.targets import IGNORE, PanopticTarget
+from dysample.workbench.boundary import IGNORE
+from dysample.workbench.data.targets import PanopticTarget
 
 MATCH = 0.5
 """Segments of one class match above this IoU; none can then match twice."""

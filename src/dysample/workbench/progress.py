@@ -79,8 +79,7 @@ class Bars(Callback):
         self.progress.remove_task(self._evaluation)
         self._evaluation = None
         assert isinstance(module, Task)
-        measures = {key: measure.to_dict() for key, measure in module.measures.items()}
-        line = f"step {trainer.global_step}: {headline(measures, module.results)}"
+        line = f"step {trainer.global_step}: {headline(module.measures, module.results)}"
         say(self.progress.console, line)
         if self._training is None:
             self.progress.stop()

@@ -1,11 +1,12 @@
-"""The result file: one JSON object a line, one line a finished run, never half a line."""
+"""The result file: one record a line, one line a finished run, never half a line."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from dysample.lines import append_lines, read_lines
+from dysample.lines import append_lines
 from dysample.workbench.folders import locked
+from dysample.workbench.record import read_records
 
 RESULTS = "results.jsonl"
 
@@ -28,29 +29,22 @@ class ResultFile:
         """Ids of the runs in the file.
 
         Raises:
-            ValueError: if something in it is not a record, naming the line.
-            OSError: if it cannot be read.
+            ValueError, OSError: as `read_records`.
         """
         if not self.path.exists():
             return set()
         if not self.path.is_file():
             raise ValueError(f"{self.path} must be a file of results")
-        runs = set()
-        for number, entry in read_lines(self.path).values:
-            run = entry.get("run") if isinstance(entry, dict) else None
-            if not isinstance(run, str):
-                raise ValueError(f"{self.path} line {number} must be a run's record")
-            runs.add(run)
-        return runs
+        return {record.run for record in read_records(self.path)}
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Add a record as the last line.
+    def append(self, line: dict[str, Any]) -> None:
+        """Add a record, from `Record.to_line`, as the last line.
 
         Raises:
             ValueError: a number that JSON does not have, or a file that holds something else.
             OSError: it cannot be written, naming it; the file is as it was.
         """
-        line = json.dumps(record, allow_nan=False)
+        text = json.dumps(line, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self._lock):
-            append_lines(self.path, [line])
+            append_lines(self.path, [text])

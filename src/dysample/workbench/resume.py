@@ -33,7 +33,7 @@ def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
     if LAST in held:
         found = read_checkpoint(folder / LAST)
         if found["run"] != run:
-            there = {**_dict(found.get("recipe")), "data": _dict(found["about"])}
+            there = {**_dict(found["recipe"]), "data": _dict(found["about"])}
             about = describe_data(config.task, config.data, config.settings, streamed=True)
             _refuse(folder / LAST, there, {**_identity(config), "data": about})
         read_checkpoint(folder / LAST, run)

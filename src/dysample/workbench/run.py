@@ -15,9 +15,10 @@ from dysample.workbench.costs.models import model_macs, model_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
 from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.folders import undone
+from dysample.workbench.identity import run_id
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.parts import measure_parts
-from dysample.workbench.record import SCHEMA, run_id, surroundings
+from dysample.workbench.record import Record, Seconds, Size, surroundings
 from dysample.workbench.restore import Recipe
 from dysample.workbench.samples import encode_samples
 from dysample.workbench.settings import Settings, check_seed
@@ -91,7 +92,7 @@ def run_task(
     tensorboard: bool = False,
     streamed: bool = False,
     pictures: bool = True,
-) -> dict[str, Any]:
+) -> Record:
     """Train and evaluate a model for one task; return its record.
 
     The folder receives ``last.ckpt``, with evaluations on the way ``best.ckpt``, and for each
@@ -182,28 +183,24 @@ def run_task(
         if task.evaluated_after != settings.steps:
             trainer.validate(task, evaluation, verbose=False)
 
-    return {
-        "schema": SCHEMA,
-        "run": run,
-        "task": name,
+    return Record(
+        run=run,
+        task=name,
         # Images without objects may have been left out.
-        "data": {**about, "train": len(train)},
-        "upsampler": upsampler,
-        "upsampler_options": options,
-        "guided": find_upsamplers(model)[-1].guided,
-        "seed": seed,
-        "settings": settings.to_dict(),
-        "training": training.to_dict(),
-        "metrics": task.results,
-        "parts": {} if streamed or training.processes > 1 else measure_parts(task, val),
-        "curve": curve.to_dict(),
-        "measures": {key: measure.to_dict() for key, measure in kind.measures.items()},
-        "parameters": model_parameters(model),
-        "macs": model_macs(model, about["height"], about["width"]),
-        "seconds": {
-            "train": round(stopwatch.seconds, 2),
-            "evaluate": round(stopwatch.evaluation, 2),
-        },
+        data={**about, "train": len(train)},
+        upsampler=upsampler,
+        upsampler_options=options,
+        guided=find_upsamplers(model)[-1].guided,
+        seed=seed,
+        settings=settings.to_dict(),
+        training=training.to_dict(),
+        metrics=task.results,
+        parts={} if streamed or training.processes > 1 else measure_parts(task, val),
+        curve=curve.curve,
+        measures=kind.measures,
+        parameters=Size(**model_parameters(model)),
+        macs=Size(**model_macs(model, about["height"], about["width"])),
+        seconds=Seconds(round(stopwatch.seconds, 2), round(stopwatch.evaluation, 2)),
         **surroundings(),
-        "samples": encode_samples(task, val) if pictures and not streamed else [],
-    }
+        samples=encode_samples(task, val) if pictures and not streamed else (),
+    )

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from dysample.nn import Upsampler
-from dysample.workbench.data.targets import IGNORE
-from dysample.workbench.metrics import boundary_band
+from dysample.workbench.boundary import IGNORE, boundary_band
 from dysample.workbench.models.build import find_upsamplers
+from dysample.workbench.record import Sample, Sampling
 from dysample.workbench.tasks.base import Task
 
 SAMPLES = 3
@@ -21,7 +21,7 @@ SAMPLES = 3
 _UNIT = 256
 
 
-def choose_frames(labels: Tensor, classes: int, count: int = SAMPLES) -> list[int]:
+def choose_frames(labels: Tensor, count: int = SAMPLES) -> list[int]:
     """The frame with the most boundary pixels in its label, of each of `count` parts of the set.
 
     Such frames hold thin things. The parts are consecutive, as neighbours may be frames of one
@@ -29,20 +29,18 @@ def choose_frames(labels: Tensor, classes: int, count: int = SAMPLES) -> list[in
 
     Args:
         labels: (N, H, W) uint8.
-        classes: number of classes.
         count: of frames, at most.
     """
     lengths = []
     for part in torch.split(labels, 32):
-        band = boundary_band(part.long(), classes, part != IGNORE)
-        lengths.append(band.sum((1, 2, 3)))
+        lengths.append(boundary_band(part, part != IGNORE, 1).sum((1, 2)))
     every = torch.cat(lengths)
     parts = torch.arange(len(labels)).tensor_split(min(count, len(labels)))
     return [int(part[every[part].argmax()]) for part in parts]
 
 
 @torch.no_grad()
-def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
+def encode_samples(task: Task, images: Any) -> tuple[Sample, ...]:
     """Image, label, prediction and sampling positions of some frames, for a record.
 
     Images are JPEG, class maps PNG, positions little-endian int16 in 1/256 of a low-res pixel, all
@@ -53,15 +51,15 @@ def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
         images: a data set of the task, with its `images` (N, 3, H, W) and `labels` (N, H, W).
 
     Returns:
-        A dictionary a frame; none for a task that predicts no class map.
+        One a frame; none for a task that predicts no class map.
     """
     if not task.predicts_classes:
-        return []
+        return ()
     task.eval()
     samples = []
     labels = images.labels
-    for frame in choose_frames(labels, len(task.about["classes"])):
-        caught: list[dict[str, Any]] = []
+    for frame in choose_frames(labels):
+        caught: list[Sampling | None] = []
         hook = find_upsamplers(task.model)[-1].register_forward_hook(
             lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
             with_kwargs=True,
@@ -71,32 +69,32 @@ def encode_samples(task: Task, images: Any) -> list[dict[str, Any]]:
         finally:
             hook.remove()
         samples.append(
-            {
-                "index": frame,
-                "image": _picture(images.images[frame].permute(1, 2, 0), "JPEG"),
-                "label": _picture(labels[frame], "PNG"),
-                "prediction": _picture(prediction[0], "PNG"),
-                "sampling": caught[0],
-            }
+            Sample(
+                index=frame,
+                image=_picture(images.images[frame].permute(1, 2, 0), "JPEG"),
+                label=_picture(labels[frame], "PNG"),
+                prediction=_picture(prediction[0], "PNG"),
+                sampling=caught[0],
+            )
         )
-    return samples
+    return tuple(samples)
 
 
-def _sampling(up: Upsampler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _sampling(up: Upsampler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sampling | None:
     seen = up.inspect(*args, **kwargs)
     if seen.positions is None or seen.weights is not None:
         return None
     positions = seen.positions[0, :, 0]
     # Beyond the range lies nothing: maps are below 128 pixels, and sampling stops at their border.
     fixed = (positions * _UNIT).round().clamp(-(2**15), 2**15 - 1).numpy().astype("<i2")
-    return {
-        "height": args[0].shape[-2],
-        "width": args[0].shape[-1],
-        "out_height": fixed.shape[-2],
-        "out_width": fixed.shape[-1],
-        "groups": fixed.shape[0],
-        "positions": base64.b64encode(fixed.tobytes()).decode(),
-    }
+    return Sampling(
+        height=args[0].shape[-2],
+        width=args[0].shape[-1],
+        out_height=fixed.shape[-2],
+        out_width=fixed.shape[-1],
+        groups=fixed.shape[0],
+        positions=base64.b64encode(fixed.tobytes()).decode(),
+    )
 
 
 def _picture(pixels: Tensor, form: str) -> str:

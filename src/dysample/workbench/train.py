@@ -57,10 +57,10 @@ def train(config: Config, resume: bool, console: Console) -> None:
         )
         if first:
             results = ResultFile(folder / RESULTS)
-            if record["run"] not in results.finished():
-                results.append(record)
-            title = f"{config.task} on {record['data']['name']}, {config.upsampler}"
-            print_metrics(record["measures"], record["metrics"], title, console)
+            if record.run not in results.finished():
+                results.append(record.to_line())
+            title = f"{config.task} on {record.data['name']}, {config.upsampler}"
+            print_metrics(record.measures, record.metrics, title, console)
 
 
 def _check(config: Config) -> str:

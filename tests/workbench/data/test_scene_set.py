@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.scene_set import (
     SMALLEST_OBJECT,
@@ -12,7 +13,7 @@ from dysample.workbench.data.scene_set import (
     load_scene_sets,
 )
 from dysample.workbench.data.scenes import CLASSES, THINGS
-from dysample.workbench.data.targets import IGNORE, VOID
+from dysample.workbench.data.targets import VOID
 from dysample.workbench.settings import settings_for
 
 

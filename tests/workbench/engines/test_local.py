@@ -43,7 +43,7 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import sys; from functools import partial; from pathlib import Path;"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r});"
-        "from support import engine_jobs;"
+        "from support import engine_jobs\n"
         "from dysample.workbench.engines.local import LocalEngine\n"
         "if __name__ == '__main__':\n"
         f"    job = partial(engine_jobs.tick_forever, Path({str(file)!r}))\n"

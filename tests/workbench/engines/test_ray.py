@@ -174,7 +174,7 @@ def test_a_lost_node_costs_no_run(
     for (upsampler, seed), record in got.items():
         again = run_task("semantic", upsampler, seed, "scenes", settings, tmp_path / "again")
         (tmp_path / "again" / "last.ckpt").unlink()
-        assert record["metrics"] == again["metrics"]
+        assert record["metrics"] == again.metrics
 
 
 @pytest.mark.parametrize(

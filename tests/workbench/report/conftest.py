@@ -14,6 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dysample.workbench.record import read_records
+from dysample.workbench.report.page.compared import Family, compare
+from dysample.workbench.report.summary import summarise
+from support.made_results import write_runs
+
 CLASSES = ["floor", "wall", "ceiling", "box", "ball", "cylinder", "pole", "fence"]
 
 # upsampler: (mIoU, boundary IoU, parameters, share of boundary pixels shifted, samples points)
@@ -121,7 +126,7 @@ def make_entry(
     if boundary_iou is None:
         boundary_iou = 0.405 + damp * (usual[1] - 0.405) + noise + rng.normal(0, 0.001)
     return {
-        "schema": 1,
+        "version": 1,
         "run": hashlib.sha256(identity.encode()).hexdigest()[:12],
         "task": "semantic",
         "data": {"name": data, "train": 2000, "val": 400, "height": H, "width": W}
@@ -132,10 +137,21 @@ def make_entry(
         "seed": seed,
         "settings": {"head": head, "steps": 400, "batch_size": 16, "learning_rate": 0.01}
         | {"weight_decay": 0.01, "width": 32},
+        "training": {"devices": 1},
         "metrics": {
             "miou": miou,
             "boundary_iou": boundary_iou,
             "class_iou": {name: None if name == "ball" else 0.7 for name in CLASSES},
+        },
+        "parts": {},
+        "curve": {"step": [], "loss": []},
+        "measures": {
+            "miou": {"name": "mIoU", "short": "mIoU", "higher_is_better": True},
+            "boundary_iou": {
+                "name": "boundary IoU",
+                "short": "bound. IoU",
+                "higher_is_better": True,
+            },
         },
         "parameters": {"total": 500_000 + usual[2], "upsamplers": usual[2]},
         "macs": {"total": 123_456_789 + 300 * usual[2], "upsamplers": 300 * usual[2]},
@@ -187,3 +203,14 @@ def write(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Path]:
         return path
 
     return write_lines
+
+
+@pytest.fixture
+def families(tmp_path: Path) -> Callable[..., list[Family]]:
+    """Families of a result file with these lines."""
+
+    def build(runs: list[dict]) -> list[Family]:
+        groups = summarise(read_records(write_runs(tmp_path / "results.jsonl", runs)))
+        return compare(groups, [[] for _ in groups])
+
+    return build

@@ -1,31 +1,8 @@
-"""Boundary band and errors against a slow loop that follows their definition."""
+"""Errors near boundaries, and the window that holds the most of them."""
 
 import numpy as np
-import pytest
 
-from dysample.workbench.report.boundary import boundary_band, boundary_errors, densest_window
-
-
-def slow_band(label, radius):
-    H, W = label.shape
-    band = np.zeros((H, W), bool)
-    for y in range(H):
-        for x in range(W):
-            near = [
-                label[v, u]
-                for v in range(max(0, y - radius), min(H, y + radius + 1))
-                for u in range(max(0, x - radius), min(W, x + radius + 1))
-            ]
-            band[y, x] = label[y, x] != 255 and any(n not in (255, label[y, x]) for n in near)
-    return band
-
-
-@pytest.mark.parametrize("shape", [(9, 13), (1, 7), (2, 1)])
-@pytest.mark.parametrize("radius", [1, 2, 3])
-def test_band_is_the_slow_one(shape, radius):
-    rng = np.random.default_rng(0)
-    label = rng.choice(np.array([0, 0, 0, 0, 0, 1, 255], np.uint8), shape)
-    np.testing.assert_array_equal(boundary_band(label, radius), slow_band(label, radius))
+from dysample.workbench.report.boundary import boundary_errors, densest_window
 
 
 def test_errors_count_in_the_band_only():

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from dysample.workbench.record import read_records
 from dysample.workbench.report import predictions, sheet
 from dysample.workbench.report.palette import IGNORED, WRONG, byte_colour, class_colour, paint
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.report import write_report
 from dysample.workbench.report.samples import decode_frame
 from dysample.workbench.report.sampling import direction_colours, draw_sampling, label_edges

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dysample.workbench.report.records import Sampling, read_records
+from dysample.workbench.record import Sampling, read_records
 from dysample.workbench.report.samples import decode_frame, decode_positions, regular_positions
 
 

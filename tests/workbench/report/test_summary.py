@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from dysample.workbench.report.records import read_records
+from dysample.workbench.record import read_records
 from dysample.workbench.report.report import suffixes
 from dysample.workbench.report.summary import summarise
 from dysample.workbench.report.wording import settings_text

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from dysample.workbench.report.records import read_records
+from dysample.workbench.record import read_records
 from dysample.workbench.report.table import print_table
 from dysample.workbench.report.wording import count, number, three_digits
 
@@ -17,7 +17,7 @@ def printed(write):
     def print_entries(entries, width=80, encoding="utf-8"):
         raw = io.BytesIO()
         with io.TextIOWrapper(raw, encoding=encoding) as file:
-            print_table(read_records(write(entries)), Console(file=file, width=width))
+            print_table(read_records(write(entries)), "out", Console(file=file, width=width))
             file.flush()
             return raw.getvalue().decode(encoding)
 
@@ -56,27 +56,41 @@ def test_numbers_in_the_row(entry, printed):
     assert row.split()[8:10] == ["+12.5k", "0.127"]
 
 
-def test_signs_that_agree_are_a_statement_others_are_not(entry, printed):
-    entries = [entry("bilinear", seed, frames=0, miou=0.5) for seed in (0, 1)]
-    entries += [entry("carafe", seed, frames=0, miou=0.6) for seed in (0, 1)]
-    entries += [entry("nearest", seed, frames=0, miou=0.4) for seed in (0, 1)]
-    entries += [entry("dysample", s, frames=0, miou=m) for s, m in ((0, 0.49), (1, 0.52))]
-    text = " ".join(printed(entries, 200).split())
-    assert "mIoU: above bilinear in both paired runs: carafe +.100 ± .000;" in text
-    assert "; below bilinear in both paired runs: nearest -.100 ± .000;" in text
-    assert "undecided against bilinear (signs differ between runs" in text
-    assert "dysample +.005 ± .021." in text
-    assert "Two seeds are an illustration" in text
-    assert "would still agree in 1 of 2 cases" in text
+LEVELS = {"bilinear": 0.5, "carafe": 0.6, "nearest": 0.4}
 
 
-def test_a_mean_within_its_spread_is_not_told_apart(entry, printed):
-    values = {0: 0.501, 1: 0.501, 2: 0.56}  # all above, but by .021 ± .034
-    entries = [entry("bilinear", seed, frames=0, miou=0.5) for seed in values]
-    entries += [entry("dysample", seed, frames=0, miou=m) for seed, m in values.items()]
+def test_three_seeds_are_a_statement_where_both_intervals_exclude_zero(entry, printed):
+    entries = [
+        entry(name, s, frames=0, miou=level) for name, level in LEVELS.items() for s in range(3)
+    ]
+    entries += [
+        entry("dysample", s, frames=0, miou=m) for s, m in enumerate((0.501, 0.501, 0.56))
+    ]  # all above, but by .021 ± .034
     text = " ".join(printed(entries, 200).split())
-    assert "within its spread): dysample +.021 ± .034." in text
-    assert "3 seeds are few" in text
+    assert "mIoU of bilinear is .500. Against bilinear, significantly better: carafe +.100;" in text
+    assert "; significantly worse: nearest -.100; not significant: dysample +.021." in text
+    assert "3 seeds an upsampler. That is few" in text
+    assert "dysample compare" not in text
+
+
+def test_two_seeds_show_the_numbers_and_allow_no_conclusion(entry, printed):
+    entries = [
+        entry(name, s, frames=0, miou=level) for name, level in LEVELS.items() for s in (0, 1)
+    ]
+    lines = printed(entries).splitlines()
+    text = " ".join(" ".join(lines).split())
+    assert "2 seeds an upsampler. Fewer than 3 paired seeds allow no conclusion." in text
+    assert (
+        "Against bilinear, no conclusion from fewer than 3 paired seeds: nearest -.100 and "
+        "carafe +.100."
+    ) in text
+    assert "significantly" not in text
+    place = lines.index("- For a conclusion, run:")
+    # A shell joins the lines; what the recipe has is left out.
+    assert lines[place + 1 : place + 3] == [
+        "  dysample compare --upsamplers bilinear,nearest,carafe --seeds 3 --output out \\",
+        "    --steps 400",
+    ]
 
 
 def test_one_seed_shows_no_spread_and_no_verdict(entry, printed):
@@ -84,22 +98,22 @@ def test_one_seed_shows_no_spread_and_no_verdict(entry, printed):
     (row,) = [line for line in text.splitlines() if line.startswith("dysample ")]
     assert row.count("±   -") == 4
     assert ".000" not in row
-    assert "paired runs" not in text
-    assert "One pair of runs has no spread" in text
+    assert "significantly" not in text
+    assert "1 seed an upsampler. Fewer than 3 paired seeds allow no conclusion." in text
 
 
-def test_where_lower_is_better_the_lower_side_comes_first(depth_entry, printed):
+def test_where_lower_is_better_the_lower_one_is(depth_entry, printed):
     entries = [
         depth_entry(name, seed, abs_rel)
-        for seed in (0, 1)
+        for seed in range(3)
         for name, abs_rel in (("nearest", 0.16), ("bilinear", 0.15), ("dysample", 0.14))
     ]
     text = " ".join(printed(entries, 200).split())
     assert (
-        "AbsRel (lower is better): below bilinear in both paired runs: dysample -.010 ± .000;"
-        " above bilinear in both paired runs: nearest +.010 ± .000."
+        "AbsRel (lower is better) of bilinear is .150. Against bilinear, significantly better: "
+        "dysample -.010; significantly worse: nearest +.010."
     ) in text
-    assert "delta1: undecided" in text
+    assert "delta1 of bilinear is .800. Against bilinear, not significant: nearest +.000" in text
 
 
 def test_further_measures_have_a_table_of_their_own(depth_entry, printed):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dysample.backends.cpu import library
+from dysample.info import processor
 from dysample.ops import Choice
 from dysample.workbench.bench.cases import BOTH, Case, Entry, Workload, prepare, read_and_write
 from dysample.workbench.bench.check import check, reference_of
@@ -134,18 +133,8 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 def _machine() -> dict[str, Any]:
     return {
         "threads": 1,
-        "cpu": _processor(),
+        "cpu": processor(),
         "isa": library.isa or None,
         "torch": torch.__version__,
         "dysample": version("dysample"),
     }
-
-
-def _processor() -> str:
-    """The CPU's model name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

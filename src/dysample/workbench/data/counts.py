@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import DataSet
-from dysample.workbench.data.targets import IGNORE, VOID
+from dysample.workbench.data.targets import VOID
 
 
 @dataclass(frozen=True)

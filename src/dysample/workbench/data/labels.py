@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torchvision.tv_tensors import Mask
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.dataset import Item
-from dysample.workbench.data.targets import IGNORE
 
 
 class LabelCode:

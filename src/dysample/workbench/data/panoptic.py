@@ -10,7 +10,8 @@ from torch import Tensor
 from torchvision.ops import masks_to_boxes
 from torchvision.tv_tensors import BoundingBoxes, Mask
 
-from dysample.workbench.data.targets import IGNORE, InstanceTarget, PanopticTarget
+from dysample.workbench.boundary import IGNORE
+from dysample.workbench.data.targets import InstanceTarget, PanopticTarget
 
 
 def semantic_labels(target: PanopticTarget) -> Tensor:

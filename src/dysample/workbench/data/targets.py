@@ -20,9 +20,6 @@ from torchvision.tv_tensors import BoundingBoxes, Mask
 
 Kind = Literal["semantic", "detection", "instance", "panoptic", "depth"]
 
-IGNORE = 255
-"""The label of pixels that belong to no class: neither trained on nor evaluated."""
-
 VOID = -1
 """The segment number of pixels that belong to no segment."""
 

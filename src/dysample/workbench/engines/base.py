@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from dysample.workbench.record import Record
 
 Step: TypeAlias = tuple[str, int, int]  # run id, steps done, steps in all
 Tell: TypeAlias = Callable[[int, int], None]  # steps done, steps in all
 OnStep: TypeAlias = Callable[[str, int, int], None]
-Job: TypeAlias = Callable[[Tell], dict[str, Any]]
+Job: TypeAlias = Callable[[Tell], Record]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Outcome:
     """
 
     run: str
-    record: dict[str, Any] | None = None
+    record: Record | None = None
     error: str = ""
     lost_workers: int = 0
 

@@ -7,7 +7,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
-from typing import Any
 
 from dysample.workbench.engines.base import (
     Engine,
@@ -19,6 +18,7 @@ from dysample.workbench.engines.base import (
     failure,
     telling,
 )
+from dysample.workbench.record import Record
 from dysample.workbench.signals import kept_from_workers
 
 _steps: "SimpleQueue[Step]"  # the worker's end
@@ -42,7 +42,7 @@ class LocalEngine(Engine):
         workers = min(self._workers, len(jobs))
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(steps,))
         others = set(active_children())
-        waiting: set[Future[dict[str, Any]]] = set()
+        waiting: set[Future[Record]] = set()
         try:
             with kept_from_workers():
                 futures = {pool.submit(_work, run, job): run for run, job in jobs.items()}
@@ -65,7 +65,7 @@ def _arrived(steps: "SimpleQueue[Step]") -> Iterable[Step]:
         yield steps.get()
 
 
-def _outcome(run: str, future: "Future[dict[str, Any]]") -> Outcome:
+def _outcome(run: str, future: "Future[Record]") -> Outcome:
     try:
         return Outcome(run, record=future.result())
     except BrokenProcessPool:
@@ -91,5 +91,5 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(run: str, job: Job) -> dict[str, Any]:
+def _work(run: str, job: Job) -> Record:
     return job(telling(run, _steps.put))

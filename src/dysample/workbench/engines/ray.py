@@ -26,6 +26,7 @@ from dysample.workbench.engines.base import (
     failure,
     telling,
 )
+from dysample.workbench.record import Record
 
 RETRIES = 2
 """How often a run is begun again because its process or its machine was lost."""
@@ -88,7 +89,7 @@ class RayEngine(Engine):
         # Ray's own retries would have no bound where the memory is too small for a run.
         work = ray.remote(num_cpus=1, max_retries=0)(_work)
         waiting = deque(jobs)
-        running: dict[ray.ObjectRef[dict[str, Any]], str] = {}
+        running: dict[ray.ObjectRef[Record], str] = {}
         lost: Counter[str] = Counter()
         while waiting or running:
             while waiting and (self._workers is None or len(running) < self._workers):
@@ -141,7 +142,7 @@ def _check_listens(address: str) -> None:
         raise ValueError(f"`address` (={address!r}) must be of a Ray cluster: {error}") from error
 
 
-def _work(run: str, job: Job, dysample: str, steps: Queue) -> dict[str, Any]:
+def _work(run: str, job: Job, dysample: str, steps: Queue) -> Record:
     """Do a job, in a worker of Ray."""
     if version("dysample") != dysample:
         raise ValueError(

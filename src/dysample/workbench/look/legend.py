@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.look.reading import Reading
 from dysample.workbench.look.subject import Subject
 from dysample.workbench.report.palette import GROUPS, WRONG, class_colour
-from dysample.workbench.report.samples import IGNORE
 from dysample.workbench.report.sampling import wheel
 from dysample.workbench.report.sheet import LINE, Sheet
 

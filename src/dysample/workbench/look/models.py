@@ -15,8 +15,8 @@ from dysample.workbench.compare import run_folder
 from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import say
+from dysample.workbench.identity import run_id
 from dysample.workbench.progress import Bars
-from dysample.workbench.record import run_id
 from dysample.workbench.resolver import Run, find_runs, holds_model
 from dysample.workbench.restore import Recipe, Restored, restore
 from dysample.workbench.run import describe_data, run_task

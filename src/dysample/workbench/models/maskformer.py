@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 
 from dysample.surgery.recipes import install
-from dysample.workbench.data.targets import IGNORE
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.colours import imagenet_colours
 from dysample.workbench.models.swin import swin_config

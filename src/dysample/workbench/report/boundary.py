@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from dysample.workbench.report.samples import IGNORE
+from dysample.workbench.boundary import IGNORE, boundary_band
 
 BAND = 2
 """Half width of the band in pixels: up to here an upsampler decides what a pixel becomes."""
 
 
-def boundary_band(label: NDArray[np.uint8], radius: int = BAND) -> NDArray[np.bool_]:
-    """
-    Pixels with another class at most `radius` rows and columns away, for labels (H, W).
-
-    Ignored pixels are never in the band, and nothing next to one is for that reason alone.
-    """
-    H, W = label.shape
-    valid = label != IGNORE
-    band = np.zeros((H, W), dtype=np.bool_)
-    for dy in range(-radius, radius + 1):
-        for dx in range(-radius, radius + 1):
-            here = (_overlap(dy, H), _overlap(dx, W))
-            there = (_overlap(-dy, H), _overlap(-dx, W))
-            band[here] |= (label[here] != label[there]) & valid[here] & valid[there]
-    return band
+def label_band(label: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels at most `BAND` rows and columns from another class, for labels (H, W)."""
+    classes = torch.tensor(label)[None]
+    return boundary_band(classes, classes != IGNORE, BAND)[0].numpy()
 
 
 def boundary_errors(
     label: NDArray[np.uint8], prediction: NDArray[np.uint8]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The wrong pixels of the band, and the band; both (H, W)."""
-    band = boundary_band(label)
+    band = label_band(label)
     return band & (prediction != label), band
 
 
@@ -46,8 +36,3 @@ def densest_window(mask: NDArray[np.bool_], height: int, width: int) -> tuple[in
     count -= total[height:, :-width] - total[:-height, :-width]
     row, column = np.unravel_index(int(count.argmax()), count.shape)
     return int(row), int(column)
-
-
-def _overlap(shift: int, size: int) -> slice:
-    """The part of an axis whose pixels have a neighbour `shift` further on."""
-    return slice(max(0, -shift), max(0, size - max(0, shift)))

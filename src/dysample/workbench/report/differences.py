@@ -94,12 +94,12 @@ def _draw_metric(axes: Axes, group: Group, metric: str, limits: tuple[float, flo
 
 
 def _draw_cost(axes: Axes, group: Group) -> None:
-    costs = [row.records[0].upsampler_macs for row in group.rows]
+    costs = [row.records[0].macs.upsamplers for row in group.rows]
     axes.barh(range(len(costs)), costs, height=0.55, color=[_colour(row) for row in group.rows])
     # Room for the text to the right of the longest bar.
     axes.set_xlim(0, 2.2 * max(costs) or 1)
     for place, (cost, row) in enumerate(zip(costs, group.rows)):
-        text = f" {count(cost)}; {count(row.records[0].upsampler_parameters)} parameters"
+        text = f" {count(cost)}; {count(row.records[0].parameters.upsamplers)} parameters"
         axes.text(cost, place, text, va="center", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: count(value))

@@ -12,9 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from dysample.workbench.report.boundary import BAND, boundary_band, boundary_errors, densest_window
+from dysample.workbench.boundary import IGNORE
+from dysample.workbench.report.boundary import BAND, boundary_errors, densest_window, label_band
 from dysample.workbench.report.palette import IGNORED, WRONG, byte_colour, class_colour, paint
-from dysample.workbench.report.samples import IGNORE, Frame, decode_frame
+from dysample.workbench.report.samples import Frame, decode_frame
 from dysample.workbench.report.sheet import CHARACTER, HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.report.summary import Group, Row
 from dysample.workbench.report.wording import settings_text
@@ -74,7 +75,7 @@ def _panels(runs: Sequence[tuple[Row, Frame]]) -> list[Panel]:
     first = runs[0][1]
     H, W = first.label.shape
     height, width = min(H, WINDOW), min(W, WINDOW)
-    top, left = densest_window(boundary_band(first.label), height, width)
+    top, left = densest_window(label_band(first.label), height, width)
     window = (slice(top, top + height), slice(left, left + width))
     panels = []
     if (height, width) != (H, W):

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from dysample.files import whole_files
+from dysample.workbench.record import read_records
 from dysample.workbench.report.differences import draw_differences
 from dysample.workbench.report.page.page import write_page
 from dysample.workbench.report.predictions import draw_predictions
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.sampling import draw_sampling
 from dysample.workbench.report.summary import Group, summarise
 from dysample.workbench.report.table import print_table
@@ -31,7 +31,7 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
         raise ValueError(f"`{results}`: holds no finished run")
     if output.exists() and not output.is_dir():
         raise ValueError(f"`{output}` must be a folder")
-    print_table(records, console)
+    print_table(records, str(results.parent), console)
     groups = summarise(records)
     with whole_files(output) as folder:
         differences = draw_differences(groups, folder / "differences.png")

@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dysample.workbench.report.records import Record, Sample, Sampling
-
-IGNORE = 255
-"""Label of pixels that count neither as right nor as wrong."""
+from dysample.workbench.record import Record, Sample, Sampling
 
 _FORMATS = ("JPEG", "PNG")
 

@@ -12,10 +12,10 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from dysample.workbench.report.boundary import boundary_band, densest_window
+from dysample.workbench.record import Sampling
+from dysample.workbench.report.boundary import densest_window, label_band
 from dysample.workbench.report.palette import GROUPS
 from dysample.workbench.report.predictions import decode_samples
-from dysample.workbench.report.records import Sampling
 from dysample.workbench.report.samples import (
     POSITION_UNIT,
     Frame,
@@ -116,7 +116,7 @@ def _sampled(row: Row) -> Sampled | None:
     ]
     if not frames:
         return None
-    frame, sampling = max(frames, key=lambda one: boundary_band(one[0].label).sum())
+    frame, sampling = max(frames, key=lambda one: label_band(one[0].label).sum())
     try:
         positions = decode_positions(sampling)
     except ValueError as error:
@@ -141,7 +141,7 @@ def _draw_line(sheet: Sheet, top: int, one: Sampled, size: tuple[int, int], long
     # The window has the shape of the frame and is WINDOW low-res pixels wide.
     width = min(W, round(WINDOW * W / sampling.width))
     height = max(1, round(width * H / W))
-    row, column = densest_window(boundary_band(frame.label), height, width)
+    row, column = densest_window(label_band(frame.label), height, width)
     whole = sheet.image(lefts[0], top, frame.image, size)
     for colour, line in (("w", 4), ("k", 1.5)):
         whole.add_patch(

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from dysample.registry import list_upsamplers
-from dysample.workbench.report.records import MAIN, Measure, Record
+from dysample.workbench.record import MAIN, Measure, Record
 
 BASELINE = "bilinear"
 
@@ -42,14 +42,10 @@ class Row:
     metrics: Mapping[str, OverSeeds]
     differences: Mapping[str, OverSeeds]  # to bilinear, over the seeds that both have
 
-    def pairs(self, metric: str) -> int:
-        """How many runs have a partner of bilinear."""
-        return len(self.differences[metric].by_seed)
-
     @property
     def seconds(self) -> float:
         """Median training time of a run."""
-        return statistics.median(record.seconds for record in self.records)
+        return statistics.median(record.seconds.train for record in self.records)
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,7 @@ class Group:
     @property
     def variant(self) -> Sequence[str]:
         """Model and encoder by name, if they are not the small ones of their own."""
-        # Lines written before there was a choice name neither.
-        chosen = (self.settings.get("model", "small"), self.settings.get("encoder", "conv"))
+        chosen = (self.settings.get("model"), self.settings.get("encoder"))
         return [name for name in chosen if name not in ("small", "conv", None)]
 
     @property
@@ -121,7 +116,7 @@ def summarise(records: Sequence[Record]) -> list[Group]:
     """
     rank = {name: place for place, name in enumerate(list_upsamplers())}
     ranked = sorted(
-        records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.options))
+        records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.upsampler_options))
     )
     order = {name: place for place, name in enumerate(dict.fromkeys(map(row_name, ranked)))}
     groups: dict[str, list[Record]] = {}
@@ -141,7 +136,7 @@ def families(groups: Sequence[Group]) -> list[list[Group]]:
 
 def row_name(record: Record) -> str:
     """Name of the upsampler with the options that were set."""
-    options = ", ".join(f"{key}={value}" for key, value in record.options.items())
+    options = ", ".join(f"{key}={value}" for key, value in record.upsampler_options.items())
     return f"{record.upsampler}({options})" if options else record.upsampler
 
 
@@ -185,7 +180,7 @@ def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, f
 
 def _over_seeds(records: Sequence[Record], metric: str) -> OverSeeds:
     by_seed = sorted(records, key=lambda record: record.seed)
-    values = {record.seed: record.metrics[metric] for record in by_seed}
+    values = {record.seed: record.value(metric) for record in by_seed}
     return OverSeeds({seed: value for seed, value in values.items() if value is not None})
 
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dysample.workbench.report.records import Record
+from dysample.workbench.record import Record
+from dysample.workbench.report.commands import command_for_more
+from dysample.workbench.report.intervals import to_baseline
 from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
+from dysample.workbench.report.verdict import (
+    GUIDED,
+    MORE,
+    RULE,
+    SPREAD,
+    seeds_sentence,
+    statements,
+)
 from dysample.workbench.report.wording import (
     KEEP,
     absent_sentence,
     count,
-    difference_sentences,
     head_sentence,
-    notes,
     number,
     others_sentence,
     settings_text,
@@ -30,17 +38,24 @@ WIDE = 100
 """Console width from which the spread of the metrics themselves fits as well."""
 
 
-def print_table(records: Sequence[Record], console: Console) -> None:
-    """A table with its sentences for every task, data set and setting in the records."""
+def print_table(records: Sequence[Record], output: str, console: Console) -> None:
+    """A table with its sentences for every task, data set and setting in the records.
+
+    Args:
+        records: of a result file.
+        output: the folder of that file, for commands.
+        console: to print to.
+    """
     groups = summarise(records)
     for family in families(groups):
         for group in family:
             console.print(Text(group.title, style="bold"))
             console.print(Text(settings_text(group), style="dim"))
             console.print(_table(group, console))
-            _say(difference_sentences(group), console)
-            if absent := absent_sentence(group):
-                _say([absent], console)
+            _say(list(_sentences(group)), console)
+            if (command := command_for_more(group, group.rows, output)) is not None:
+                _say([MORE], console)
+                console.print(Text(_folded(command, console.width)), soft_wrap=True)
             if group.others:
                 console.print(_others_table(group, console))
                 _say([others_sentence(group)], console)
@@ -50,7 +65,28 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         if len(family) > 1:
             console.print(_head_table(family, console))
         console.print()
-    _say(notes(groups), console)
+    _say(list(_notes(groups)), console)
+
+
+def _sentences(group: Group) -> Iterator[str]:
+    yield seeds_sentence(len(row.records) for row in group.rows)
+    found = to_baseline(group)
+    # Without bilinear the same is said of every measure.
+    for metric in group.main if group.baseline is not None else group.main[:1]:
+        yield " ".join(statements(group, group.rows, found, metric))
+    if absent := absent_sentence(group):
+        yield absent
+
+
+def _notes(groups: Sequence[Group]) -> Iterator[str]:
+    """How to read all the differences of a file: said once, below every table."""
+    rows = [row for group in groups for row in group.rows]
+    if any(len(values.by_seed) > 1 for row in rows for values in row.differences.values()):
+        yield SPREAD
+    if any(values.by_seed for row in rows for values in row.differences.values()):
+        yield RULE
+    if any(row.guided for row in rows):
+        yield GUIDED
 
 
 def _table(group: Group, console: Console) -> Table:
@@ -99,8 +135,8 @@ def _cells(group: Group, row: Row, wide: bool) -> list[str]:
         cells.append(spread(values) if wide else _level(values))
         cells.append(spread(row.differences[metric], sign=True))
     record = row.records[0]
-    parameters = f"+{count(record.upsampler_parameters)}"
-    return [*cells, parameters, three_digits(record.macs / 1e9), three_digits(row.seconds)]
+    parameters = f"+{count(record.parameters.upsamplers)}"
+    return [*cells, parameters, three_digits(record.macs.total / 1e9), three_digits(row.seconds)]
 
 
 def _level(values: OverSeeds) -> str:
@@ -150,6 +186,18 @@ def _say(sentences: Sequence[str], console: Console) -> None:
             break_on_hyphens=False,
         )
         console.print(Text(lines.replace(KEEP, " ")))
+
+
+def _folded(command: Sequence[str], width: int) -> str:
+    """A command over lines that a shell joins again, broken between options."""
+    lines = [f"  {command[0]}"]
+    for option in command[1:]:
+        if len(lines[-1]) + len(option) + 3 > width:  # with the space and the backslash
+            lines[-1] += " \\"
+            lines.append(f"    {option}")
+        else:
+            lines[-1] += f" {option}"
+    return "\n".join(lines)
 
 
 def _plain(text: str, console: Console) -> Text:

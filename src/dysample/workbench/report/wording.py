@@ -1,10 +1,11 @@
-"""Numbers as text, and in plain sentences what they allow one to say and what they do not."""
+"""Numbers as text, and sentences about data, settings and heads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row
+from dysample.workbench.report.intervals import Range
+from dysample.workbench.report.summary import BASELINE, Group, OverSeeds
 
 KEEP = "\u00a0"
 """A space at which a line must not break."""
@@ -15,14 +16,28 @@ SAID = ("model", "encoder", "head", "size", "train_frames", "val_frames")
 SHOWN = 5
 """So many names of a longer list are shown."""
 
-FEW_SEEDS = 5
-"""Up to so many pairs, equal signs everywhere are common enough by chance to say so."""
-
 
 def number(value: float, sign: bool = False, decimals: int = 3) -> str:
     """Decimals without a leading zero: .705, +.015."""
     text = f"{value:{'+' if sign else ''}.{decimals}f}"
     return text.replace("0.", ".", 1) if abs(round(value, decimals)) < 1 else text
+
+
+def difference(value: float) -> str:
+    """With a sign and four decimals: hundredths of a point, as the papers print."""
+    return number(value, sign=True, decimals=4)
+
+
+def interval(ends: Range | None) -> str:
+    """Both ends; "-" where there is none."""
+    return "-" if ends is None else f"{difference(ends[0])} to {difference(ends[1])}"
+
+
+def span(counts: Iterable[int], thing: str) -> str:
+    """How many: "5 seeds", "3 to 5 seeds"."""
+    low, *_, high = sorted([*counts] * 2)
+    plural = thing if high == 1 else f"{thing}s"
+    return f"{low} {plural}" if low == high else f"{low} to {high} {plural}"
 
 
 def spread(values: OverSeeds, sign: bool = False) -> str:
@@ -58,67 +73,6 @@ def settings_text(group: Group) -> str:
     return ", ".join(parts)
 
 
-def difference_sentences(group: Group) -> list[str]:
-    """What the paired differences of a group allow one to say."""
-    if group.baseline is None:
-        return [
-            f"No {BASELINE} run with these settings is in the file, so there are no differences: "
-            f"run {BASELINE} with the same seeds to get them."
-        ]
-    others = [row for row in group.rows if row.name != BASELINE]
-    lead = group.main[0]
-    paired = [row for row in others if row.pairs(lead)]
-    sentences = []
-    unpaired = [row.name for row in others if not row.pairs(lead)]
-    if unpaired:
-        names = listed(unpaired)
-        sentences.append(f"No seed in common with {BASELINE}, so no difference: {names}.")
-    if not paired:
-        return sentences
-    several = [row for row in paired if row.pairs(lead) > 1]
-    single = [row.name for row in paired if row.pairs(lead) == 1]
-    if several:
-        for metric in group.main:
-            # A measure may be undefined in some runs.
-            if told := [row for row in several if row.pairs(metric) > 1]:
-                sentences.append(_verdict(group, told, metric))
-    if single:
-        sentences.append(
-            "One pair of runs has no spread, so nothing can be said against the noise about "
-            f"{listed(single)}: more seeds (`--seeds`) are added to the same file."
-        )
-    return sentences
-
-
-def notes(groups: Sequence[Group]) -> list[str]:
-    """How to read all the differences of a file: said once, below every table."""
-    rows = [row for group in groups for row in group.rows]
-    pairs = [
-        count for group in groups for row in group.rows if (count := row.pairs(group.main[0])) > 1
-    ]
-    sentences = []
-    if pairs:
-        sentences.append(
-            "The ± is the sample standard deviation of the paired differences over seeds; it "
-            "leaves out the choice of validation frames."
-        )
-    if pairs and min(pairs) <= FEW_SEEDS:
-        few = min(pairs)
-        start = (
-            "Two seeds are an illustration, not evidence" if few == 2 else f"{few} seeds are few"
-        )
-        sentences.append(
-            f"{start}: without any true difference the signs of {few} pairs would still agree in "
-            f"1 of {2 ** (few - 1)} cases. More seeds (`--seeds`) are added to the same file."
-        )
-    if any(row.guided for row in rows):
-        sentences.append(
-            "Guided upsamplers also read the encoder's finer features, which the others never "
-            "see: compare them with each other first."
-        )
-    return sentences
-
-
 def others_sentence(group: Group) -> str:
     """What the numbers of a group's other measures are."""
     lower = [m.name for m in group.measures.values() if not m.higher_is_better]
@@ -131,7 +85,7 @@ def absent_sentence(group: Group) -> str | None:
     records = [record for row in group.rows for record in row.records]
     measured: dict[str, bool] = {}
     for record in records:
-        for values in record.classes.values():
+        for values in record.by_class.values():
             for name, value in values.items():
                 measured[name] = measured.get(name, False) or value is not None
     absent = [name for name, there in measured.items() if not there]
@@ -174,37 +128,6 @@ def head_sentence(family: Sequence[Group]) -> str | None:
     )
 
 
-def _verdict(group: Group, rows: Sequence[Row], metric: str) -> str:
-    """One sentence on one metric for rows with at least two pairs each."""
-    above: list[str] = []
-    below: list[str] = []
-    undecided: list[str] = []
-    for row in rows:
-        values = row.differences[metric]
-        mean, deviation = values.mean or 0.0, values.deviation or 0.0
-        one_sign = len({value > 0 for value in values.by_seed.values()}) == 1
-        side = above if mean > 0 else below
-        (side if one_sign and abs(mean) > deviation else undecided).append(
-            f"{row.name} {number(mean, sign=True)} ± {number(deviation)}".replace(" ", KEEP)
-        )
-    runs = _runs({row.pairs(metric) for row in rows})
-    measure = group.measures[metric]
-    sides = [("above", above), ("below", below)]
-    parts = [
-        f"{words} {BASELINE} {runs}: {listed(names)}"
-        # The better side comes first.
-        for words, names in (sides if measure.higher_is_better else reversed(sides))
-        if names
-    ]
-    if undecided:
-        parts.append(
-            f"undecided against {BASELINE} (signs differ between runs, or the mean is within "
-            f"its spread): {listed(undecided)}"
-        )
-    name = measure.name if measure.higher_is_better else f"{measure.name} (lower is better)"
-    return f"{name}: {'; '.join(parts)}."
-
-
 def _largest_difference(group: Group) -> str | None:
     means = [
         (abs(mean), row.name)
@@ -215,14 +138,6 @@ def _largest_difference(group: Group) -> str | None:
         return None
     size, name = max(means)
     return f"{number(size)} ({name}) with the {group.head} head"
-
-
-def _runs(pairs: set[int]) -> str:
-    if pairs == {2}:
-        return "in both paired runs"
-    if len(pairs) == 1:
-        return f"in all {min(pairs)} paired runs"
-    return f"in every paired run ({min(pairs)} to {max(pairs)} of them)"
 
 
 def listed(names: Sequence[str]) -> str:

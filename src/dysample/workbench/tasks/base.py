@@ -3,7 +3,6 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from lightning.pytorch import LightningModule
@@ -16,27 +15,9 @@ from dysample.workbench.data.disk_set import DiskSet, describe_disk, load_disk_s
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_scene_sets
 from dysample.workbench.data.targets import Kind
+from dysample.workbench.record import Measure
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings, split_data
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number by which runs are compared.
-
-    Attributes:
-        name: for people.
-        short: the same for the head of a narrow column; a space is where it may break.
-        higher_is_better: whether more is better.
-    """
-
-    name: str
-    short: str
-    higher_is_better: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
 
 
 class Task(LightningModule, ABC):

@@ -9,8 +9,9 @@ from dysample.workbench.data.sample import Sample
 from dysample.workbench.depth_metrics import DepthErrors
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.models.papers import build_paper_depth_estimator
+from dysample.workbench.record import Measure
 from dysample.workbench.settings import SMALL, DepthSettings
-from dysample.workbench.tasks.base import Measure, Task
+from dysample.workbench.tasks.base import Task
 
 
 class DepthTask(Task):

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, cast
 from torch import Tensor, nn
 
 from dysample.workbench.average_precision import AveragePrecision
+from dysample.workbench.record import Measure
 from dysample.workbench.settings import PyramidSettings
-from dysample.workbench.tasks.base import Measure
 from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
 
 

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
-from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.panoptic import merge_panoptic
 from dysample.workbench.panoptic_quality import PanopticQuality
+from dysample.workbench.record import Measure
 from dysample.workbench.settings import PyramidSettings
-from dysample.workbench.tasks.base import Measure
 from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
 
 _NUMBERS = ("pq", "sq", "rq")

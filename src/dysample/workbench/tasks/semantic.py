@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.sample import Sample
-from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.metrics import BoundaryIoU, ClassIoU
 from dysample.workbench.models.build import build_segmenter
 from dysample.workbench.models.papers import build_paper_segmenter
+from dysample.workbench.record import Measure
 from dysample.workbench.settings import SMALL, SemanticSettings
-from dysample.workbench.tasks.base import Measure, Task
+from dysample.workbench.tasks.base import Task
 
 
 @runtime_checkable

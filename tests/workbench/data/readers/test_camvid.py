@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.camvid import CLASSES
-from dysample.workbench.data.targets import IGNORE
 from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.semantic import SemanticTask
 

@@ -5,10 +5,10 @@ import re
 import pytest
 from matplotlib import rc_context
 
+from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.cost_chart import Point, draw_costs
 from dysample.workbench.report.page.figure import COLOURS, STYLE, Canvas
 from dysample.workbench.report.page.forest import REACH, shared_limits
-from dysample.workbench.report.page.intervals import Estimate
 from dysample.workbench.report.page.labels import POINT, place_names
 
 

@@ -3,6 +3,7 @@
 from dysample.workbench.report.page.blocks import Paragraph, Table
 from dysample.workbench.report.page.order import order_blocks, published_pairs
 from dysample.workbench.report.published import DEPTH, SEMANTIC
+from dysample.workbench.report.verdict import Verdict
 from support.made_results import made_run
 
 
@@ -23,15 +24,15 @@ def test_pairs_agree_contradict_or_stay_open(families):
     levels = {"carafe": 0.6, "dysample": 0.55, "fade": 0.65, "deconv": 0.55}
     (family,) = families(runs_of("semantic", "miou", levels))
     pairs = published_pairs(family.members[0], SEMANTIC)
-    told = {(pair.better, pair.worse): (pair.gap, pair.noisy, pair.agrees) for pair in pairs}
-    assert told[("dysample", "carafe")] == ("0.39", True, -1)
-    assert told[("fade", "carafe")] == ("1.59", False, 1)
-    assert told[("dysample", "deconv")] == ("2.50", False, 0)
+    told = {(pair.better, pair.worse): (pair.gap, pair.noisy, pair.verdict) for pair in pairs}
+    assert told[("dysample", "carafe")] == ("0.39", True, Verdict.WORSE)
+    assert told[("fade", "carafe")] == ("1.59", False, Verdict.BETTER)
+    assert told[("dysample", "deconv")] == ("2.50", False, Verdict.OPEN)
     assert len(pairs) == 6
     text, table = order_blocks(family.members[0])
     assert isinstance(text, Paragraph)
     assert "orders 6 pairs of these upsamplers (1 of them by no more than the 0.5" in text.text
-    assert "contradict it for 1 (1 of them by" in text.text
+    assert "significantly reversed: 1 (1 of them by" in text.text
     assert isinstance(table, Table)
     ((better, printed, gap, ours, bootstrap, _),) = table.rows
     assert (better, printed, gap) == ("carafe", "dysample", "0.39")
@@ -41,20 +42,20 @@ def test_pairs_agree_contradict_or_stay_open(families):
 
 def test_where_lower_is_better(families):
     # Printed: AbsRel .120 of bilinear, .116 of dysample_plus.
-    for plus, agrees in ((0.11, 1), (0.14, -1)):
+    for plus, expected in ((0.11, Verdict.BETTER), (0.14, Verdict.WORSE)):
         levels = {"bilinear": 0.13, "dysample_plus": plus}
         (family,) = families(runs_of("depth", "abs_rel", levels))
         (pair,) = published_pairs(family.members[0], DEPTH)
         assert (pair.better, pair.worse, pair.gap) == ("dysample_plus", "bilinear", "0.004")
-        assert pair.agrees == agrees
-        assert pair.turned is (agrees < 0)
+        assert pair.verdict is expected
+        assert pair.turned is (expected is Verdict.WORSE)
 
 
 def test_single_runs_contradict_nothing(families):
     (family,) = families(runs_of("semantic", "miou", {"carafe": 0.6, "dysample": 0.5}, seeds=1))
     (pair,) = published_pairs(family.members[0], SEMANTIC)
     assert pair.turned
-    assert pair.agrees == 0
+    assert pair.verdict is Verdict.FEW
 
 
 def test_equal_printed_scores_have_no_order(families):

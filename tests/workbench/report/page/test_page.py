@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from dysample.workbench.record import read_records
 from dysample.workbench.report.page import pictures
 from dysample.workbench.report.page.blocks import Heading, Paragraph, Picture
 from dysample.workbench.report.page.page import page_blocks, write_page
 from dysample.workbench.report.page.pictures import BUDGET, Embedder
-from dysample.workbench.report.records import read_records
 from dysample.workbench.report.report import write_report
 from dysample.workbench.report.summary import summarise
 from support.made_results import TASKS, evidence_runs, made_run, write_runs

@@ -4,7 +4,7 @@ from dysample.workbench.report.page.pairs import OPEN, pair_table
 from support.made_results import made_run
 
 
-def test_a_number_only_where_both_intervals_keep_off_zero(families):
+def test_a_number_only_where_the_difference_is_significant(families):
     levels = {"nearest": 0.4, "carafe": 0.6, "dysample": 0.6}
     runs = []
     for place, (name, level) in enumerate(levels.items()):

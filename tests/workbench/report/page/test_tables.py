@@ -86,6 +86,7 @@ def test_the_csv_has_every_number_once(two_heads):
     assert float(carafe["difference"]) == pytest.approx(0.03)
     assert float(carafe["mean"]) == pytest.approx((0.53 + 0.63 + 0.9) / 3)
     assert (carafe["seeds"], carafe["pairs"]) == ("3", "2")
+    assert carafe["verdict"] == "no conclusion"
     assert float(carafe["bootstrap_low"]) <= 0.03 <= float(carafe["t_high"])
     assert found[("plain", "bilinear", "miou", "")]["difference"] == ""
     assert float(found[("skip", "fade", "class_iou", "pole")]["difference"]) == pytest.approx(0.02)

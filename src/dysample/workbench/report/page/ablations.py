@@ -42,8 +42,8 @@ def find_ablations(compared: Compared) -> list[Ablation]:
     options = dict.fromkeys(
         (row.records[0].upsampler, key)
         for row in compared.variants
-        for key in row.records[0].options
-        if len(row.records[0].options) == 1
+        for key in row.records[0].upsampler_options
+        if len(row.records[0].upsampler_options) == 1
     )
     found += [_option(rows, upsampler, option) for upsampler, option in options]
     return [ablation for ablation in found if ablation is not None]
@@ -73,9 +73,10 @@ def _option(rows: Mapping[str, Row], upsampler: str, option: str) -> Ablation | 
     base = rows.get(upsampler)
     usual = _usual(upsampler, option)
     valued: list[tuple[Any, Row]] = [
-        (row.records[0].options[option], row)
+        (row.records[0].upsampler_options[option], row)
         for row in rows.values()
-        if row.records[0].upsampler == upsampler and list(row.records[0].options) == [option]
+        if row.records[0].upsampler == upsampler
+        and list(row.records[0].upsampler_options) == [option]
     ]
     if base is not None:
         valued.append((usual, base))

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from dysample.registry import get_entry
 from dysample.workbench.costs.published import FLOPS, PARAMETERS, increment, models
+from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.ablations import Ablation
 from dysample.workbench.report.page.blocks import Beside, Chart, Paragraph
 from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.page.cost_chart import Point, draw_costs
 from dysample.workbench.report.page.curves import draw_curves
 from dysample.workbench.report.page.forest import Line, draw_forest, shared_limits
-from dysample.workbench.report.page.intervals import Estimate
-from dysample.workbench.report.page.wording import difference
 from dysample.workbench.report.published import Scores, main_scores
 from dysample.workbench.report.summary import BASELINE
+from dysample.workbench.report.wording import difference
 
 MACS_NAME = "multiply-adds of the upsamplers, an image"
 PARAMETERS_NAME = "parameters of the upsamplers"
@@ -123,7 +123,7 @@ def _cost_chart(member: Compared, quantity: str | None, name: str) -> Chart:
         if mean is None:
             continue
         record = row.records[0]
-        cost = record.upsampler_parameters if quantity == PARAMETERS else record.upsampler_macs
+        cost = record.parameters.upsamplers if quantity == PARAMETERS else record.macs.upsamplers
         if one is None or level is None:
             points.append(Point(row.name, row.guided, cost, mean))
         else:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dysample.workbench.report.page.intervals import Estimate, estimate
-from dysample.workbench.report.summary import BASELINE, Group, Row, families
+from dysample.workbench.report.intervals import Estimate, to_baseline
+from dysample.workbench.report.summary import Group, Row, families
 
 TASKS = {
     "semantic": "Semantic segmentation",
@@ -92,7 +92,7 @@ def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list
 def is_variant(row: Row) -> bool:
     """Whether a row is a step or an option under study, and not an upsampler of its own."""
     record = row.records[0]
-    return bool(record.options) or record.upsampler.startswith(STEPS)
+    return bool(record.upsampler_options) or record.upsampler.startswith(STEPS)
 
 
 def _plain_first(groups: Sequence[Group]) -> list[Group]:
@@ -104,18 +104,7 @@ def _compared(group: Group, pictures: tuple[Path, ...]) -> Compared:
     rows = tuple(row for row in group.rows if not is_variant(row))
     if not rows:  # nothing to set them apart from
         rows, variants = variants, ()
-    baseline = group.baseline
-    to_baseline = {
-        metric: {
-            row.name: found
-            for row in group.rows
-            if baseline is not None
-            and row.name != BASELINE
-            and (found := estimate(row, baseline, metric)) is not None
-        }
-        for metric in group.main
-    }
-    return Compared(group, rows, variants, to_baseline, pictures)
+    return Compared(group, rows, variants, to_baseline(group), pictures)
 
 
 def _named(family: Family, others: Sequence[Family]) -> Family:

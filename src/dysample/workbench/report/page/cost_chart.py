@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from dysample.workbench.report.intervals import Range
 from dysample.workbench.report.page.blocks import Chart
 from dysample.workbench.report.page.figure import (
     GRID,
@@ -24,11 +25,9 @@ from dysample.workbench.report.page.figure import (
     Canvas,
     shortened,
 )
-from dysample.workbench.report.page.intervals import Range
 from dysample.workbench.report.page.labels import place_names
-from dysample.workbench.report.page.wording import interval
 from dysample.workbench.report.summary import BASELINE
-from dysample.workbench.report.wording import count
+from dysample.workbench.report.wording import count, interval
 
 HEIGHT = 330
 LEFT, TOP, FOOT = 52, 30, 44

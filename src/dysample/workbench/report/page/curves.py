@@ -77,7 +77,7 @@ def draw_curves(name: str, title: str, rows: Sequence[Row], alt: str) -> Chart |
 
 def mean_curve(row: Row) -> Line | None:
     """Steps and the mean loss over the seeds that were logged at the same steps as the first."""
-    curves = [record.curve for record in row.records if record.curve is not None]
+    curves = [record.curve for record in row.records if record.curve.step]
     if not curves:
         return None
     steps = curves[0].step

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.blocks import Chart
 from dysample.workbench.report.page.figure import (
     CHARACTER,
@@ -25,8 +26,7 @@ from dysample.workbench.report.page.figure import (
     Canvas,
     shortened,
 )
-from dysample.workbench.report.page.intervals import Estimate
-from dysample.workbench.report.page.wording import difference, interval
+from dysample.workbench.report.wording import difference, interval
 
 ROW = 24
 TOP = 30

@@ -1,4 +1,4 @@
-"""Our order beside the literature's: where they differ, and what the intervals allow."""
+"""Our order beside the literature's: where they differ, and what is significant."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from dysample.workbench.report.intervals import Estimate, estimate
 from dysample.workbench.report.page.blocks import Block, Paragraph, Table, folded
 from dysample.workbench.report.page.compared import Compared
-from dysample.workbench.report.page.intervals import Estimate, estimate
 from dysample.workbench.report.page.tables import ESTIMATE_HEADS
-from dysample.workbench.report.page.wording import difference, interval
 from dysample.workbench.report.published import Scores, main_scores
+from dysample.workbench.report.verdict import HEADS, Verdict, verdict
+from dysample.workbench.report.wording import difference, interval
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Pair:
     gap: str  # as the printed numbers give it
     noisy: bool  # whether that is within the noise of which the authors speak
     ours: Estimate
-    agrees: int  # 1 or -1 if our intervals say so, 0 if they leave it open
+    verdict: Verdict  # on the first one
     turned: bool  # whether our mean points the other way
 
 
@@ -39,12 +40,12 @@ def published_pairs(compared: Compared, scores: Scores) -> list[Pair]:
         first, second = (one, other) if (gap > 0) is scores.higher_is_better else (other, one)
         found = estimate(first, second, scores.metric)
         if found is not None:
-            side = 1 if measure.higher_is_better else -1
             decimals = len(scores.by_name[one.name].printed.partition(".")[2])
             printed = f"{abs(gap):.{decimals}f}"
-            agrees, turned = side * found.sign, side * found.mean < 0
+            judged = verdict(found, measure.higher_is_better)
+            turned = (found.mean < 0) is measure.higher_is_better and found.mean != 0
             noisy = scores.noise is not None and abs(gap) <= scores.noise
-            pairs.append(Pair(first.name, second.name, printed, noisy, found, agrees, turned))
+            pairs.append(Pair(first.name, second.name, printed, noisy, found, judged, turned))
     return pairs
 
 
@@ -57,22 +58,29 @@ def order_blocks(compared: Compared) -> Iterator[Block]:
     pairs = published_pairs(compared, scores)
     if not pairs:
         return
-    against = [pair for pair in pairs if pair.agrees < 0]
+    against = [pair for pair in pairs if pair.verdict is Verdict.WORSE]
     turned = sum(pair.turned for pair in pairs)
-    agreed = sum(pair.agrees > 0 for pair in pairs)
     head = f" ({compared.head})" if compared.head else ""
-    text = (
-        f"Order{head}: the literature ({scores.model}, {scores.measure}, a single run each) orders "
-        f"{len(pairs)} pairs of these upsamplers{_noise(pairs, scores)}. Here {turned} of them "
-        f"point the other way. The intervals bear out the literature's order for {agreed} pairs "
-        f"and contradict it for {len(against)}{_noise(against, scores)}; for the other "
-        f"{len(pairs) - agreed - len(against)} they allow neither."
+    heads = {
+        **HEADS,
+        Verdict.BETTER: "significantly in the literature's order",
+        Verdict.WORSE: "significantly reversed",
+    }
+    counts = {side: sum(pair.verdict is side for pair in pairs) for side in Verdict}
+    told = "; ".join(
+        f"{heads[side]}: {number}" + (_noise(against, scores) if side is Verdict.WORSE else "")
+        for side, number in counts.items()
+        if number
     )
-    yield Paragraph(text)
+    yield Paragraph(
+        f"Order{head}: the literature ({scores.model}, {scores.measure}, a single run each) orders "
+        f"{len(pairs)} pairs of these upsamplers{_noise(pairs, scores)}. Here the means of "
+        f"{turned} are reversed. Of all, {told}."
+    )
     if against:
         yield folded(
             Table(
-                f"Pairs whose order here is the other way round, beyond both intervals{head}",
+                f"Pairs significantly reversed from the literature{head}",
                 (
                     "better here",
                     "better in the\nliterature",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dysample.files import whole_file
+from dysample.workbench.record import Record
 from dysample.workbench.report.page.blocks import (
     Block,
     Bullets,
@@ -19,14 +20,13 @@ from dysample.workbench.report.page.compared import TASKS, Family, compare
 from dysample.workbench.report.page.html import to_html
 from dysample.workbench.report.page.markdown import to_markdown
 from dysample.workbench.report.page.pictures import Embedder
+from dysample.workbench.report.page.reading import reading
 from dysample.workbench.report.page.sections import family_blocks
-from dysample.workbench.report.page.statements import reading, statements
 from dysample.workbench.report.page.tidy import to_csv
-from dysample.workbench.report.page.wording import span
 from dysample.workbench.report.published import NOTES, SCORES, SOURCES
-from dysample.workbench.report.records import Record
 from dysample.workbench.report.summary import Group
-from dysample.workbench.report.wording import listed
+from dysample.workbench.report.verdict import statements
+from dysample.workbench.report.wording import listed, span
 
 TITLE = "Upsamplers compared"
 
@@ -89,7 +89,9 @@ def _in_short(family: Family) -> Iterator[str]:
     """What the leading measure of each head allows one to say."""
     for member in family.members:
         title = f"{family.title}, {member.head}" if member.head else family.title
-        lead = " ".join(statements(member, member.group.main[0]))
+        lead = " ".join(
+            statements(member.group, member.rows, member.to_baseline, member.group.main[0])
+        )
         yield f"{title}, {span(member.seeds, 'seed')}. {lead}"
 
 
@@ -114,15 +116,12 @@ def _surroundings(records: Sequence[Record]) -> Table:
         values = dict.fromkeys(record.versions.get(name, "unknown") for record in records)
         rows.append((name, ", ".join(values)))
     machines = dict.fromkeys(
-        f"{one.machine.get('cpu', 'unknown')}, {one.machine.get('threads', '?')} thread(s) a run"
-        for one in records
-        if one.machine
+        f"{one.machine.cpu}, {one.machine.threads} thread(s) a run" for one in records
     )
-    if machines:
-        rows.append(("processor", "; ".join(machines)))
-    if finished := sorted(record.finished for record in records if record.finished):
-        rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
-    hours = sum(record.seconds for record in records) / 3600
+    rows.append(("processor", "; ".join(machines)))
+    finished = sorted(record.finished for record in records)
+    rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
+    hours = sum(record.seconds.train for record in records) / 3600
     rows.append(("training time in all", f"{hours:.1f} hours, of single runs added up"))
     return Table("Versions and machine", ("what", "value"), tuple(rows))
 

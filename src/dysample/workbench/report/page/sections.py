@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dysample.workbench.report.commands import command_for_more, commands
+from dysample.workbench.report.intervals import estimate
 from dysample.workbench.report.page.ablations import Ablation, find_ablations
 from dysample.workbench.report.page.blocks import (
     Beside,
@@ -21,13 +23,10 @@ from dysample.workbench.report.page.charts import (
     curve_charts,
     difference_charts,
 )
-from dysample.workbench.report.page.commands import commands
 from dysample.workbench.report.page.compared import Compared, Family
-from dysample.workbench.report.page.intervals import estimate
 from dysample.workbench.report.page.order import order_blocks
 from dysample.workbench.report.page.pairs import pair_table
 from dysample.workbench.report.page.pictures import Embedder
-from dysample.workbench.report.page.statements import seeds_sentence, sentence_start, statements
 from dysample.workbench.report.page.tables import (
     ESTIMATE_HEADS,
     class_tables,
@@ -38,6 +37,7 @@ from dysample.workbench.report.page.tables import (
 )
 from dysample.workbench.report.published import NOISE, main_scores
 from dysample.workbench.report.summary import BASELINE
+from dysample.workbench.report.verdict import MORE, seeds_sentence, statements
 from dysample.workbench.report.wording import absent_sentence
 
 
@@ -45,6 +45,11 @@ def family_blocks(family: Family, embedder: Embedder) -> Iterator[Block]:
     """Everything on one family."""
     yield Heading(family.title, 2, family.anchor)
     yield Bullets(tuple(_sentences(family)))
+    groups = [member.group for member in family.members]
+    more = [command_for_more(one.group, one.rows, "DIR") for one in family.members]
+    if lines := [" ".join(words) for words in more if words is not None]:
+        yield Paragraph(MORE)
+        yield Code("\n".join(lines))
     yield from _differences(family)
     yield from _costs(family)
     yield from _ablations(family)
@@ -59,16 +64,18 @@ def family_blocks(family: Family, embedder: Embedder) -> Iterator[Block]:
     yield from _pictures(family, embedder)
     yield _heading(family, "Settings and command")
     yield _settings(family)
-    yield Code(commands(family))
+    yield Code(commands(groups))
 
 
 def _sentences(family: Family) -> Iterator[str]:
-    yield seeds_sentence(family)
+    yield seeds_sentence(count for member in family.members for count in member.seeds)
     for member in family.members:
+        start = f"{member.head[0].upper()}{member.head[1:]}. " if member.head else ""
         for metric in member.group.main:
-            yield f"{sentence_start(member.head)}{' '.join(statements(member, metric))}"
+            told = statements(member.group, member.rows, member.to_baseline, metric)
+            yield f"{start}{' '.join(told)}"
         if absent := absent_sentence(member.group):
-            yield f"{sentence_start(member.head)}{absent}"
+            yield f"{start}{absent}"
 
 
 def _differences(family: Family) -> Iterator[Block]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.blocks import Table
 from dysample.workbench.report.page.compared import Compared, Family
-from dysample.workbench.report.page.intervals import Estimate
-from dysample.workbench.report.page.wording import difference, interval
 from dysample.workbench.report.summary import BASELINE, Row
-from dysample.workbench.report.wording import count, listed, number, three_digits
+from dysample.workbench.report.wording import (
+    count,
+    difference,
+    interval,
+    listed,
+    number,
+    three_digits,
+)
 
 GUIDED_ROWS = "guided"
 ESTIMATE_HEADS = ("difference", "bootstrap\n95 %", "t\n95 %")
@@ -75,10 +81,10 @@ def cost_table(family: Family) -> Table:
     def cells(_: Compared, row: Row) -> Cells:
         one = row.records[0]
         return (
-            count(one.upsampler_parameters),
-            count(one.parameters),
-            count(one.upsampler_macs),
-            count(one.macs),
+            count(one.parameters.upsamplers),
+            count(one.parameters.total),
+            count(one.macs.upsamplers),
+            count(one.macs.total),
             three_digits(row.seconds),
         )
 
@@ -93,7 +99,7 @@ def class_tables(family: Family) -> Iterator[Table]:
     """A row a class: bilinear's mean, and the mean paired difference of each other upsampler."""
     for member in family.members:
         keys = dict.fromkeys(
-            key for row in member.rows for record in row.records for key in record.classes
+            key for row in member.rows for record in row.records for key in record.by_class
         )
         for key in keys:
             yield _class_table(member, key)
@@ -104,10 +110,10 @@ def class_difference(row: Row, baseline: Row | None, key: str, name: str) -> flo
     partners = {record.seed: record for record in baseline.records} if baseline else {}
     values = []
     for record in row.records:
-        value = record.classes.get(key, {}).get(name)
+        value = record.by_class.get(key, {}).get(name)
         if baseline is not None:
             partner = partners.get(record.seed)
-            other = None if partner is None else partner.classes.get(key, {}).get(name)
+            other = None if partner is None else partner.by_class.get(key, {}).get(name)
             value = None if value is None or other is None else value - other
         if value is not None:
             values.append(value)
@@ -125,7 +131,7 @@ def _class_table(member: Compared, key: str) -> Table:
     baseline = member.group.baseline
     columns = [row for row in member.rows if row is not baseline]
     names = dict.fromkeys(
-        name for row in member.rows for one in row.records for name in one.classes.get(key, {})
+        name for row in member.rows for one in row.records for name in one.by_class.get(key, {})
     )
     rows = []
     for name in names:

@@ -10,10 +10,12 @@ from typing import Any
 from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.page.tables import class_difference
 from dysample.workbench.report.summary import BASELINE, Row, row_name
+from dysample.workbench.report.verdict import verdict
 
 COLUMNS = (
     "part", "task", "data", "head", "upsampler", "guided", "quantity", "class", "seeds", "mean",
     "deviation", "difference", "pairs", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
+    "verdict",
 )  # fmt: skip
 
 
@@ -45,12 +47,14 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
             line |= {"difference": one.mean, "pairs": len(one.by_seed)}
             line |= dict(zip(("bootstrap_low", "bootstrap_high"), one.bootstrap or ()))
             line |= dict(zip(("t_low", "t_high"), one.t or ()))
+            measure = member.group.measures[metric]
+            line["verdict"] = verdict(one, measure.higher_is_better).value
         elif row.name != BASELINE:
             line["difference"] = row.differences[metric].mean
         yield {**seeds, **line}
     baseline = None if row.name == BASELINE else member.group.baseline
     first = row.records[0]
-    for key, by_class in first.classes.items():
+    for key, by_class in first.by_class.items():
         for name in by_class:
             line = {"quantity": key, "class": name}
             line["mean"] = class_difference(row, None, key, name)
@@ -58,10 +62,10 @@ def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:
                 line["difference"] = class_difference(row, baseline, key, name)
             yield {**seeds, **line}
     for quantity, value in (
-        ("parameters_upsamplers", first.upsampler_parameters),
-        ("parameters_model", first.parameters),
-        ("macs_upsamplers", first.upsampler_macs),
-        ("macs_model", first.macs),
+        ("parameters_upsamplers", first.parameters.upsamplers),
+        ("parameters_model", first.parameters.total),
+        ("macs_upsamplers", first.macs.upsamplers),
+        ("macs_model", first.macs.total),
         ("train_seconds_median", row.seconds),
     ):
         yield {**seeds, "quantity": quantity, "mean": value}

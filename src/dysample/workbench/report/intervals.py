@@ -10,14 +10,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dysample.workbench.report.records import Record
-from dysample.workbench.report.summary import Row
+from dysample.workbench.record import Record
+from dysample.workbench.report.summary import BASELINE, Group, Row
 
 DRAWS = 10_000
 LEVEL = 0.95
-ENOUGH = 3
-"""Pairs of runs from which a difference is called one: with two, intervals that do not hold what is
-true are too common."""
 Range = tuple[float, float]
 
 
@@ -44,19 +41,20 @@ class Estimate:
         """Over seeds."""
         return float(np.mean(list(self.by_seed.values())))
 
-    @property
-    def enough(self) -> bool:
-        """Whether there are the seeds for a statement."""
-        return len(self.by_seed) >= ENOUGH
 
-    @property
-    def sign(self) -> int:
-        """1 or -1 if both intervals lie on that side of zero, over enough seeds; otherwise 0."""
-        if not self.enough or self.bootstrap is None or self.t is None:
-            return 0
-        low = min(self.bootstrap[0], self.t[0])
-        high = max(self.bootstrap[1], self.t[1])
-        return (low > 0) - (high < 0)
+def to_baseline(group: Group) -> Mapping[str, Mapping[str, Estimate]]:
+    """By main measure and name of the row, the difference to bilinear."""
+    baseline = group.baseline
+    return {
+        metric: {
+            row.name: found
+            for row in group.rows
+            if baseline is not None
+            and row.name != BASELINE
+            and (found := estimate(row, baseline, metric)) is not None
+        }
+        for metric in group.main
+    }
 
 
 def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
@@ -69,13 +67,18 @@ def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
     its own.) The interval is moved to the difference on all images: a measure such as mIoU over a
     tenth of the images is not the same quantity, but it varies alike.
     """
-    pairs = _pairs(row, other, metric)
-    if not pairs:
+    partners = {record.seed: record for record in other.records}
+    both = [(one, partners[one.seed]) for one in row.records if one.seed in partners]
+    by_seed = {
+        one.seed: value - base
+        for one, two in both
+        if (value := one.value(metric)) is not None and (base := two.value(metric)) is not None
+    }
+    if not by_seed:
         return None
-    whole = np.array([one.metrics[metric] - two.metrics[metric] for one, two in pairs])  # type: ignore[operator]
-    parts = _parts(pairs, metric)
-    by_seed = {one.seed: float(value) for (one, _), value in zip(pairs, whole)}
-    if len(pairs) < 2:
+    whole = np.array(list(by_seed.values()))
+    parts = _parts([pair for pair in both if pair[0].seed in by_seed], metric)
+    if len(whole) < 2:
         return Estimate(by_seed, parts is not None, None, None)
     mean = float(whole.mean())
     means = _resampled(whole[:, None] if parts is None else parts)
@@ -94,17 +97,6 @@ def student(probability: float, freedom: float) -> float:
     density = np.cos(angle).clip(0) ** (freedom - 1)
     mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     return float(np.sqrt(freedom) * np.tan(np.interp(probability, mass / mass[-1], angle)))
-
-
-def _pairs(row: Row, other: Row, metric: str) -> list[tuple[Record, Record]]:
-    partners = {record.seed: record for record in other.records}
-    return [
-        (record, partner)
-        for record in row.records
-        if (partner := partners.get(record.seed)) is not None
-        and record.metrics[metric] is not None
-        and partner.metrics[metric] is not None
-    ]
 
 
 def _parts(pairs: list[tuple[Record, Record]], metric: str) -> NDArray[np.float64] | None:

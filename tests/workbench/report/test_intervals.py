@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dysample.workbench.report.page import intervals
-from dysample.workbench.report.page.intervals import estimate, student
-from dysample.workbench.report.records import read_records
+from dysample.workbench.record import read_records
+from dysample.workbench.report import intervals
+from dysample.workbench.report import verdict as rule
+from dysample.workbench.report.intervals import estimate, student
 from dysample.workbench.report.summary import summarise
+from dysample.workbench.report.verdict import Verdict, verdict
 
 
 @pytest.fixture
@@ -47,20 +49,20 @@ def test_seeds_alone(rows):
     assert found.bootstrap == pytest.approx((0.01, 0.03))
     half = 4.30265 * 0.01 / 3**0.5
     assert found.t == pytest.approx((0.02 - half, 0.02 + half), rel=1e-3)
-    assert found.sign == 0  # the bootstrap excludes zero, but three seeds do not carry that
+    assert verdict(found) is Verdict.OPEN  # though the bootstrap excludes zero
 
 
-def test_both_intervals_off_zero_make_a_sign(rows):
+def test_both_intervals_off_zero_are_significant(rows):
     baseline = {0: 0.5, 1: 0.5, 2: 0.5}
     above = {0: 0.520, 1: 0.522, 2: 0.521}
-    assert estimate(*rows(baseline, above), "miou").sign == 1
+    assert verdict(estimate(*rows(baseline, above), "miou")) is Verdict.BETTER
     better, worse = rows(baseline, above)
-    assert estimate(worse, better, "miou").sign == -1
+    assert verdict(estimate(worse, better, "miou")) is Verdict.WORSE
 
 
 def test_one_seed_without_parts_has_no_interval(rows):
     found = estimate(*rows({0: 0.5}, {0: 0.6}), "miou")
-    assert (found.bootstrap, found.t, found.sign) == (None, None, 0)
+    assert (found.bootstrap, found.t, verdict(found)) == (None, None, Verdict.FEW)
     assert estimate(*rows({0: 0.5}, {1: 0.6}), "miou") is None
 
 
@@ -68,7 +70,7 @@ def test_one_seed_has_none_even_with_parts(rows):
     parts = {"bilinear": {0: [0.5] * 10}, "dysample": {0: [0.58, 0.62] * 5}}
     found = estimate(*rows({0: 0.5}, {0: 0.61}, parts), "miou")
     assert found.by_seed == pytest.approx({0: 0.11})
-    assert (found.bootstrap, found.t, found.sign) == (None, None, 0)
+    assert (found.bootstrap, found.t, verdict(found)) == (None, None, Verdict.FEW)
 
 
 def test_the_interval_lies_around_the_difference_on_all_images(rows):
@@ -94,7 +96,7 @@ def test_images_shared_by_all_seeds_do_not_average_out(rows):
         )
         widths.append(found.bootstrap[1] - found.bootstrap[0])
         assert found.bootstrap[0] > 0
-        assert found.sign == (count == 8)  # two seeds allow no statement
+        assert verdict(found) is (Verdict.BETTER if count == 8 else Verdict.FEW)
     assert widths[0] == pytest.approx(widths[1])
     assert widths[0] == pytest.approx(2 * 1.96 * 0.05 / 10**0.5, rel=0.05)
 
@@ -147,16 +149,14 @@ def test_runs_that_do_not_differ_are_seldom_called_different(rows, monkeypatch):
                 replace(pair[0].records[0], seed=s, metrics={"m": v}) for s, v in enumerate(by_seed)
             ]
             none = [replace(one, metrics={"m": 0.0}) for one in ours]
-            found += (
-                estimate(replace(pair[0], records=ours), replace(pair[1], records=none), "m").sign
-                != 0
-            )
+            one = estimate(replace(pair[0], records=ours), replace(pair[1], records=none), "m")
+            found += verdict(one) in (Verdict.BETTER, Verdict.WORSE)
         return found / 400
 
     assert called(3) < 0.08
     assert called(5) < 0.08
     assert called(2) == 0
-    monkeypatch.setattr(intervals, "ENOUGH", 2)
+    monkeypatch.setattr(rule, "ENOUGH", 2)
     assert called(2) > 0.02
 
 
