@@ -285,7 +285,7 @@ def test_stopped_it_says_how_to_go_on(
     (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
     _, errors = process.communicate(timeout=100)
     assert process.returncode == code, errors
-    assert errors.strip() == "dysample: stopped; with --resume the same command goes on from here"
+    assert errors.strip() == "dysample: stopped; run the same command with --resume to resume"
     assert dysample("train", "--resume", "--output", stopped).code == 0
     assert dysample(*command, "--output", whole).code == 0
     assert record(stopped)["metrics"] == record(whole)["metrics"]
