@@ -28,7 +28,7 @@ def find_model(
 
     Raises:
         ValueError, TypeError, FileNotFoundError: something cannot be found or read; the message
-        names it.
+            names it.
     """
     shapes = [_shape(text) for text in inputs]
     # Addresses have a colon, files a suffix: anything else is an upsampler's name, or a typo.

@@ -1,4 +1,4 @@
-"""The main metrics on parts of the validation images: how much depends on which images they are."""
+"""The main metrics on parts of the validation images, for the variance over images."""
 
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ PARTS = 10
 
 @torch.no_grad()
 def measure_parts(task: Task, images: Any) -> dict[str, list[float | None]]:
-    """The two main metrics on each of ten parts of a data set; None where one is undefined.
+    """Compute the two main metrics on each of ten parts of a data set; None where undefined.
 
     The parts are consecutive, as neighbours may be frames of one video, and equal but for one
     image. Runs on one data set pair by part as they do by seed.

@@ -1,4 +1,4 @@
-"""A workload's rows: checked, timed in turn, their memory measured."""
+"""Check a workload's rows, time them in turn, and measure their memory."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The CPU's model name."""
+    """Return the CPU's model name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

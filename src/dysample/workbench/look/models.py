@@ -1,4 +1,4 @@
-"""Which model is looked at: one in memory, a checkpoint, or one trained for a moment."""
+"""Choose the model to look at: one in memory, a checkpoint, or a briefly trained one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUICK = {"steps": 150, "train_frames": 500, "val_frames": 8}
 
 
 def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str | Path]:
-    """What to look at, by the upsamplers' names.
+    """Return the models to look at, by the upsamplers' names.
 
     Args:
         checkpoint: a run's folder, a file in it, or the folder of a comparison, of which the runs
@@ -116,7 +116,7 @@ def find_references(checkpoint: Path, restored: Restored) -> list[tuple[str, Res
 
 
 def quick_model(upsampler: str, console: Console) -> Path:
-    """The folder of a small model trained on the embedded scenes for a moment, once.
+    """Return the folder of a small model that is trained briefly on the embedded scenes, once.
 
     It is kept in `$DYSAMPLE_CACHE/look`, else beside the scenes in the user's cache.
 

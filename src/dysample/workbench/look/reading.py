@@ -1,4 +1,4 @@
-"""What one output pixel reads: which low-res places, and how much each counts."""
+"""What one output pixel reads: low-res positions and their weights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read(
 
 
 def owner(size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of the low-res pixel that holds an output pixel's centre."""
+    """Return row and column of the low-res pixel that holds an output pixel's centre."""
     rows, columns = (nearest_index(*sides, torch.device("cpu")) for sides in zip(size, low))
     return int(rows[pixel[0]]), int(columns[pixel[1]])
 
