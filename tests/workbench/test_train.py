@@ -97,7 +97,7 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
     # The folder is taken, and gone on with nothing is trained or recorded again.
     refused = dysample(*command)
     assert refused.code == 2
-    assert "holds a run already (last.ckpt): --resume goes on with it" in refused.stderr
+    assert "holds a run already (last.ckpt): --resume continues it" in refused.stderr
     assert refused.stderr.count("\n") == 1
     before = (output / "last.ckpt").stat().st_mtime_ns
     assert dysample("train", "--resume", "--output", output).code == 0

@@ -164,8 +164,8 @@ def _rebuild(host: type[nn.Module], code: tuple[Any, ...]) -> nn.Module:
     if code != _code(host):
         raise ValueError(
             f"`{host.__module__}.{host.__qualname__}` must have the code that it had when its calls"
-            " were replaced: another release stands elsewhere in its file; replace them anew and"
-            " load the state_dict"
+            " were replaced: another release has other lines; replace them again and load the"
+            " state_dict"
         )
     kind = _rerouted(host)  # type: ignore[arg-type]
     return kind.__new__(kind)

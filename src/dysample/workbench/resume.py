@@ -27,7 +27,7 @@ def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
     held = [name for name in (LAST, RESULTS, CONFIG) if (folder / name).exists()]
     if held and not resume:
         raise ValueError(
-            f"`output` (={folder}) holds a run already ({held[0]}): --resume goes on with it, "
+            f"`output` (={folder}) holds a run already ({held[0]}): --resume continues it, "
             "--output takes another folder"
         )
     finished = ResultFile(folder / RESULTS).finished()

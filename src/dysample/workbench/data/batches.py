@@ -14,7 +14,7 @@ from dysample.workbench.seeds import derive_seed
 from dysample.workbench.signals import kept_from_workers
 
 EVALUATION_BATCH = 32
-"""Images that are evaluated at once."""
+"""Batch size of evaluations."""
 
 
 class Images(Protocol):

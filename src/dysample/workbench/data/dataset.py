@@ -60,7 +60,7 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
         items: one for each sample.
         read_target: makes the target of an item whose image is of a size (height, width).
         transform: called with image and target of each sample.
-        notes: a line for each kind of files or entries that the reader passed over.
+        notes: a line for each kind of files or entries that the reader skipped.
     """
 
     name: str

@@ -9,7 +9,7 @@ from dysample.workbench.data.images import SUFFIXES
 Notes: TypeAlias = tuple[str, ...]
 
 NAMED = 3
-"""So many of the things that are passed over are named."""
+"""How many of the skipped files are named."""
 
 _SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -65,4 +65,4 @@ def note(names: Sequence[str], where: Path, why: str) -> Notes:
     if not names:
         return ()
     shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-    return (f"passed over in {where}, {why}: {len(names)} ({shown})",)
+    return (f"skipped in {where}, {why}: {len(names)} ({shown})",)

@@ -78,7 +78,7 @@ def check(data: DataSet[Target], console: Console, *, skip_bad: bool = False) ->
 
     Args:
         data: a split.
-        console: for a bar, the number of samples that were left out, what the reader passed over,
+        console: for a progress bar, the number of dropped samples, what the reader skipped,
             and classes that never occur.
         skip_bad: leave out samples with problems instead of raising.
 

@@ -37,11 +37,11 @@ def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str |
 
     Args:
         checkpoint: a run's folder, a file in it, or the folder of a comparison, of which the runs
-            of the lowest seed are taken; None for models that are trained for a moment.
+            of the lowest seed are taken; None for briefly trained models.
         names: upsamplers or patterns, separated by commas.
 
     Raises:
-        ValueError, FileNotFoundError: nothing that can be looked at.
+        ValueError, FileNotFoundError: nothing to look at.
     """
     if checkpoint is None:
         return {name: name for name in _choose_names(names or "dysample")}
@@ -76,7 +76,7 @@ def models_of_page(folder: Path | None, names: str | None, console: Console) -> 
     """Folders of the runs to choose from, by labels.
 
     Args:
-        folder: of a comparison; None for models that are trained for a moment.
+        folder: of a comparison; None for briefly trained models.
         names: of the upsamplers of the latter.
         console: for progress.
 

@@ -39,7 +39,7 @@ SCENE_SIDE = 256
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at.
+    """A model on an image, with everything that a figure shows.
 
     Attributes:
         title: the model, for people.

@@ -1,4 +1,4 @@
-"""Folders of images and of masks with one class index a pixel: the layouts for data of one's own.
+"""Folders of images and of masks with one class index per pixel: the layouts for your own data.
 
 Masks of one thing on a ground are often written as 0 and 255, black and white: `binary` takes 255
 for the second class, `folders` for none.
