@@ -138,9 +138,7 @@ class DySample(Upsampler):
         return self.end_conv(out) if self.end_convolution else out
 
     def offsets(self, x: Tensor) -> Tensor:
-        """Offsets (B, 2 G s^2, H, W) in low-res pixels, as `dysample.functional.dysample` takes
-        them.
-        """
+        """Return offsets (B, 2 G s^2, H, W) in low-res pixels, see `functional.dysample`."""
         B, C, H, W = x.shape
         square = self.ceil_scale**2
         if self.style == "pl":
@@ -175,7 +173,7 @@ class DySample(Upsampler):
         return linear * (opening.sigmoid() * (2 * self.scope_factor))
 
     def positions(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """Where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
+        """Return where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
 
         Pixel centres lie at integers. Positions beyond the border are returned as predicted;
         `forward` clamps them.

@@ -212,7 +212,7 @@ def _label(
 
 
 def _given_label(picture: Picture, label: Label) -> Bytes:
-    """Of the image's size, as a user gives it."""
+    """Read the user's label, which must have the image's size."""
     if picture.size is None:
         raise ValueError(f"`label` must be left out: that of {picture.name} is known")
     if isinstance(label, (str, Path)):

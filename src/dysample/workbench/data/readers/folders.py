@@ -30,7 +30,7 @@ def open_indices(folder: Path, split: str) -> DataSet[Mask]:
 
 
 def open_binary(folder: Path, split: str) -> DataSet[Mask]:
-    """The same with two classes, of which 255 is the second."""
+    """List images with the masks of the same stem, for two classes, of which 255 is the second."""
     items, notes = _pair(folder, split)
     names = _read_names(folder / CLASS_FILE)
     if len(names) != 2:
