@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dysample.registry import create_upsampler, get_entry
 from dysample.workbench.resolver import random_input, resolve_model
 
-_SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # default channels of an upsampler's input
+_SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # default shape of an upsampler's input
 
 
 def find_model(
