@@ -45,8 +45,8 @@ def test_report_of_a_missing_file(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("verb", "how"),
     [
-        ("compare", "; the same command goes on from here"),
-        ("train", "; with --resume the same command goes on from here"),
+        ("compare", "; run the same command again to resume"),
+        ("train", "; run the same command with --resume to resume"),
         ("bench", ""),
     ],
 )

@@ -8,7 +8,7 @@ torch.Size([1, 64, 26, 34])
 >>> up(torch.randn(1, 64, 13, 17), size=(25, 33)).shape
 torch.Size([1, 64, 25, 33])
 
-The parts are imported, and torch with them, when they are first used. `dysample.nn` and
+The submodules, and torch with them, are imported on first use. `dysample.nn` and
 `dysample.functional` are parts too, which `from dysample import *` leaves out: they have the names
 of torch's.
 """
@@ -91,7 +91,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A name of `__all__`, or a part such as `dysample.nn`, imported at its first use."""
+    """Import a name of `__all__`, or a submodule such as `dysample.nn`, on first use."""
     if name in __all__:
         value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'nn')}"), name)
         globals()[name] = value
@@ -100,7 +100,7 @@ def __getattr__(name: str) -> Any:
     try:
         return import_module(part)
     except ModuleNotFoundError as error:
-        if error.name != part:  # the part is there: a library that it needs is not
+        if error.name != part:  # the submodule exists, but a library that it needs does not
             raise
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 

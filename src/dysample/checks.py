@@ -16,9 +16,9 @@ FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
 def is_int(value: Any) -> bool:
-    """True for whole numbers, numpy's too; bool is not a number.
+    """Whether a value is an integer, numpy's included; a bool is not.
 
-    Lengths that an exporter sees are numbers too: symbols of torch.export, tensors of a trace.
+    Lengths in an exporter count too: symbols of torch.export, tensors of a trace.
     """
     if isinstance(value, Tensor):
         return is_tracing()
@@ -41,7 +41,7 @@ def check_positive_int(name: str, value: Any) -> int:
         raise TypeError(f"`{name}` (={value!r}) must be an integer")
     if value < 1:
         raise ValueError(f"`{name}` (={value}) must be at least 1")
-    # The symbols of an exporter stay what they are.
+    # An exporter's symbols are returned unchanged.
     return int(value) if isinstance(value, Integral) else value
 
 
@@ -84,7 +84,7 @@ def check_divides(name: str, value: int, of_name: str, of_value: int) -> None:
 
 
 def check_numbers(name: str, value: Any) -> Tensor:
-    """Return `value` if it is a dense tensor of floating numbers, in a dtype that computes."""
+    """Return `value` if it is a dense floating-point tensor in a dtype that torch computes in."""
     if not isinstance(value, Tensor):
         raise TypeError(f"`{name}` must be a tensor, not {type(value).__name__}")
     if value.is_nested:
@@ -164,6 +164,6 @@ def check_size(size: Any) -> tuple[int, int]:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, or its type if it has none, in one line that is not too long."""
+    """Return an error's message, or its type if there is none, as one line of limited length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}..."

@@ -1,4 +1,4 @@
-"""Which backend runs a module, and why the others do not."""
+"""Explain which backend runs a module, and why the others do not."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dysample.ops import Choice, recorded
 
 @dataclass(frozen=True)
 class Explanation:
-    """What ran each call of a primitive, in order; printed as a table."""
+    """The backend of each call of a primitive, in order; prints as a table."""
 
     choices: tuple[Choice, ...]
 
     def __str__(self) -> str:
-        """A line a call; equal lines that follow each other are counted."""
+        """Return one line for each call; repeated lines are counted."""
         lines: list[list[Any]] = []
         for choice in self.choices:
             text = f"{choice.primitive:<15} {choice.backend}"
@@ -37,7 +37,7 @@ class Explanation:
 
 
 def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
-    """Run a module once, in eval mode without gradients, and tell which backend ran its primitives.
+    """Run a module once, in eval mode without gradients, and report the backend of each primitive.
 
     >>> import torch, dysample
     >>> with dysample.backend("eager"):
@@ -46,8 +46,8 @@ def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
 
     Args:
         module: an upsampler, or any model that holds some.
-        inputs: what it is called with.
-        options: keywords that it is called with.
+        inputs: positional arguments of the call.
+        options: keyword arguments of the call.
     """
     with recorded() as choices, evaluated(module):
         module(*inputs, **options)

@@ -1,4 +1,4 @@
-"""What the extras of the package hold, and which of them brings what is missing."""
+"""Optional dependencies: what each extra installs, and which extra provides a missing module."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,-]+)\])?.*; *extra == ['\"]([\w-]
 
 
 def extras() -> dict[str, frozenset[str]]:
-    """Packages that each extra needs, by its name, besides those of extras that it includes.
+    """Return the packages of each extra, without those of the extras that it includes.
 
-    None where dysample is not installed as a package.
+    Empty if dysample is not installed as a package.
     """
     found: dict[str, set[str]] = {}
     for name, _, extra in _requirements():
@@ -38,7 +38,7 @@ def extras() -> dict[str, frozenset[str]]:
 
 
 def missing(module: str, verb: str = "") -> str:
-    """What to say of a module that is not installed: its name, and the command that brings it.
+    """Return the message for a missing module: its name, and the command that installs it.
 
     Args:
         module: as it is imported, such as ``"PIL.Image"``.
@@ -46,7 +46,7 @@ def missing(module: str, verb: str = "") -> str:
     """
     name = _plain(module.partition(".")[0])
     package = _IMPORTED_AS.get(name, name)
-    # Of two that bring the same the one that names more of it.
+    # Of two extras that install the same, prefer the one that names more of it.
     others = sorted(extras(), key=lambda e: (len(_packages(e)), -len(extras()[e])))
     for extra in (VERBS.get(verb, "cli"), *others):
         if package in _packages(extra):
@@ -55,7 +55,7 @@ def missing(module: str, verb: str = "") -> str:
 
 
 def _packages(extras: str) -> frozenset[str]:
-    """All that some extras bring, given as in a requirement, ``"cli,export"``."""
+    """Return all packages of some extras, given as in a requirement, ``"cli,export"``."""
     wanted = set(extras.split(","))
     found: set[str] = set()
     for name, others, extra in _requirements():
@@ -65,7 +65,7 @@ def _packages(extras: str) -> frozenset[str]:
 
 
 def _requirements() -> list[tuple[str, str, str]]:
-    """Package, extras of that package, and the extra of ours that needs it."""
+    """Yield each package, its own extras, and the extra of dysample that needs it."""
     try:
         lines = requires("dysample") or []
     except PackageNotFoundError:
@@ -75,5 +75,5 @@ def _requirements() -> list[tuple[str, str, str]]:
 
 
 def _plain(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Return a package's normalised name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever happens while they are written; errors with names."""
+"""Atomic file writes, and errors that name the file."""
 
 import glob
 import os
@@ -16,16 +16,15 @@ if sys.platform != "win32":
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` once it is complete and on the disk.
+    """Write a file atomically: it replaces `path` once it is complete and on the disk.
 
-    It is written beside `path` under another name, flushed, and renamed. If the writing fails,
-    or the process dies, whatever was at `path` is still there; what a killed writer of it left
-    is removed by the next one.
+    It is written beside `path` under a temporary name, flushed, and renamed. If the write fails or
+    the process dies, `path` is unchanged; the next writer removes what a killed one left.
 
     Raises:
         OSError: naming `path`, which cannot be written.
     """
-    # Not by tempfile, whose files nobody else may read: the page of a report is for others too.
+    # Not by tempfile, whose files only their owner may read: a report's page is for others too.
     temporary = _beside(path)
     try:
         with named(path, temporary):
@@ -43,10 +42,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_files(folder: Path) -> Iterator[Path]:
-    """A folder to write to whose files are moved into `folder` once all of them are complete.
+    """Write several files together: they move into `folder` once all of them are complete.
 
-    If one cannot be written, `folder` is as it was: not there, if it had to be made. What a
-    killed writer left in it is removed by the next one.
+    If one cannot be written, `folder` is left unchanged, and removed if it was created here. The
+    next writer removes what a killed one left.
 
     Raises:
         OSError: naming the file or folder that cannot be written.
@@ -77,7 +76,7 @@ def whole_files(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def cleared(folder: Path) -> Iterator[None]:
-    """Remove `folder` again, and those above it, if they are made meanwhile and stay empty."""
+    """Remove `folder` and its parents on exit if they are new and still empty."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -91,11 +90,11 @@ def cleared(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def named(path: Path, *stand_ins: Path) -> Iterator[None]:
-    """Errors of the system say which file they are about; those of reads and writes do not.
+    """Add the path to system errors, which reads and writes raise without it.
 
     Args:
-        path: that they are about.
-        stand_ins: names that a user never sees.
+        path: the file to name.
+        stand_ins: temporary names, to be replaced by `path`.
 
     Raises:
         OSError: naming `path`.
@@ -105,25 +104,25 @@ def named(path: Path, *stand_ins: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None and error.filename not in map(str, stand_ins):
             raise
-        if error.strerror is None:  # of a library, or in words of our own
+        if error.strerror is None:  # raised by a library, or already worded here
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers of whole files left in a folder; those at work keep theirs."""
+    """Remove temporary files of killed writers from a folder; active writers keep theirs."""
     _remove_left(folder, ".")
 
 
 def _beside(path: Path) -> Path:
-    """Short whatever the name of `path`, which may be as long as names can be; no other is left."""
+    """Return a short temporary name beside `path`, whose own name may have the maximum length."""
     name = f".{path.name[:32]}."
     _remove_left(path.parent, name)
     return path.with_name(f"{name}{secrets.token_hex(4)}.part")
 
 
 def _remove_left(folder: Path, name: str) -> None:
-    """Remove parts of no writer at work, where locks tell that."""
+    """Remove temporary files without an active writer, as far as locks tell."""
     with suppress(OSError):
         for path in folder.glob(f"{glob.escape(name)}*.part"):
             with suppress(OSError):
@@ -137,7 +136,7 @@ def _remove_left(folder: Path, name: str) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Show that a part is being written, until this ends or its process does."""
+    """Lock a temporary file while it is being written; the lock ends with the process."""
     with ExitStack() as stack:
         if sys.platform != "win32":
             with suppress(OSError):  # too many open files, a file system without locks

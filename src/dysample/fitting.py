@@ -1,4 +1,4 @@
-"""A module built for a state that comes from elsewhere, of the sizes that the state has."""
+"""Build a module for an untrusted state dict, with its sizes checked first."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dysample.layout import format_of
 def build_for(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
     """Build a module and load a state into it, dtypes of the state included.
 
-    The module is first built on the meta device, which has shapes and no memory: one of other sizes
-    than the state's is refused before it takes any.
+    The module is first built on the meta device, which has shapes and no memory: if its sizes
+    differ from the state's, it is refused before it takes any.
 
     Args:
         build: makes the module; called twice.

@@ -1,6 +1,6 @@
-"""What graphs for one size alone are made of: copies, slices and convolutions.
+"""Operations for graphs of one fixed size: copies, slices and convolutions.
 
-Exporters write them for runtimes that plan for a size, such as ncnn. Those know no reads by a
+Exporters use them for runtimes that plan for one size, such as ncnn. These have no gather by a
 vector of indices, and fewer operators than others.
 """
 
@@ -19,7 +19,7 @@ def is_exporting() -> bool:
 
 
 def fixed(*lengths: int) -> bool:
-    """Whether an exporter traces for these lengths alone: its graph may then hang on them."""
+    """Whether an exporter traces for these lengths alone; its graph may then depend on them."""
     return is_exporting() and all(isinstance(length, int) for length in lengths)
 
 
@@ -32,7 +32,7 @@ def channel_sum(x: Tensor) -> Tensor:
 
 
 def ratios(size: tuple[int, int], low: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of output pixels that a low-res pixel owns, at most.
+    """Return the most rows and columns of output pixels that a low-res pixel owns.
 
     Every low-res pixel of an axis owns n or n - 1. With n slots for each of them, reads of the
     nearest pixel are copies and slices.
@@ -48,7 +48,7 @@ def spread(x: Tensor, slots: tuple[int, int]) -> Tensor:
 
 
 def cut(x: Tensor, axis: int, start: int, end: int) -> Tensor:
-    """Rows (axis -2) or columns (axis -1) from `start` to before `end`."""
+    """Return the rows (axis -2) or columns (axis -1) from `start` to before `end`."""
     if fixed(end, x.shape[axis]) and (start, end) == (0, x.shape[axis]):
         return x  # a slice of all would be an alias, which coremltools does not know
     return x[..., start:end, :] if axis == -2 else x[..., start:end]
@@ -69,7 +69,7 @@ def to_slots(x: Tensor, low: tuple[int, int]) -> Tensor:
 
 
 def from_slots(x: Tensor, low: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """The output pixels (..., H', W') among the slots of a low-res size."""
+    """Take the output pixels (..., H', W') from the slots of a low-res size."""
     if not fixed(*low, *size):
         return x
     for axis, in_length, out_length in zip((-2, -1), low, size):
@@ -78,7 +78,7 @@ def from_slots(x: Tensor, low: tuple[int, int], size: tuple[int, int]) -> Tensor
 
 
 def _slots(out_length: int, in_length: int) -> list[int]:
-    """The slot of each output pixel of an axis: the first free one of its low-res pixel."""
+    """Return each output pixel's slot along an axis: the first free one of its low-res pixel."""
     ratio, slots = -(-out_length // in_length), [-1]
     for out_index in range(out_length):
         pixel = (2 * out_index + 1) * in_length // (2 * out_length)
@@ -87,7 +87,7 @@ def _slots(out_length: int, in_length: int) -> list[int]:
 
 
 def _take(x: Tensor, axis: int, index: list[int]) -> Tensor:
-    """`index_select` by slices, one for each run of neighbours."""
+    """Do an `index_select` by slices, one for each run of neighbours."""
     if index == list(range(x.shape[axis])):
         return x
     starts = [i for i in range(len(index)) if i == 0 or index[i] != index[i - 1] + 1]

@@ -1,4 +1,4 @@
-"""The primitives and the papers' functions on them: arguments are checked, then a backend runs.
+"""The primitives, and the papers' functions built on them, with checked arguments.
 
 Alphabet: B batch, C channels, H W low-res size, G groups, s scale, k kernel size,
 (Y, X) high-res pixel, (h, w) low-res pixel. An output pixel belongs to the low-res pixel that

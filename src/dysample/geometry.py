@@ -1,10 +1,9 @@
 """Where output pixels lie on the low-resolution map: sizes, nearest pixels, regular positions.
 
 Convention
-    Pixel centres lie at integers: low-res row h covers [h - 1/2, h + 1/2). Output row Y of H'
-    looks at (Y + 1/2) * H / H' - 1/2 of the H low-res rows (align_corners=False). Columns alike.
-    Everything is computed in integers until the last division, so that no size, however odd,
-    suffers from rounding.
+    Pixel centres lie at integers: low-res row h covers [h - 1/2, h + 1/2). Output row Y of H' looks
+    at (Y + 1/2) * H / H' - 1/2 of the H low-res rows (align_corners=False). Columns alike.
+    Everything is computed in integers until the last division, so rounding affects no size.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from dysample.fixed import cut, fixed, from_slots, ratios, spread
 
 
 def ceil_scale(scale_factor: float) -> int:
-    """Whole scale s at which offsets and kernels are predicted: the next integer, at least 1."""
+    """Return the integer scale s of offsets and kernels: rounded up, at least 1."""
     return max(1, math.ceil(scale_factor))
 
 
@@ -40,8 +39,8 @@ def scaled_length(length: int, scale_factor: float) -> int:
 def statically_true(condition: bool | torch.SymBool | Tensor) -> bool:
     """Whether a comparison of sizes is true; of symbolic sizes, whether it is true of all of them.
 
-    What an exporter traces is meant for any size: nothing in it may hang on the example's. In
-    traces of `torch.jit`, whose sizes are tensors, no comparison is known to be true of all.
+    An exported graph must hold for any size, so nothing in it may depend on the example's. In
+    `torch.jit` traces sizes are tensors, and no comparison is known to hold for all of them.
     """
     if isinstance(condition, Tensor):
         return False
@@ -103,16 +102,16 @@ def sampling_positions(
 
 def pixel_shuffle(field: Tensor, scale: int) -> Tensor:
     """Spread s^2 sub-pixels: channel c * s^2 + i * s + j of (h, w) to c at (s h + i, s w + j)."""
-    if field.shape[0] == 0:  # torch's own has no gradient for an empty batch
+    if field.shape[0] == 0:  # torch's pixel_shuffle has no gradient for an empty batch
         _, C, H, W = field.shape
         return field.reshape(0, C // scale**2, H * scale, W * scale)
     return F.pixel_shuffle(field, scale)
 
 
 def cropped(field: Tensor, size: tuple[int, int]) -> Tensor:
-    """The first rows and columns of (B, C, H, W), in a map of their own."""
+    """Copy the first rows and columns of (B, C, H, W)."""
     for axis, length in zip((-2, -1), size):
-        # No slice where sizes are free: its strides would hang on the example's in a trace.
+        # No slice where sizes are dynamic: in a trace its strides would be those of the example.
         if fixed(field.shape[axis], length):
             field = cut(field, axis, 0, length)
         elif not statically_true(field.shape[axis] == length):

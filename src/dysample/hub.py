@@ -1,8 +1,8 @@
-"""Upsamplers and models in a folder or on the Hugging Face hub: weights and how to build them.
+"""Save and load upsamplers and models, in a folder or on the Hugging Face hub.
 
 A folder holds `config.json`, the arguments of the constructor, and `model.safetensors`, the
 weights: what `huggingface_hub.PyTorchModelHubMixin` writes, so that a class with that mixin reads
-it. Nothing in them can run code, and what is not whole is refused by name.
+it. Nothing in them can run code. A damaged file is refused, with a message that names it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ RECIPE = "hub_recipe"
 
 
 def create_model(model: str, /, **arguments: Any) -> nn.Module:
-    """Build a model that `save_pretrained` can write down.
+    """Build a model that `save_pretrained` can save.
 
     Args:
         model: the name of an entry point of `GROUP`.
-        arguments: of the function that it names, such as `upsampler` and `classes`.
+        arguments: keyword arguments of the function that it names, such as `upsampler` and
+            `classes`.
 
     Raises:
         TypeError, ValueError: an unknown name, or arguments that its function does not take.
@@ -58,19 +59,19 @@ def create_model(model: str, /, **arguments: Any) -> nn.Module:
 
 
 def save_pretrained(model: nn.Module, folder: str | Path) -> None:
-    """Write a model into a folder, which is made if need be.
+    """Save a model into a folder, which is created if needed.
 
     Args:
-        model: an upsampler, or what `create_model` made, or has its arguments as `RECIPE`.
-        folder: for the two files.
+        model: an upsampler, a model of `create_model`, or one that has its arguments as `RECIPE`.
+        folder: where the two files are written.
 
     Raises:
-        TypeError: a model of another kind, or an argument that JSON cannot hold.
+        TypeError: a model of another kind, or an argument that JSON cannot represent.
     """
     from safetensors.torch import save
 
     config = _config_of(model)
-    # Copies, as safetensors takes no two names for one memory.
+    # Copies: safetensors refuses two names that share memory.
     state = {key: v.detach().cpu().contiguous().clone() for key, v in model.state_dict().items()}
     weights = save(state)
     config["sha256"] = hashlib.sha256(weights).hexdigest()
@@ -82,7 +83,7 @@ def save_pretrained(model: nn.Module, folder: str | Path) -> None:
 
 
 def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Module:
-    """Build a model as it was saved, in eval mode.
+    """Load a saved model, in eval mode.
 
     Args:
         source: a folder of `save_pretrained`, or `owner/name` on the hub.
@@ -90,8 +91,8 @@ def from_pretrained(source: str | Path, *, revision: str | None = None) -> nn.Mo
 
     Raises:
         FileNotFoundError: a folder without one of the two files. Pickles are never loaded.
-        ValueError: a file that is not whole, was changed, or does not fit the other one; a
-            configuration that names other weights. Sizes are compared before memory is taken.
+        ValueError: a file that is damaged or changed, or does not fit the other one; a
+            configuration that names other weights. Sizes are compared before memory is allocated.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -112,8 +113,8 @@ def push_to_hub(model: nn.Module, repo: str, *, private: bool = False) -> str:
 
     Args:
         model: see `save_pretrained`.
-        repo: `owner/name`, made if need be.
-        private: whether a new one is hidden from others.
+        repo: `owner/name`, created if needed.
+        private: whether a new repository is private.
 
     Returns:
         The address of the commit.
@@ -150,7 +151,7 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
         )
     recipe = dict(recipe)
     if "settings" in recipe:
-        # All weights are saved: where those at the start came from has no part in it.
+        # All weights are saved, so where the initial ones came from does not matter.
         recipe["settings"] = {**recipe["settings"], "weights": None}
     return recipe
 
@@ -158,7 +159,7 @@ def _config_of(model: nn.Module) -> dict[str, Any]:
 def _bound(
     build: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any], name: str
 ) -> dict[str, Any]:
-    """All arguments of a call by name, defaults included."""
+    """Return all arguments of a call by name, defaults included."""
     try:
         call = inspect.signature(build).bind(*args, **options)
     except TypeError as error:
@@ -181,7 +182,7 @@ def _builders() -> dict[str, EntryPoint]:
 
 
 def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
-    """Classes of upsamplers by name: ours, and those that were registered."""
+    """Return the classes of upsamplers by name, the built-in and the registered ones."""
     kinds = [getattr(dysample.nn, name) for name in dysample.nn.__all__]
     kinds += [get_entry(name).factory for name in list_upsamplers()]
     built = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, nn.Module)]
@@ -189,7 +190,7 @@ def _upsamplers() -> dict[str, Callable[..., nn.Module]]:
 
 
 def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> None:
-    """Raise what is wrong with a configuration before it is followed."""
+    """Check a configuration before anything is built from it."""
     name, kinds, builders = config.get("model"), _upsamplers(), _builders()
     if not isinstance(name, str) or (name not in builders and name not in kinds):
         known = ", ".join([*sorted(kinds), *builders])
@@ -203,7 +204,7 @@ def _check_config(config: dict[str, Any], state: dict[str, Tensor], path: Path) 
             f"`{path}` must not name other weights (`settings.weights` is {start!r}): those in"
             f" {WEIGHTS} are the only ones that are read"
         )
-    # Some libraries make a list of all classes before they make any tensor.
+    # Some libraries build a list of all classes before any tensor.
     most = max((tensor.numel() for tensor in state.values()), default=0)
     for key in ("classes", "stuff"):
         value = config.get(key)
@@ -222,7 +223,7 @@ def _build(config: dict[str, Any], path: Path) -> nn.Module:
         return build(**arguments)
     except ModuleNotFoundError:  # of an extra
         raise
-    # Values of any type and size meet the constructors of three libraries.
+    # Constructors of three libraries receive values of any type and size.
     except Exception as error:
         raise ValueError(f"`{path}` must hold arguments of {name}: {one_line(error)}") from error
 

@@ -1,4 +1,4 @@
-"""What this installation is made of: for `dysample info`, and for reports of faults."""
+"""Describe this installation: for `dysample info`, and for bug reports."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dysample.ops import dispatch
 
 
 def describe() -> str:
-    """The entries of `system_info`, a line each."""
+    """Return the entries of `system_info`, one line each."""
     entries = system_info()
     width = max(map(len, entries))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in entries.items())
 
 
 def system_info() -> dict[str, str]:
-    """Versions, processor, kernels and their instruction set, optional parts; by name."""
+    """Return versions, processor, kernels, instruction set and optional packages by name."""
     return {
         "dysample": _version("dysample") or "not installed as a package",
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",

@@ -9,13 +9,13 @@ from torch import Tensor
 def compute_dtype(x: Tensor) -> torch.dtype:
     """Dtype of coordinates and sums: float64 for float64 input, otherwise float32.
 
-    A map 256 pixels wide has no room for sub-pixel positions in bfloat16 (8 bits).
+    The 8 bits of bfloat16 cannot hold sub-pixel positions on a map 256 pixels wide.
     """
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 def format_of(x: Tensor) -> torch.memory_format:
-    """Memory format that results take from `x`: channels_last if it has no other."""
+    """Memory format of results: channels_last only if `x` is contiguous in that format alone."""
     plain = x.is_contiguous()
     if not plain and x.is_contiguous(memory_format=torch.channels_last):
         return torch.channels_last

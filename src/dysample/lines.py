@@ -1,4 +1,4 @@
-"""Files of one JSON value a line, as they are written, and as editors and copying leave them."""
+"""JSON Lines files: append safely, and read what editors and copies make of them."""
 
 import codecs
 import json
@@ -26,12 +26,12 @@ _MARKS = (
 
 @dataclass(frozen=True)
 class Lines:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        values: each with the number of its line; those of a list are values of their own.
-        end: bytes up to which there are values; what follows is blank, or was torn off.
-        torn: whether it was torn off: a last line without an end, which is not JSON.
+        values: each with its line number; the entries of a list count one by one.
+        end: bytes up to the last value; what follows is blank or incomplete.
+        torn: whether the last line is incomplete: it has no line end and is not JSON.
     """
 
     values: list[tuple[int, Any]]
@@ -40,13 +40,13 @@ class Lines:
 
 
 def read_lines(path: Path) -> Lines:
-    """The values of a file.
+    """Read the values of a file.
 
-    Lines end as on any system. Values without a line's end between them, over several lines or in
-    a list are read too, in UTF-8, UTF-16 or UTF-32, with a mark or without.
+    Line ends of any system are read, and values without line ends between them, over several lines
+    or in a list. The encoding is UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
-        ValueError: no file of JSON lines, naming the line.
+        ValueError: not JSON Lines; the message names the line.
         OSError: a file that cannot be read.
     """
     with named(path):
@@ -54,10 +54,10 @@ def read_lines(path: Path) -> Lines:
 
 
 def parse_lines(content: bytes, path: Path) -> Lines:
-    """The same of a file's content; `path` is for errors."""
+    """Read the values of a file's contents; `path` is for errors."""
     codec, unit = encoding_of(content)
     rest = len(content) % unit
-    # Bytes that are no UTF-8 become surrogates, which JSON does not have.
+    # Bytes that are not UTF-8 become surrogates, which JSON does not allow.
     errors = "surrogateescape" if unit == 1 else "strict"
     text = content[: len(content) - rest].decode(codec, errors)
     decoder = json.JSONDecoder()
@@ -84,17 +84,17 @@ def parse_lines(content: bytes, path: Path) -> Lines:
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
-    """Add lines at the end of a file, all of them or none, and see that they are on the disk.
+    """Append lines to a file, all of them or none, and flush them to the disk.
 
-    A last line without an end gets one. If it is not JSON, its writer was killed: it is moved into
-    a file of its own, `NAME.torn`, which the log tells.
+    A last line without a line end gets one. If it is not JSON, its writer was killed: it is moved
+    into `NAME.torn`, with a line in the log.
 
     Raises:
-        ValueError: the last line has no end, and before it the file holds no JSON lines.
+        ValueError: the last line has no line end, and the file before it is not JSON Lines.
         OSError: the file cannot be written; it is as it was.
     """
     text = "".join(f"{line}\n" for line in lines)
-    # Not buffered: what cannot be written now must not be written when the file is closed.
+    # Unbuffered: what cannot be written now must not be written when the file is closed.
     with named(path), path.open("a+b", buffering=0) as file:
         file.seek(0)
         content = file.read()
@@ -127,12 +127,12 @@ def _put_aside(path: Path, torn: bytes) -> None:
 
 
 def encoding_of(content: bytes) -> tuple[str, int]:
-    """The encoding of a file by its first bytes, and the bytes of its units."""
+    """Return the encoding of a file by its first bytes, and the bytes in a code unit."""
     for mark, codec in _MARKS:
         if content.startswith(mark):
             return codec, len(mark)
     first = [bool(byte) for byte in content[:4]]
-    # JSON starts with two characters of ASCII.
+    # JSON starts with two ASCII characters.
     if first == [True, False, True, False]:
         return "utf-16-le", 2
     return ("utf-16-be", 2) if first == [False, True, False, True] else ("utf-8", 1)

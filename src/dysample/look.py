@@ -1,4 +1,4 @@
-"""The former place of `dysample.workbench.look`; it goes in 0.3."""
+"""Deprecated alias of `dysample.workbench.look`; it is removed in 0.3."""
 
 import warnings
 

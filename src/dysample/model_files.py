@@ -1,4 +1,4 @@
-"""Files that hold a model: what is in them, and the module."""
+"""Read model files: load them safely, and find the module in them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _INSTEAD = "build the model in a function, and give package.module:function"
 
 
 def read_file(path: Path, *, trust: bool = False) -> Any:
-    """What `torch.save` wrote, on the CPU.
+    """Load what `torch.save` wrote, on the CPU.
 
     Args:
         path: of a file.
         trust: read pickled objects, which can run any code; weights and plain data are read anyway.
 
     Raises:
-        TypeError: a file of another kind; the message says of which.
-        ValueError: one that cannot be read, or only if it is trusted.
+        TypeError: a file of another kind, which the message names.
+        ValueError: a file that cannot be read, or only with `trust`.
     """
     if kind := _kind(path):
         raise TypeError(f"`model` (={path}) must be a file of torch.save: it is {kind}")
@@ -60,11 +60,10 @@ def read_file(path: Path, *, trust: bool = False) -> Any:
 
 
 def module_in(content: Any, path: Path) -> nn.Module:
-    """The model in what a file holds: the module itself, or one in a checkpoint.
+    """Return the model in a file's contents: the module itself, or one in a checkpoint.
 
     Raises:
-        TypeError: there is none, or none that can be told from others; the message says what there
-            is.
+        TypeError: there is no module, or more than one; the message says what there is.
     """
     if isinstance(content, nn.Module):
         return content
@@ -81,7 +80,7 @@ def module_in(content: Any, path: Path) -> nn.Module:
 
 
 def _kind(path: Path) -> str | None:
-    """What a file is that `torch.save` did not write, as far as its first bytes tell."""
+    """Name the kind of a file that `torch.save` did not write, by its first bytes."""
     try:
         with path.open("rb") as file:
             head = file.read(9)
@@ -105,7 +104,7 @@ def _kind(path: Path) -> str | None:
 
 
 def _described(content: Any) -> str:
-    """What a file holds, in a few words."""
+    """Describe a file's contents in a few words."""
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
     if _are_weights(content):

@@ -1,4 +1,4 @@
-"""Models looked at as they are in use."""
+"""Run models in eval mode without changing them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import nn
 
 @contextmanager
 def evaluated(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients within; then each module is in the mode that it was in.
+    """Set eval mode without gradients, and restore each module's own mode on exit.
 
-    A single example would disturb what batch norms have gathered, and not every module of a model
-    in training need be in training mode: frozen ones stay in eval mode.
+    A single example in training mode would change the running statistics of batch norms. Modes are
+    restored one by one because frozen modules of a training model may be in eval mode.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -1,4 +1,4 @@
-"""Where each registered name comes from: paper, code, licence, and how ours departs from it."""
+"""The origin of each registered name: paper, code, licence and known deviations."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dysample.papers import PAPERS, Paper
 class Origin:
     """The source of an upsampler.
 
-    `paper` is None for textbook methods alone. `licence` is that of the published code; ours is
-    written from the definitions and shares none of it. `deviations` are sentences on where our
-    results or arguments differ from that code.
+    `paper` is None for textbook methods alone. `licence` is that of the published code. The code
+    here is written from the definitions and copies none of it. `deviations` are sentences on where
+    our results or arguments differ from that code.
     """
 
     paper: Paper | None

@@ -1,6 +1,6 @@
-"""torch.fx: what is called with proxies becomes one node of the graph, as torch's own do.
+"""torch.fx support: a call with proxies becomes one node of the graph, as for torch's operators.
 
-Sizes and dtypes choose what runs: a graph of the operators within would hold for one of them.
+Which operators run depends on sizes and dtypes, so a graph of them would hold for one case alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def proxy_in(*values: Any) -> Proxy | None:
-    """The first proxy of torch.fx among some arguments, or in tuples of them."""
+    """Return the first torch.fx proxy among some arguments, or in tuples of them."""
     for value in values:
         if isinstance(value, (tuple, list)):
             value = proxy_in(*value)
@@ -27,7 +27,7 @@ def proxy_in(*values: Any) -> Proxy | None:
 
 
 def function_node(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Make calls of a function with proxies a node."""
+    """Record calls of a function with proxies as one node."""
 
     @wraps(function)
     def call(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
@@ -41,10 +41,10 @@ def function_node(function: Callable[Arguments, Result]) -> Callable[Arguments, 
 
 
 def module_node(module: nn.Module, proxy: Proxy, args: tuple[Any, ...], options: Any) -> Any:
-    """The node of a call of a module.
+    """Return the node for a call of a module.
 
     Raises:
-        ValueError: the module is the traced model itself, or no part of it.
+        ValueError: the module is the traced model itself, or not part of it.
     """
     tracer: Any = proxy.tracer
     try:

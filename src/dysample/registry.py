@@ -1,4 +1,4 @@
-"""Upsamplers by name: the paper's variants, and yours."""
+"""The registry: upsamplers by name, the papers' variants and your own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dysample.origins import ORIGINS, Origin
 
 @dataclass(frozen=True)
 class Entry:
-    """A name's meaning: what is built, with which options, how it is described, whence it comes."""
+    """A registered name: its factory, options, summary and origin."""
 
     name: str
     factory: Callable[..., Upsampler]
@@ -59,7 +59,7 @@ def register_upsampler(
         factory: called as factory(in_channels, scale_factor, **options).
         guided: whether it reads a guide; taken from the class's `guided` if not given.
         summary: one line for listings.
-        origin: paper, code and licence; those of our own names are in `dysample.origins`.
+        origin: paper, code and licence; `dysample.origins` holds those of the built-in names.
         options: what the name stands for beyond the factory's defaults; a caller of
             `create_upsampler` may override them.
 
@@ -80,7 +80,7 @@ def register_upsampler(
 
 
 def get_entry(name: str) -> Entry:
-    """What a name stands for.
+    """Return the entry of a name.
 
     Raises:
         TypeError: if `name` is no string.
@@ -116,7 +116,7 @@ def create_upsampler(
         name: one of `list_upsamplers()`.
         in_channels: C.
         scale_factor: used when a call gives no size.
-        options: keyword arguments of the module, over those that the name stands for.
+        options: keyword arguments of the module; they override those of the name.
 
     Raises:
         ValueError: if the name is unknown, or an argument is out of its range.

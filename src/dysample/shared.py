@@ -1,4 +1,4 @@
-"""The two files of a shared model, read whole or refused by name."""
+"""Read the two files of a shared model, with checks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOST_CONFIG = 2**20
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The arguments of a model.
+    """Read the arguments of a model.
 
     Raises:
-        FileNotFoundError, ValueError: no file, or none that holds a JSON object.
+        FileNotFoundError, ValueError: the file is missing, or is not a JSON object.
     """
     if not path.is_file():
         raise FileNotFoundError(f"`{path}` must exist")
@@ -35,14 +35,14 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_weights(path: Path, digest: Any) -> dict[str, Tensor]:
-    """The weights of a model by name.
+    """Read the weights of a model by name.
 
     Args:
         path: of the file.
         digest: its SHA-256 in hexadecimal digits; None if it is not known.
 
     Raises:
-        FileNotFoundError, ValueError: no file, or none that is whole.
+        FileNotFoundError, ValueError: the file is missing or damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -54,7 +54,7 @@ def read_weights(path: Path, digest: Any) -> dict[str, Tensor]:
         raise ValueError(f"`{path}` must have the SHA-256 of {CONFIG}: it is truncated or changed")
     try:
         return load(content)
-    # An unknown dtype is a KeyError of theirs.
+    # safetensors raises KeyError for an unknown dtype.
     except (SafetensorError, KeyError, ValueError, RuntimeError, MemoryError) as error:
         raise ValueError(f"`{path}` must hold safetensors: {one_line(error)}") from error
 

@@ -18,7 +18,7 @@ START = (
     "sys.argv = ['dysample', 'train']\n"
     "def verbs():\n"
 )
-GOES_ON = "dysample: stopped; with --resume the same command goes on from here\n"
+GOES_ON = "dysample: stopped; run the same command with --resume to resume\n"
 WAITS = "    print('ready', flush=True); time.sleep(60)\n"
 
 

@@ -143,7 +143,7 @@ def test_stopped_it_says_how_to_go_on(tmp_path: Path) -> None:
     _, errors = running.communicate(timeout=100)
     assert (running.returncode, errors.strip()) == (
         130,
-        "dysample: stopped; the same command goes on from here",
+        "dysample: stopped; run the same command again to resume",
     )
 
 

@@ -99,7 +99,7 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
     # The folder is taken, and gone on with nothing is trained or recorded again.
     refused = dysample(*command)
     assert refused.code == 2
-    assert "holds a run already (last.ckpt): --resume goes on with it" in refused.stderr
+    assert "holds a run already (last.ckpt): --resume continues it" in refused.stderr
     assert refused.stderr.count("\n") == 1
     before = (output / "last.ckpt").stat().st_mtime_ns
     assert dysample("train", "--resume", "--output", output).code == 0
@@ -287,7 +287,7 @@ def test_stopped_it_says_how_to_go_on(
     (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
     _, errors = process.communicate(timeout=100)
     assert process.returncode == code, errors
-    assert errors.strip() == "dysample: stopped; with --resume the same command goes on from here"
+    assert errors.strip() == "dysample: stopped; run the same command with --resume to resume"
     assert dysample("train", "--resume", "--output", stopped).code == 0
     assert dysample(*command, "--output", whole).code == 0
     assert record(stopped)["metrics"] == record(whole)["metrics"]

@@ -1,1 +1,1 @@
-"""The primitives, several times: `reference` defines them, `eager` runs them in plain torch."""
+"""Backends of the primitives: `reference` defines them, `eager` runs them in plain torch."""

@@ -20,7 +20,7 @@ def point_sample(
     offset = read_nearest(pixel_shuffle(field, scale), size)
     G = offset.shape[1] // 2
     positions = sampling_positions(offset, (H, W), start, compute_dtype(x))
-    # grid_sample's gradient writes anywhere where a position is NaN; beyond the border it is 0.
+    # grid_sample's backward writes out of bounds at NaN positions; beyond the border it is 0.
     grid = _grid(positions, (H, W)).nan_to_num(nan=-2).reshape(B * G, *size, 2)
     flat = x.reshape(B * G, C // G, H, W).to(grid.dtype)
     out = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -28,7 +28,7 @@ def point_sample(
 
 
 def _grid(positions: Tensor, in_size: tuple[int, int]) -> Tensor:
-    """Positions (B, G, 2, Y, X) in low-res pixels as `grid_sample` reads them, axes last."""
+    """Convert positions (B, G, 2, Y, X) in low-res pixels to the coordinates of `grid_sample`."""
     p_x, p_y = positions.unbind(2)
     H, W = in_size
     # grid_sample counts from -1 to 1 between the map's outer edges.
@@ -107,7 +107,7 @@ def _affinity_whole(query: Tensor, key: Tensor, kernel: int, groups: int) -> Ten
 
 
 def _pad(x: Tensor, kernel: int, groups: int) -> Tensor:
-    """Features (B * G, C / G, H + 2r, W + 2r) with zeros around."""
+    """Split into groups and pad with zeros: (B * G, C / G, H + 2r, W + 2r)."""
     B, C, H, W = x.shape
     r = (kernel - 1) // 2
     # Contiguous, as everything else in the loops: mixed layouts would halve their speed.

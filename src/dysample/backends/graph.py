@@ -1,7 +1,7 @@
 """The primitives as graphs for exporters: right at any size, tensors of four axes.
 
-Nothing is written in place, no loop runs over a batch, and no branch hangs on a size unless the
-graph is for that size alone, so that a graph traced at one size is right at others. Bilinear
+Nothing is written in place, no loop runs over a batch, and no branch depends on a size unless the
+graph is for that size alone. A graph traced at one size is therefore right at others. Bilinear
 samples come from one of two samplers with the same numbers: `grid_sample`, or gathers alone for
 runtimes without it, or with a wrong one.
 """
@@ -49,7 +49,7 @@ def reassemble(
     weight = read_nearest(pixel_shuffle(field, scale), size).to(dtype)
     groups = weight.shape[1] // taps
     if taps == 1 and groups == x.shape[1] and not softmax:
-        groups = 1  # IndexNet's products channel by channel, no matter how many there are
+        groups = 1  # IndexNet multiplies channel by channel, for any number of channels
 
     def summed(x: Tensor, weight: Tensor) -> Tensor:
         low = (x.shape[2], x.shape[3])
@@ -110,10 +110,10 @@ def point_attention(
 
 
 def _by_group(run: Callable[..., Tensor], groups: int, *maps: Tensor) -> Tensor:
-    """Run each group of channels of some maps (B, G n, ., .) by itself; (B, G m, ., .).
+    """Apply a function to each group of channels: (B, G n, ., .) to (B, G m, ., .).
 
-    Groups become images of the batch. Runtimes for one image at a time have no such axis: there
-    they come one after the other.
+    Groups become images of the batch. Runtimes for one image at a time have no batch axis: for them
+    the groups run one after the other.
     """
     if groups == 1:
         return run(*maps)
@@ -126,7 +126,7 @@ def _by_group(run: Callable[..., Tensor], groups: int, *maps: Tensor) -> Tensor:
 
 
 def _inner_products(keys: Iterable[Tensor], query: Tensor) -> Tensor:
-    """Those of each key (B, C, Y, X) with the query, (B, K, Y, X)."""
+    """Return the inner product of each key (B, C, Y, X) with the query: (B, K, Y, X)."""
     return torch.cat([channel_sum(key * query) for key in keys], dim=1)
 
 

@@ -1,4 +1,4 @@
-"""Attention over sampled points and its derivatives, which hold a few samples at a time.
+"""Attention over sampled points and its derivatives, computed for a few samples at a time.
 
 With values v (N, C, H, W), keys k (N, E, H, W), queries q (N, E, Y, X) and offsets o
 (N, P, 2, Y, X) from each output pixel's low-res pixel, N counting images and groups,
@@ -6,8 +6,8 @@ With values v (N, C, H, W), keys k (N, E, H, W), queries q (N, E, Y, X) and offs
     weights = softmax over the points of the sum over e of q[e] * sample(k[e], pixel + o[point]),
     out = sum over the points of weights[point] * sample(v, pixel + o[point]).
 
-Samples are zero outside the map. All of them together would be P times as large as the output: one
-point's samples of a few n exist at once, and the derivatives take them again.
+Samples are zero outside the map. All samples together would be P times as large as the output, so
+only one point's samples of a few n exist at once, and the backward pass samples again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dysample.backends.samplers import gather
 from dysample.geometry import nearest_index
 from dysample.layout import compute_dtype, like_input
 
-# Samples taken at once: so many that small maps do not wait for calls, so few that they are a
-# small part of a large output.
+# Samples taken at once: enough that small maps are not dominated by the cost of calls, few enough
+# that they are a small part of a large output.
 _AT_ONCE = 2**18
 
 
@@ -33,28 +33,28 @@ class Sampler(Protocol):
     """Samples of prepared maps (n, C, H, W) at offsets (n, 2, Y, X), and their gradients."""
 
     def __init__(self, low: Tensor, size: torch.Size) -> None:
-        """For maps that are like `low`, and outputs of `size`."""
+        """Prepare to sample maps with the size and dtype of `low` at outputs of `size`."""
 
     def prepared(self, low: Tensor) -> Tensor:
-        """A map as it is sampled."""
+        """Return the map in the form that `sample` reads."""
 
     def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
-        """(n, C, Y, X)."""
+        """Return samples (n, C, Y, X)."""
 
     def gradients(
         self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
-        """To the map, before it was prepared, and to the offsets, those that are wanted."""
+        """Return the requested gradients of the map, before `prepared`, and of the offsets."""
 
 
 class Attention(torch.autograd.Function):
-    """In plain torch: see `attention`."""
+    """Attention as an autograd function in plain torch: see `attention`."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int
     ) -> tuple[Tensor, Tensor]:
-        """Result and weights."""
+        """Return result and weights."""
         out, weights = attention(x, query, key, offset, groups, GridSampler)
         ctx.save_for_backward(x, query, key, offset, weights)
         ctx.groups = groups
@@ -62,7 +62,7 @@ class Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *high: Tensor) -> tuple[Tensor | None, ...]:
-        """Derivatives by the four tensors."""
+        """Return the gradients of the four tensors."""
         x, query, key, offset, weights = ctx.saved_tensors
         inputs, wanted = (x, query, key, offset), ctx.needs_input_grad[:4]
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():
@@ -94,7 +94,7 @@ def attention_backward(
     wanted: tuple[bool, ...],
     sampler: type[Sampler],
 ) -> list[Tensor | None]:
-    """Gradients to x, query, key and offset, those that are wanted.
+    """Return the requested gradients of x, query, key and offset.
 
     Args:
         high: gradients of the result and of the weights.
@@ -131,7 +131,7 @@ def _differentiable(
     groups: int,
     wanted: tuple[bool, ...],
 ) -> list[Tensor | None]:
-    """The same gradients for those who differentiate them in turn: they keep every sample."""
+    """Return the same gradients in a differentiable form, which keeps every sample."""
     # Views, as one tensor may be several of the inputs.
     x, query, key, offset = views = [value.view_as(value) for value in inputs]
     outs = graph.point_attention(x, query, key, offset, 1, groups, gather)
@@ -141,7 +141,7 @@ def _differentiable(
 
 
 class _Fields(NamedTuple):
-    """Images and groups as one axis, in what is computed in."""
+    """The inputs with images and groups as one axis, in the compute dtype."""
 
     value: Tensor
     key: Tensor
@@ -160,12 +160,12 @@ def _fields(x: Tensor, query: Tensor, key: Tensor, offset: Tensor, groups: int) 
 
 
 def _sums(samples: Sampler, low: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
-    """Sums over the points of weights times samples: (N, C, Y, X)."""
+    """Sum weights times samples over the points: (N, C, Y, X)."""
     out = low.new_zeros(*low.shape[:2], *weights.shape[2:])
     for some in _parts(low, offsets):
         near = samples.prepared(low[some])
         for point in range(offsets.shape[1]):
-            # Never two samples at once, as there would be if they had a name.
+            # A name for the sample would keep two of them alive at once.
             out[some].addcmul_(
                 samples.sample(near, offsets[some, point]), weights[some, point, None]
             )
@@ -173,7 +173,7 @@ def _sums(samples: Sampler, low: Tensor, weights: Tensor, offsets: Tensor) -> Te
 
 
 def _products(samples: Sampler, low: Tensor, high: Tensor, offsets: Tensor) -> Tensor:
-    """Inner products over the channels of high-res features with samples: (N, P, Y, X)."""
+    """Return the inner products of high-res features with samples: (N, P, Y, X)."""
     out = low.new_empty(*offsets.shape[:2], *high.shape[2:])
     for some in _parts(low, offsets):
         near = samples.prepared(low[some])
@@ -192,7 +192,7 @@ def _spread(
     offsets: Tensor,
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients to a map and to the offsets of the sum of high * weights * samples over all."""
+    """Return the gradients of the map and the offsets for the sum of high * weights * samples."""
     if not any(wanted):
         return None, None
     to_low = torch.zeros_like(low) if wanted[0] else None
@@ -211,7 +211,7 @@ def _spread(
 
 
 def _parts(low: Tensor, offsets: Tensor) -> list[slice]:
-    """Some n each, all of them together; in a trace, which is meant for any number, all at once."""
+    """Split the n images into chunks; a trace must hold for any n and gets a single chunk."""
     if torch.compiler.is_compiling():
         return [slice(None)]
     count = max(1, _AT_ONCE // max(1, prod((low.shape[1], *offsets.shape[3:]))))
@@ -219,7 +219,7 @@ def _parts(low: Tensor, offsets: Tensor) -> list[slice]:
 
 
 class GridSampler:
-    """By `grid_sample`."""
+    """Sample with `grid_sample`."""
 
     # Its numbers for bilinear interpolation, zero padding, align_corners=False.
     MODE: tuple[int, int, bool] = (0, 0, False)
@@ -232,11 +232,11 @@ class GridSampler:
             self.axes.append(((pixel + 0.5) * (2 / length) - 1, 2 / length))
 
     def prepared(self, low: Tensor) -> Tensor:
-        """As it is."""
+        """Return the map unchanged."""
         return low
 
     def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
-        """(n, C, Y, X)."""
+        """Return samples (n, C, Y, X)."""
         return F.grid_sample(
             low, self._grid(offsets), mode="bilinear", padding_mode="zeros", align_corners=False
         )
@@ -244,7 +244,7 @@ class GridSampler:
     def gradients(
         self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
-        """To the map and to the offsets, those that are wanted."""
+        """Return the requested gradients of the map and the offsets."""
         to_low, to_grid = torch.ops.aten.grid_sampler_2d_backward(
             to_sample, low, self._grid(offsets), *self.MODE, wanted
         )
@@ -260,5 +260,5 @@ class GridSampler:
         (start_y, step_y), (start_x, step_x) = self.axes
         x = start_x + offsets[:, 0] * step_x
         y = start_y.unsqueeze(-1) + offsets[:, 1] * step_y
-        # Beyond 2 lies no map, however small; clamped, infinity samples 0 there and not NaN.
+        # No map reaches beyond 2. Clamping there makes infinity sample 0 instead of NaN.
         return torch.stack((x, y), -1).clamp_(-3, 3)

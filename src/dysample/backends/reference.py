@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def _corner_weights(position: Tensor, length: int) -> list[tuple[int, Tensor]]:
-    """Two taps (index, weight) of linear interpolation at a position clamped to the border."""
+    """Return the two taps (index, weight) of linear interpolation, clamped to the border."""
     place = float(position.detach())
     if not place > 0:  # at or before the first centre; NaN too
         return [(0, torch.ones_like(position))]
@@ -98,7 +98,7 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int = 1) -> Tensor
 
 
 def _zero_padded_sample(x: Tensor, p_x: Tensor, p_y: Tensor) -> Tensor:
-    """Bilinear sample (C,) of a map (C, H, W) that is zero outside."""
+    """Sample a map (C, H, W) bilinearly, with zeros outside: (C,)."""
     H, W = x.shape[1:]
     at_x, at_y = float(p_x.detach()), float(p_y.detach())
     total = x.new_zeros(x.shape[0])

@@ -1,8 +1,8 @@
 """Two bilinear samplers with the same numbers, for graphs that other runtimes execute.
 
 Both take positions p_x, p_y (N, Y, X) in pixels of a map whose centres lie at integers, and return
-what reads maps (N, C, H, W) of that size there: (N, C, Y, X). With `border`, positions are clamped
-to the border pixels' centres; otherwise a map is 0 outside.
+a function that samples maps (N, C, H, W) of that size there: (N, C, Y, X). With `border`, positions
+are clamped to the border pixels' centres; otherwise a map is 0 outside.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Read = Callable[[Tensor], Tensor]
 
 
 class Sampler(Protocol):
-    """See the module."""
+    """A sampler, as described in the module docstring."""
 
     def __call__(self, p_x: Tensor, p_y: Tensor, low: tuple[int, int], *, border: bool) -> Read:
-        """What reads maps of the size `low`, (H, W)."""
+        """Return a function that samples maps of the size `low`, (H, W)."""
 
 
 def grid_sample(p_x: Tensor, p_y: Tensor, low: tuple[int, int], *, border: bool) -> Read:
-    """By torch's operator, GridSample in ONNX, which never has to know the border itself.
+    """Sample by torch's operator, GridSample in ONNX, without relying on its padding.
 
-    Clamped to the border pixels' centres, at 1 - 1/W of the grid, no sample looks outside. What
-    runtimes do there differs, and some are wrong.
+    Positions are clamped to the border pixels' centres, at 1 - 1/W of the grid, so no sample needs
+    padding. Runtimes differ in how they pad, and some are wrong.
     """
     H, W = low
     p_x, p_y = _bounded(p_x, W, border), _bounded(p_y, H, border)
@@ -45,7 +45,7 @@ def grid_sample(p_x: Tensor, p_y: Tensor, low: tuple[int, int], *, border: bool)
 
 
 def gather(p_x: Tensor, p_y: Tensor, low: tuple[int, int], *, border: bool) -> Read:
-    """By four gathers of whole pixels, one a corner."""
+    """Sample by four gathers of whole pixels, one for each corner."""
     H, W = low
     N = p_x.shape[0]
     first = (torch.arange(N, device=p_x.device) * (H * W)).view(N, 1, 1)
@@ -69,7 +69,7 @@ SAMPLERS: dict[str, Sampler] = {"grid_sample": grid_sample, "gather": gather}
 
 
 def _bounded(position: Tensor, length: int, border: bool) -> Tensor:
-    """Positions on the border's centres or within; else at most a pixel outside, where all is 0."""
+    """Clamp positions to the border pixels' centres, or to one pixel outside, where all is 0."""
     low, high = (0, length - 1) if border else (-1, length)
     if fixed(*position.shape, length):  # runtimes for one size may know Clip alone; NaN stays NaN
         return position.clamp(low, high)
@@ -78,7 +78,7 @@ def _bounded(position: Tensor, length: int, border: bool) -> Tensor:
 
 
 def _corners(position: Tensor, length: int, border: bool) -> list[tuple[Tensor, Tensor]]:
-    """The two pixels around each position along an axis, and their weights."""
+    """Return the two pixels around each position along an axis, and their weights."""
     position = _bounded(position, length, border)
     low = position.floor()
     part = position - low

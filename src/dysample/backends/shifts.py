@@ -6,8 +6,8 @@ weights a (N, k*k, H, i, W, j), where i and j count the output pixels of a low-r
     T(p, f, a) = sum over all of p[c, h + dy, w + dx] * f[c, h, i, w, j] * a[(dy, dx), h, i, w, j].
 
 Reassembly is its derivative by f, the affinity its derivative by a, and the gradients of both are
-its other derivatives. The features are read where they lie, one place (i, j) after the other:
-neither unfolded (k*k times the memory) nor upsampled nor rearranged as a whole.
+its other derivatives. The features are read in place, one sub-pixel (i, j) after the other. They
+are neither unfolded (k*k times the memory) nor upsampled nor rearranged as a whole.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dysample.fixed import is_exporting
 class ShiftedSum(torch.autograd.Function):
     """Derivative of T by f: sum over the taps of shifted features times weights.
 
-    Left to autograd, every shift would send back a gradient padded to the size of the features,
-    and every product one of the size of the output.
+    Autograd would instead allocate a gradient of the size of the features for every shift, and one
+    of the size of the output for every product.
     """
 
     @staticmethod
@@ -129,7 +129,7 @@ Place = tuple[slice, slice, slice, int, slice, int]
 
 
 def _places(field: Tensor) -> Iterator[tuple[Place, Tensor]]:
-    """Each place's index and its contiguous map (N, C, H, W): mixed layouts halve the speed."""
+    """Yield each sub-pixel and its contiguous map (N, C, H, W): mixed layouts halve the speed."""
     whole = slice(None)
     for i in range(field.shape[3]):
         for j in range(field.shape[5]):
@@ -138,6 +138,6 @@ def _places(field: Tensor) -> Iterator[tuple[Place, Tensor]]:
 
 
 def _shifts(padded: Tensor, H: int, W: int) -> list[Tensor]:
-    """Views (N, C, H, W) of the padded features, one a tap, rows of taps first."""
+    """Return views (N, C, H, W) of the padded features, one for each tap in row-major order."""
     rows = [padded.narrow(2, dy, H) for dy in range(padded.shape[2] - H + 1)]
     return [row.narrow(3, dx, W) for row in rows for dx in range(padded.shape[3] - W + 1)]

@@ -1,11 +1,11 @@
-"""The command line: a file a verb, thin; the parts are imported when their verb is called."""
+"""The command line: one thin file for each verb, imported when the verb is called."""
 
 import sys
 
 try:
     import click  # noqa: F401
     import rich  # noqa: F401
-except ModuleNotFoundError as error:  # the operators are installed alone
+except ModuleNotFoundError as error:  # only the operators are installed
     from dysample.cli.core import run
 
     sys.exit(run(sys.argv[1:], str(error.name)))
@@ -15,5 +15,5 @@ from dysample.cli.group import verbs
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    """Run the command line; a usage error is one line on stderr and exit code 2."""
     end(lambda: verbs(standalone_mode=False))

@@ -12,7 +12,7 @@ from dysample.cli.options import FILE, check_folder, given, option
 @option("--suite", "'paper', 'kernels', 'small', 'sweep', 'upsamplers', or 'all'.", str, "all")
 @option("--only", "Pattern of workloads, or of rows: 'W1', 'W*/published'.", str, "*")
 @option("--rounds", "Counted rounds; every round runs each row once.", click.IntRange(1), 15)
-@click.option("--warm", is_flag=True, help="Only where malloc uses freed memory again.")
+@click.option("--warm", is_flag=True, help="Run only with a warm allocator.")
 @click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
 @click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
@@ -30,13 +30,12 @@ def bench(
     markdown: bool,
     read: Path | None,
 ) -> None:
-    """Time the upsamplers and their rivals against each other, on one core.
+    """Time the upsamplers and other implementations against each other, on one core.
 
-    The rows of a workload take turns. The first one is ours, and "ratio" says how many times as
-    long as that another one takes. Each row is first compared with plain torch in float64.
-
-    Everything runs twice: with malloc as it is, where the system clears the pages of every large
-    result, and warm, where malloc uses freed memory again.
+    The rows of a workload run in turn. "ratio" is the time of a row over that of the first row,
+    which is ours. Before it is timed, each row is compared with plain torch in float64. Everything
+    runs twice: with the default malloc, where the system clears the pages of every large result,
+    and with a warm allocator, which reuses freed memory.
     """
     from dysample.workbench.bench import results, run
     from dysample.workbench.bench.table import by_workload, show
@@ -47,7 +46,7 @@ def bench(
                 raise click.UsageError("--read measures nothing: leave --rounds and --json out")
         if not read.is_file():
             raise click.UsageError(f"`--read` must be a file of --json's that exists: {read}")
-    # What would fail after half an hour is better tried now.
+    # Fail now rather than after half an hour.
     check_folder("--json", file)
     check_folder("--figure", figure)
     if figure is not None:

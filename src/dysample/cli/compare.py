@@ -33,7 +33,7 @@ from dysample.cli.options import option
     str,
     "small",
 )
-@option("--encoder", "Of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
+@option("--encoder", "Encoder of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
 @option("--weights", "File of the encoder's weights; or 'pretrained' to download them.", str)
 @option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
 @option("--steps", "Optimiser steps.", int)
@@ -74,9 +74,9 @@ def compare(
     """Train the same small models with each upsampler and report which one helps.
 
     Only the upsampling steps differ between runs of one seed. Each finished run is a line of
-    OUTPUT/results.jsonl; runs already there are not done again, and a comparison that was
-    stopped goes on where it was. Then the table is printed, and the page with all figures and
-    tables is written: OUTPUT/report.html.
+    OUTPUT/results.jsonl and is not repeated; run the same command again to resume a comparison. At
+    the end the table is printed, and the page with all figures and tables is written to
+    OUTPUT/report.html.
     """
     from dysample.workbench.choose import choose_tasks, choose_upsamplers
     from dysample.workbench.compare import compare as run_comparison

@@ -1,4 +1,4 @@
-"""The command line where the operators are installed alone, without click and rich."""
+"""The command line of an installation without click and rich: the operators only."""
 
 import sys
 
@@ -15,11 +15,11 @@ The operators are installed alone. The other verbs need more:
 
 
 def run(arguments: list[str], module: str) -> int:
-    """Answer what needs no more than the operators; gives the exit code.
+    """Run a command that needs only the operators; return the exit code.
 
     Args:
         arguments: of the command line, without its name.
-        module: the one that is missing, which every other verb needs first.
+        module: the missing module, which every other verb needs.
     """
     if not arguments or arguments[-1] in ("-h", "--help"):
         answer = _usage()

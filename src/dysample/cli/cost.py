@@ -37,15 +37,15 @@ def cost(
     One image, float32, plain PyTorch operations, no gradients. By default the workload on which
     the DySample paper compares latencies.
 
-    "formula" is the upsampler's own count, as in the papers. "counted" is what a forward pass
-    does, by torch's flop counter: convolutions and matrix products, and what that counter passes
-    over: products of two tensors (1 an element), blends (2 an element) and bilinear samples (4 an
+    "formula" is the upsampler's own count, as in the papers. "counted" is what a forward pass does:
+    convolutions and matrix products by torch's flop counter, and three operations that it ignores:
+    products of two tensors (1 an element), blends (2 an element) and bilinear samples (4 an
     element). Sums, softmax and other functions, normalisation, pooling and copies are not counted.
 
-    "peak" is the most that torch's allocator has given out at a time during the pass, the output
-    included, input and parameters not.
+    "peak" is the peak memory of torch's allocator during the pass, with the output but without
+    input and parameters.
     """
-    # The profiler that sees the memory would write its log among the errors.
+    # The memory profiler would write its log to stderr.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from dysample.registry import get_entry, list_upsamplers
     from dysample.workbench.costs import measure_cost, measure_costs

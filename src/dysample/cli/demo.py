@@ -21,18 +21,20 @@ from dysample.cli.options import option
     " trained.  [default: dysample,carafe]",
 )
 @option(
-    "--host", "Address to listen at; others than the default are seen by others.", str, "127.0.0.1"
+    "--host",
+    "Address to listen at; the default is reachable from this machine only.",
+    str,
+    "127.0.0.1",
 )
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: 7860 or the next]"
 )
 def demo(folder: Path | None, names: str | None, host: str, port: int | None) -> None:
-    """A local web page of what `show` draws: choose an image and a model, click a pixel.
+    """Serve what `show` draws as a local web page: choose an image and a model, click a pixel.
 
-    FOLDER is that of a comparison, such as runs/demo, whose runs can be chosen. Without one small
-    models are trained on the embedded scenes for a moment, once.
-
-    Nothing is sent anywhere, and nothing is fetched.
+    FOLDER is the output of a comparison, such as runs/demo; the page offers its runs. Without it,
+    small models are trained briefly on the embedded scenes, once. The page makes no network
+    requests.
     """
     if find_spec("gradio") is None:
         raise click.UsageError("no module gradio: pip install 'dysample[demo]'")

@@ -1,4 +1,4 @@
-"""How the command line ends: a mistake is one line on stderr, a signal says how to go on."""
+"""How the command line ends: a usage error is one line on stderr, a signal prints how to resume."""
 
 import errno
 import os
@@ -16,23 +16,23 @@ import click
 from dysample.extras import missing
 
 GOES_ON = {
-    "compare": "; the same command goes on from here",
-    "train": "; with --resume the same command goes on from here",
+    "compare": "; run the same command again to resume",
+    "train": "; run the same command with --resume to resume",
 }
-"""How an interrupted verb goes on; the others begin again."""
+"""How to resume an interrupted verb; the others start again."""
 
 MISTAKES = (ValueError, TypeError, OSError)
-"""What is wrong with what a user gave, or with the machine; anything else is a fault of ours."""
+"""Errors of the user's input or of the machine; anything else is a bug of ours."""
 
 LEAST = 30
-"""Seconds that a stopped verb has to clean up; what it writes is whole or absent anyway."""
+"""Seconds that a stopped verb has to clean up; its file writes are atomic anyway."""
 
 
 class Stops:
     """Turns the signals that end a process into KeyboardInterrupt, as a context.
 
-    A handler that was set by somebody else stays, and so does a signal that is ignored: with
-    nohup, or in the background of a script.
+    Handlers set by others are kept. Ignored signals stay ignored, as with nohup or in the
+    background of a script.
     """
 
     signum: int | None = None
@@ -42,7 +42,7 @@ class Stops:
     """Whether that is on the terminal."""
 
     def __enter__(self) -> "Stops":
-        """Set the handlers."""
+        """Install the handlers."""
         self._process = os.getpid()
         self._before: dict[int, Any] = {}
         if threading.current_thread() is not threading.main_thread():
@@ -57,15 +57,15 @@ class Stops:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put the former ones back, unless the process is about to end."""
+        """Restore the previous handlers, unless the process is about to end."""
         if not self._before or self.signum is not None:
-            return  # a second signal, and the alarm, count until then
+            return  # a second signal and the alarm still apply
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         sys.unraisablehook = self._hook
 
     def _stop(self, signum: int, _: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a forked worker, which has nothing to say
+        if os.getpid() != self._process:  # a forked worker prints nothing
             os._exit(128 + signum)
         if self.signum is not None:  # a second time: at once
             self._leave()
@@ -76,7 +76,7 @@ class Stops:
         raise KeyboardInterrupt
 
     def _swallowed(self, unraisable: Any) -> None:
-        """Stop nevertheless where Python drops exceptions, such as while an object dies."""
+        """Stop even where Python drops exceptions, such as in a finaliser."""
         if isinstance(unraisable.exc_value, KeyboardInterrupt) and self.signum is not None:
             self._leave()
         self._hook(unraisable)
@@ -85,8 +85,8 @@ class Stops:
         os._exit(self.say())
 
     def say(self) -> int:
-        """Say how to go on, once; the exit code."""
-        others = ("LOCAL_RANK", "NODE_RANK", "RANK")  # processes that train together
+        """Print how to resume, once; return the exit code."""
+        others = ("LOCAL_RANK", "NODE_RANK", "RANK")  # ranks of distributed training
         if not self.said and all(os.environ.get(name, "0") == "0" for name in others):
             self.said = True
             line = f"dysample: stopped{GOES_ON.get(''.join(sys.argv[1:2]), '')}"
@@ -96,7 +96,7 @@ class Stops:
 
 
 def end(verbs: Callable[[], Any]) -> NoReturn:
-    """Run the command line, and exit: 2 after a mistake, 128 and the signal's number after one.
+    """Run the command line and exit: 2 after a usage error, 128 plus the number after a signal.
 
     Args:
         verbs: returns the exit code.
@@ -113,10 +113,11 @@ def end(verbs: Callable[[], Any]) -> NoReturn:
 
 
 def _code_of(error: BaseException, stops: Stops) -> Any:
-    """The exit code after an exception, which is told; one that nobody foresaw is raised again."""
+    """Print an exception and return the exit code; an unexpected one is raised again."""
     message = _mistake(error)
     if message is None and not isinstance(error, SystemExit):
-        # A signal to all processes may have reached a worker first, whose end is the exception.
+        # A signal to all processes may have stopped a worker first, which then causes the
+        # exception.
         with suppress(KeyboardInterrupt):
             time.sleep(0.1)
     # Whatever a library made of the KeyboardInterrupt.
@@ -133,22 +134,22 @@ def _code_of(error: BaseException, stops: Stops) -> Any:
 
 
 def _flush() -> None:
-    """Notice now that what was printed cannot be written.
+    """Flush standard output, so that a write error is noticed now.
 
     Raises:
-        OSError: a full disk; a pipe that nobody reads any more is no mistake.
+        OSError: a full disk; a closed pipe is no error.
     """
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python would try again at the exit, and print that.
+        # Python would try again at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _mistake(error: BaseException) -> str | None:
-    """What to tell of a mistake; None for other exceptions."""
+    """Return the message of a usage error; None for other exceptions."""
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, ModuleNotFoundError):  # of an extra that is not installed
@@ -168,7 +169,7 @@ def _advice(error: OSError) -> str:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Torch has an exception of its own for CUDA alone."""
+    """Torch has a separate exception for CUDA only."""
     text = str(error)
     return isinstance(error, RuntimeError) and (
         "out of memory" in text or "can't allocate memory" in text

@@ -18,7 +18,7 @@ from dysample.cli.options import FILE
 def evaluate(path: Path, data: str | None, file: Path | None) -> None:
     """Evaluate a model that `dysample train` has trained, on a validation split.
 
-    Of a FOLDER the best checkpoint is taken, or the last one if there is no best.
+    In a FOLDER the best checkpoint is evaluated, or the last one if there is no best.
     """
     from dysample.workbench.evaluate import evaluate as run_evaluation
 

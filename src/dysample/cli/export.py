@@ -15,20 +15,22 @@ from dysample.cli.options import FILE, option
     "inputs",
     multiple=True,
     metavar="BxCxHxW",
-    help="Shape of an input, once for each.  [default, of upsamplers: 2x64x16x24, its guide twice"
+    help="Shape of an input; repeat for each.  [default for upsamplers: 2x64x16x24, its guide twice"
     " as large]",
 )
 @option("--output", "File to write.", FILE, Path("model.onnx"))
 @option("--opset", "Version of ONNX's operators, from 11 on.", int, 18)
 @option("--sampler", "'grid_sample', 'gather', or 'auto'.", str, "auto")
 @option("--dynamic", "Axes that may change, or 'none'.", str, "batch,height,width")
-@click.option("--input-name", multiple=True, help="Name of an input in the file, once for each.")
-@click.option("--output-name", multiple=True, help="Name of an output, once for each.")
+@click.option("--input-name", multiple=True, help="Name of an input in the file; repeat for each.")
+@click.option(
+    "--output-name", multiple=True, help="Name of an output in the file; repeat for each."
+)
 @click.option("--half", is_flag=True, help="Export in float16.")
 @click.option(
     "--rtol",
     type=float,
-    help="Largest error that passes, over the largest value of an output.  [default: 1e-4, of"
+    help="Largest accepted error, relative to the largest value of an output.  [default: 1e-4, for"
     " float16 2e-2]",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the graph with the model.")
@@ -53,8 +55,8 @@ def export(
     or of dysample.hub.save_pretrained; package.module:factory, a function without arguments; or a
     file in which torch.save wrote a model, or a checkpoint that holds one under "ema" or "model".
 
-    The graph runs beside the model at two other sizes first, in onnxruntime and where it is
-    installed in OpenVINO; where outputs differ no file is written.
+    First the graph runs beside the model at two other sizes, in onnxruntime and, if installed, in
+    OpenVINO. If outputs differ, no file is written.
     """
     from rich.table import Table
 

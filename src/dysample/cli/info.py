@@ -5,7 +5,7 @@ import click
 
 @click.command()
 def info() -> None:
-    """Versions, processor, and whether the fast CPU kernels are there; if not, how to get them."""
+    """Print versions, processor, and whether the fast CPU kernels are installed."""
     from dysample.info import describe
 
     click.echo(describe())

@@ -1,4 +1,4 @@
-"""What the verbs' options have in common."""
+"""Shared helpers for the verbs' options."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
-    """An option that shows its default; without one the recipe of task and data holds it."""
+    """Make an option that shows its default; without one the recipe of task and data sets it."""
     if default is None:
         help_text += "  [default: depends on task and data]"
         return click.option(name, type=kind, help=help_text)
@@ -19,7 +19,7 @@ def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callabl
 
 
 def check_folder(name: str, path: Path | None) -> None:
-    """Raise unless the file that the option `name` names can lie where it is to lie."""
+    """Raise unless the folder of the file given by the option `name` exists."""
     if path is not None and not path.parent.is_dir():
         raise click.UsageError(f"`{name}` must lie in a folder that exists: {path.parent}")
 

@@ -17,10 +17,8 @@ from rich.console import Console
 def report(results: Path, output: Path | None) -> None:
     """Print the table of a result file and write the page, without training anything.
 
-    Of a FOLDER the results.jsonl in it is taken.
-
-    DIR/report.html needs neither a network nor the files beside it: open it in a browser.
-    report.md holds its text and tables, report.csv every number.
+    For a FOLDER, the results.jsonl in it is read. Open DIR/report.html in a browser; it is one
+    self-contained file. report.md holds its text and tables, report.csv every number.
     """
     if results.is_dir():
         results = _results_in(results)

@@ -23,7 +23,11 @@ from dysample.cli.options import FILE, check_folder
     help="Names or patterns like 'dysample*', separated by commas; a file each.  [default: all of"
     " the checkpoint; without one 'dysample']",
 )
-@click.option("--pixel", metavar="Y,X", help="Row and column in IMAGE.  [default: a telling one]")
+@click.option(
+    "--pixel",
+    metavar="Y,X",
+    help="Row and column in IMAGE.  [default: where nearest and bilinear differ most]",
+)
 @click.option("--label", type=FILE, help="PNG of class indices, of IMAGE's size.")
 @click.option("--site", help="Path of an upsampler in the model.  [default: the finest]")
 @click.option("-o", "--output", "file", type=FILE, default=Path("look.png"), show_default=True)
@@ -41,8 +45,8 @@ def show(
     What one output pixel reads; offsets, gates and index maps; features before and after; errors
     at label boundaries, where labels are known.
 
-    Without a checkpoint a small model is trained on the embedded scenes for a moment, once for
-    each upsampler.
+    Without a checkpoint, a small model is trained briefly on the embedded scenes, once for each
+    upsampler.
     """
     place = _pixel(pixel)
     if file.suffix.lower() != ".png":
@@ -53,7 +57,7 @@ def show(
     from dysample.workbench.look.picture import load_picture
     from dysample.workbench.report.sheet import save_whole
 
-    load_picture(image)  # its mistakes come before a training
+    load_picture(image)  # fail before any training
     chosen = choose_models(checkpoint, names)
     for name, model in chosen.items():
         figure = draw(

@@ -9,7 +9,7 @@ from dysample.cli.options import option
 @click.argument("model")
 @option("--height", "Height of the image on which it runs.", click.IntRange(1), 256)
 @option("--width", "Its width.", click.IntRange(1), 256)
-@click.option("--upsampler", help="Also tell where this one could be put.")
+@click.option("--upsampler", help="Also show what would be done with this upsampler.")
 @click.option("--trust", is_flag=True, help="Load a pickled model although it can run any code.")
 def sites(model: str, height: int, width: int, upsampler: str | None, trust: bool) -> None:
     """Find the steps at which a model upsamples, by running it once on a random image.

@@ -12,25 +12,26 @@ from torch import Tensor, nn
 from dysample.registry import create_upsampler, get_entry
 from dysample.workbench.resolver import random_input, resolve_model
 
-_SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # of an upsampler's input where none is given
+_SHAPE: tuple[int, ...] = (2, 64, 16, 24)  # default shape of an upsampler's input
 
 
 def find_model(
     name: str, inputs: Sequence[str], half: bool, *, trust: bool = False
 ) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """A model in eval mode and random inputs of the given shapes.
+    """Return a model in eval mode and random inputs of the given shapes.
 
     Args:
         name: an upsampler's, or what `dysample.workbench.resolver.resolve_model` takes.
-        inputs: shapes such as 1x3x64x96; of upsamplers they may be left out.
-        half: float16, model and inputs; otherwise float32.
+        inputs: shapes such as 1x3x64x96; optional for upsamplers.
+        half: use float16 for model and inputs, otherwise float32.
         trust: see `resolve_model`.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: naming what cannot be found or read.
+        ValueError, TypeError, FileNotFoundError: something cannot be found or read; the message
+            names it.
     """
     shapes = [_shape(text) for text in inputs]
-    # Addresses have a colon, files a suffix: what is left is the name of an upsampler, or a typo.
+    # Addresses have a colon, files a suffix: anything else is an upsampler's name, or a typo.
     if re.fullmatch(r"\w+", name) and not Path(name).exists():
         guided = get_entry(name).guided
         if not shapes:

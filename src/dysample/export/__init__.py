@@ -1,4 +1,4 @@
-"""Models as ONNX files that give the same numbers in other runtimes, compared before they exist."""
+"""Export models to ONNX files, verified in other runtimes before they are written."""
 
 from dysample.export.arguments import SAMPLERS
 from dysample.export.check import Comparison, ExportError

@@ -1,4 +1,4 @@
-"""Checks of what `export_onnx` is called with, before minutes of work."""
+"""Check the arguments of `export_onnx` before minutes of work."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST = 2**31 - 2**20  # bytes that one ONNX file holds, with some room for t
 
 
 def check_model(model: Any) -> None:
-    """Raise unless it is a module whose weights fit into one ONNX file."""
+    """Raise unless `model` is a module whose weights fit into one ONNX file."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, not {type(model).__name__}")
     if isinstance(model, torch.jit.ScriptModule):
@@ -43,7 +43,7 @@ def check_model(model: Any) -> None:
 
 
 def as_tuple(args: Any) -> tuple[Any, ...]:
-    """Arguments of a call; a tensor stands for itself alone."""
+    """Return the arguments of a call as a tuple; a tensor is a single argument."""
     if isinstance(args, Tensor):
         return (args,)
     if not isinstance(args, tuple):
@@ -52,7 +52,7 @@ def as_tuple(args: Any) -> tuple[Any, ...]:
 
 
 def check_opset(opset: Any, sampler: Any) -> str:
-    """The sampler for an opset that can be asked for; `check_newest` looks at its upper end."""
+    """Return the sampler for a valid opset; `check_newest` checks the upper end."""
     if check_positive_int("opset", opset) < OLDEST:
         raise ValueError(f"`opset` (={opset}) must be at least {OLDEST}")
     if check_choice("sampler", sampler, SAMPLERS) == "auto":
@@ -80,11 +80,11 @@ def check_newest(opset: int) -> None:
 def check_verify(
     verify: Any, opset: int, args: tuple[Any, ...], axes: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """The arguments at which outputs are compared, none if they are not.
+    """Return the arguments at which outputs are compared; none without a comparison.
 
     Args:
         verify: as `export_onnx` takes it.
-        opset: below 18 nothing is written that was not compared.
+        opset: below 18 the comparison is mandatory.
         args: example inputs.
         axes: names of those that may change.
     """
@@ -116,7 +116,7 @@ def check_rtol(rtol: Any) -> None:
 
 
 def check_names(argument: str, names: Any, count: int, of: str) -> list[str]:
-    """Names of a graph's inputs or outputs.
+    """Check the names of a graph's inputs or outputs.
 
     Args:
         argument: that holds them.

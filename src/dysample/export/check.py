@@ -1,4 +1,4 @@
-"""The same inputs through a model and through the runtimes that execute its exported graph."""
+"""Compare a model with the runtimes that execute its exported graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
 TOLERANCES = {
     torch.float64: 1e-9,
-    torch.float32: 1e-4,  # sums in another order, through a few dozen layers
+    torch.float32: 1e-4,  # different summation order over a few dozen layers
     torch.float16: 2e-2,  # runtimes round between other pairs of layers
 }
 """Largest error that passes, over the largest value of that output, by dtype."""
@@ -28,11 +28,11 @@ _ALIKE = 10
 
 
 class ExportError(RuntimeError):
-    """A model that cannot be exported, or whose exported graph gives other numbers."""
+    """The model cannot be exported, or its exported graph gives other numbers."""
 
 
 class InexactError(ExportError):
-    """A graph that is no further from the model than the model is from itself in float64."""
+    """The graph differs from the model no more than the model from itself in float64."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ def compare(
 
     Args:
         graph: an ONNX model.
-        model: what it was made of.
+        model: the exported model.
         inputs: arguments for each run.
         names: of the graph's outputs.
         rtol: in place of `TOLERANCES`, of outputs that are no whole numbers.
 
     Raises:
-        ExportError: outputs that differ, or a runtime that cannot run the graph.
-        ValueError: sizes that the model itself cannot take.
+        ExportError: outputs differ, or a runtime cannot run the graph.
+        ValueError: the model itself cannot run at these sizes.
     """
     runtimes = {"onnxruntime": _onnxruntime}
     if importlib.util.find_spec("openvino") is not None:
@@ -80,7 +80,7 @@ def compare(
             version, run = open_(graph)
         except ModuleNotFoundError:
             raise
-        except Exception as failure:  # each runtime raises its own
+        except Exception as failure:  # each runtime has its own errors
             raise ExportError(f"{runtime} cannot load the graph: {one_line(failure)}") from failure
         for args, wanted in zip(inputs, expected):
             tensors = tensors_of(args)
@@ -108,17 +108,17 @@ def compare(
 
 
 def tensors_of(value: Any) -> list[Tensor]:
-    """The tensors among arguments or results, in order."""
+    """Return the tensors among arguments or results, in order."""
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
 def sizes_of(args: Any) -> str:
-    """Shapes of the tensors, such as 1x3x64x96."""
+    """Return the shapes of the tensors, such as 1x3x64x96."""
     return " ".join("x".join(map(str, x.shape)) for x in tensors_of(args))
 
 
 def output_names(result: Any) -> list[str]:
-    """Names of a graph's outputs: the keys of a mapping, else "output", numbered if several."""
+    """Return a graph's output names: the keys of a mapping, else "output", numbered if several."""
     if isinstance(result, Mapping) and all(isinstance(v, Tensor) for v in result.values()):
         return [str(key) for key in result]
     count = len(tensors_of(result))
@@ -143,7 +143,7 @@ def _allowed(wanted: Tensor, rtol: float | None) -> float:
 
 
 def _error(where: str, name: str, found: Tensor, wanted: Tensor) -> float:
-    """Largest error over the largest value; values that are infinite in both are equal."""
+    """Return the largest error over the largest value; infinities in both are equal."""
     wanted = wanted.detach().cpu()
     if found.shape != wanted.shape:
         raise ExportError(
@@ -160,7 +160,7 @@ def _error(where: str, name: str, found: Tensor, wanted: Tensor) -> float:
 def _beside_float64(
     model: nn.Module, args: tuple[Any, ...], index: int, wanted: Tensor, error: float
 ) -> tuple[type[ExportError], str]:
-    """What the model's own error says of the graph's.
+    """Compare the graph's error with the model's own error in its dtype.
 
     Args:
         model: as it was compared.
@@ -214,7 +214,7 @@ def _onnxruntime(graph: bytes) -> tuple[str, Run]:
         feed = {name: x.detach().cpu().numpy() for name, x in zip(names, tensors)}
         outputs = [torch.from_numpy(out) for out in session.run(None, feed)]
         for shape, out in zip(declared, outputs):
-            # It would only warn, and other runtimes believe the file.
+            # onnxruntime would only warn, and other runtimes trust the file.
             if any(isinstance(n, int) and n != m for n, m in zip(shape, out.shape)):
                 raise ValueError(f"an output of {tuple(out.shape)} is declared as {shape}")
         return outputs
@@ -226,7 +226,7 @@ def _openvino(graph: bytes) -> tuple[str, Run]:
     import openvino
 
     core = openvino.Core()
-    # On processors with bfloat16 it would be the default, too coarse to tell right from wrong.
+    # On processors with bfloat16 that would be the default, too coarse for a comparison.
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(core.read_model(graph), "CPU", hint)
 

@@ -1,4 +1,4 @@
-"""ONNX files that give the model's numbers at other sizes than the traced one, or are not there."""
+"""Export to ONNX, verified at other sizes than the traced one."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Export:
-    """An ONNX file that was written.
+    """The result of an export.
 
     Attributes:
-        path: where.
+        path: of the file.
         opset: its version of ONNX's operators.
         sampler: "grid_sample" or "gather".
-        comparisons: what it was compared with before.
+        comparisons: runs beside the model before it was written.
     """
 
     path: Path
@@ -58,34 +58,34 @@ def export_onnx(
     verify: bool | Sequence[Tensor | tuple[Any, ...]] = True,
     rtol: float | None = None,
 ) -> Export:
-    """Write a model that holds upsamplers as an ONNX file, if it gives the model's numbers.
+    """Export a model to an ONNX file, if the graph gives the model's numbers.
 
-    The graph is made for any batch, height and width. Before the file exists it runs in
-    onnxruntime, and in OpenVINO where that is installed, at two other sizes than those of `args`,
-    beside the model itself. The model is exported as it is in eval mode.
+    The graph is made for any batch, height and width. Before the file is written, the graph and the
+    model run at two other sizes than those of `args`: in onnxruntime, and in OpenVINO if that is
+    installed. The model is exported in eval mode.
 
     Args:
         model: an upsampler, or any model.
         args: example inputs, as the model is called with them.
         path: of the file.
         opset: version of ONNX's operators, at least 11. From 18 on `torch.export` makes the graph,
-            below a trace, which cannot go without the comparison.
+            below that a trace, for which the comparison is mandatory.
         sampler: "grid_sample" uses ONNX's GridSample, of opset 16 and later; "gather" nothing but
             gathers, sums and products, for runtimes that have no GridSample or a wrong one; the
             numbers are the same. "auto" is "grid_sample" at opsets 16 to 19, else "gather": from 20
             on TensorRT silently takes the nearest pixel for GridSample.
         dynamic: which of "batch", "height" and "width" may differ from `args`, in all tensors with
-            4 axes; the others are written down as constants.
+            4 axes; the others are constants.
         input_names: one for each tensor in `args`; by default the forward's parameters.
         output_names: one for each tensor that the model returns; by default the keys of a mapping,
             else "output", numbered if there are several.
         verify: whether outputs are compared; or the arguments to compare at, in place of the two
             other sizes.
-        rtol: largest error that passes, over the largest value of an output; by default 1e-4 in
+        rtol: largest accepted error, over the largest value of an output; by default 1e-4 in
             float32 and 2e-2 in float16. Whole numbers must be equal.
 
     Returns:
-        What was written, and how large the errors are.
+        The file that was written, and the errors.
 
     Raises:
         TypeError, ValueError: naming the argument, the rule and the value.
@@ -132,11 +132,11 @@ def _graph(
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> bytes:
-    """The ONNX model, of that opset and of ONNX's operators alone."""
+    """Return the ONNX model in that opset, with ONNX's operators alone."""
     shapes = dynamic_shapes(args, axes)
     try:
         with backend(sampler), torch.no_grad(), _quiet():
-            # Of a trace too: it refuses branches that hang on values, of which a trace keeps one.
+            # For a trace too: it refuses branches on values, of which a trace would keep one.
             program = torch.export.export(model, args, dynamic_shapes=shapes, strict=False)
             if opset < arguments.EXPORTED:
                 graph = trace(model, args, axes, opset, inputs, outputs)
@@ -144,7 +144,7 @@ def _graph(
                 graph = _converted(program, opset, inputs, outputs)
     except ModuleNotFoundError:
         raise
-    except Exception as error:  # the tracers and the exporters raise all sorts
+    except Exception as error:  # tracers and exporters raise anything
         raise ExportError(
             f"{type(model).__name__} cannot be exported with `dynamic` (={tuple(axes)!r}):"
             f" {one_line(error)}"
@@ -171,7 +171,7 @@ def _converted(
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> ModelProto:
-    """The ONNX model of a program."""
+    """Return the ONNX model of a program."""
     converted = torch.onnx.export(
         program,
         dynamo=True,
@@ -193,7 +193,7 @@ def _reason(
     opset: int,
     outputs: Sequence[str],
 ) -> str:
-    """Why a graph is not the model, as far as runs with other arguments tell; else nothing."""
+    """Return why a graph differs from the model, as far as other arguments tell, or nothing."""
 
     def agrees(other: Any) -> bool:
         try:
@@ -222,7 +222,7 @@ def _outputs(
     names: Sequence[str] | None,
     inputs: Sequence[str],
 ) -> list[str]:
-    """Names of the outputs, one for each tensor that the model returns."""
+    """Return the output names, one for each tensor that the model returns."""
     try:
         result = model(*args)
     except Exception as error:  # whatever a model raises
@@ -241,7 +241,7 @@ def _outputs(
 
 
 def _parameters(model: nn.Module, args: tuple[Any, ...]) -> list[str]:
-    """Names of the forward's parameters if each argument is a tensor, else none."""
+    """Return the names of the forward's parameters if each argument is a tensor, else none."""
     names = list(inspect.signature(model.forward).parameters)
     if len(names) < len(args) or not all(isinstance(x, Tensor) for x in args):
         return []
@@ -250,9 +250,9 @@ def _parameters(model: nn.Module, args: tuple[Any, ...]) -> list[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters warn of their own future, and of conversions whose result is looked at here.
+    """Silence exporters: deprecation warnings, and those of conversions checked here.
 
-    Where they fail they print the whole graph, whatever they are told.
+    On failure they print the whole graph in any case.
     """
     loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch")]
     levels = [logger.level for logger in loggers]

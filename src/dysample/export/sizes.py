@@ -1,4 +1,4 @@
-"""Which axes of the inputs may change, and the same inputs at other sizes."""
+"""Dynamic axes of the inputs, and the same inputs at other sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STRIDE = 32
 
 
 def maps_of(args: Any) -> list[Tensor]:
-    """The maps (B, C, H, W) among the arguments, in order."""
+    """Return the maps (B, C, H, W) among the arguments, in order."""
     return [leaf for leaf in tree_leaves(args) if is_map(leaf)]
 
 
@@ -58,15 +58,15 @@ def check_varied(others: Sequence[Any], args: Any, dynamic: Sequence[str]) -> No
 
 
 def dynamic_shapes(args: Any, dynamic: Sequence[str]) -> Any:
-    """What `torch.export` is told of each argument."""
+    """Return the dynamic shapes of each argument for `torch.export`."""
     axes = {AXES[name]: torch.export.Dim.DYNAMIC for name in dynamic}
     return tree_map(lambda leaf: dict(axes) if axes and is_map(leaf) else None, args)
 
 
 def traceable(args: Any, dynamic: Sequence[str]) -> Any:
-    """The arguments with at least two images each: a batch traced at 1 stays 1.
+    """Return the arguments with at least two images each: a batch traced at 1 stays 1.
 
-    Copies, since tracers take a tensor that is given twice for a single input.
+    They are copies, because tracers treat a tensor that is given twice as a single input.
     """
 
     def doubled(leaf: Any) -> Any:
@@ -78,7 +78,7 @@ def traceable(args: Any, dynamic: Sequence[str]) -> Any:
 
 
 def other_sizes(args: Any, dynamic: Sequence[str]) -> list[Any]:
-    """The arguments at two other sizes: a single image and a batch of three.
+    """Return the arguments at two other sizes: a single image and a batch of three.
 
     Maps keep their proportions to each other, and lengths stay multiples of the powers of 2, up to
     32, that they are multiples of. The values are drawn from the arguments'.
@@ -107,12 +107,12 @@ def _lengths_of(args: Any, name: str) -> list[int]:
 
 
 def is_map(leaf: Any) -> bool:
-    """Whether it is a tensor (B, C, H, W)."""
+    """Whether a value is a tensor (B, C, H, W)."""
     return isinstance(leaf, Tensor) and leaf.dim() == 4
 
 
 def _lengths(args: Any, name: str, steps: int) -> dict[int, int]:
-    """From each length of an axis to another one, in the same proportions."""
+    """Map each length of an axis to another one, in the same proportions."""
     lengths = set(_lengths_of(args, name))
     unit = gcd(*lengths)
     new = steps if name == "batch" else unit + steps * gcd(unit, _STRIDE)
@@ -120,7 +120,7 @@ def _lengths(args: Any, name: str, steps: int) -> dict[int, int]:
 
 
 def _drawn(leaf: Tensor, shape: list[int], generator: torch.Generator) -> Tensor:
-    """A tensor of that shape with values of `leaf`; noise where those are all the same."""
+    """Draw a tensor of that shape from the values of `leaf`; noise if those are all the same."""
     values = leaf.detach().flatten().cpu()
     if leaf.is_floating_point() and bool((values == values[0]).all()):
         return torch.randn(shape, generator=generator).to(leaf)

@@ -1,7 +1,7 @@
 """ONNX graphs below opset 18, by torch's exporter of traces.
 
-A trace runs a model once. What it does not see as a size becomes a constant, so that its graphs
-count for nothing until they have run at other sizes.
+A trace runs a model once. Sizes that it does not recognise become constants, so its graphs must be
+verified at other sizes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def trace(
     input_names: Sequence[str],
     output_names: Sequence[str],
 ) -> ModelProto:
-    """The ONNX model of a trace.
+    """Return the ONNX model of a trace.
 
     Args:
         model: in eval mode.
@@ -66,7 +66,7 @@ def trace(
 
 
 class _Flat(nn.Module):
-    """A model that takes and returns nothing but tensors, as traces do."""
+    """A wrapper that takes and returns only tensors, as traces do."""
 
     def __init__(self, model: nn.Module, args: tuple[Any, ...]) -> None:
         super().__init__()
@@ -74,19 +74,19 @@ class _Flat(nn.Module):
         self._leaves, self._spec = tree_flatten(args)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """The tensors of the result, in order."""
+        """Return the tensors of the result, in order."""
         given = iter(tensors)
         leaves = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
         return tuple(tensors_of(self.model(*tree_unflatten(leaves, self._spec))))
 
 
 def _repair(graph: GraphProto) -> None:
-    """Mend what the exporter writes down wrongly or under other names.
+    """Repair what the exporter writes wrongly or under other names.
 
-    - The weights have their names in the model.
-    - Axes of Transpose are counted from the front: those of `movedim(-1, 1)` are left negative.
-    - Lengths of outputs that can change have names of their own: the exporter gives height and
-      width the same one, and who plans memory by it takes them for equal.
+    - The weights have their names in the model. - Axes of Transpose are counted from the front:
+    those of `movedim(-1, 1)` are left negative. - Dynamic lengths of outputs get separate names:
+    the exporter gives height and width the same
+      one, and runtimes that plan memory by it treat them as equal.
     """
     names = {item.name for item in graph.initializer if item.name.startswith(_PREFIX)}
     for item in graph.initializer:
@@ -105,7 +105,7 @@ def _repair(graph: GraphProto) -> None:
 
 
 def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of a graph and of those within."""
+    """Yield the nodes of a graph and of its subgraphs."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:

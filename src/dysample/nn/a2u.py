@@ -34,7 +34,7 @@ class A2U(Guided):
 
     Args:
         in_channels: C.
-        scale_factor: of `macs` alone: the guide gives the size of the output, and any is legal.
+        scale_factor: used by `macs` alone; the guide sets the size of the output, which may be any.
         guide_channels: C', channels of the guide, a multiple of 32; C if not given.
         out_channels: see `Upsampler`.
         up_kernel: k, odd.
@@ -43,8 +43,8 @@ class A2U(Guided):
     `bconv_V.1`, a weight and a bias each. Checkpoints of the published `A2UUpRaw` load too: their
     `bconv_DP`, which nothing reads, is dropped. Initialised as PyTorch does.
 
-    Known deviation: the published code needs an even guide of twice the size; here an odd one is
-    continued by its last row and column, and any size works.
+    Known deviation: the published code needs an even guide of twice the size; here the last row and
+    column of an odd guide are repeated, and any size works.
 
     Source: Dai et al., "Learning Affinity-Aware Upsampling for Deep Image Matting", CVPR 2021
     [dai2021a2u].
@@ -81,7 +81,7 @@ class A2U(Guided):
     def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
         """Kernels (B, 1, k^2, H', W') as `dysample.functional.reassemble` takes them.
 
-        They depend on the guide alone.
+        They depend only on the guide.
         """
         return self._logits(guide).softmax(dim=2)
 
@@ -119,7 +119,7 @@ class A2U(Guided):
         return super().extra_repr() + f", up_kernel={self.up_kernel}"
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Drop what `A2UUpRaw` stores for a step that it does not have."""
+        """Drop the weights that `A2UUpRaw` stores and never reads."""
         for name in ("weight", "bias"):
             state_dict.pop(f"{prefix}kernel_gen.bconv_DP.1.{name}", None)
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -143,13 +143,13 @@ class _KernelGenerator(nn.Module):
         return pixel_shuffle(logits, 2).sigmoid()
 
     def affinity(self, guide: Tensor) -> Tensor:
-        """m, (B, 1, H' / 2, W' / 2)."""
+        """Return m, (B, 1, H' / 2, W' / 2)."""
         B = guide.shape[0]
-        if B == 0:  # a convolution needs a group
+        if B == 0:  # a convolution needs at least one group
             return guide[:, :1, ::2, ::2]
         filters = torch.cat((self.bconv_U(guide), self.bconv_V(guide)), dim=1)
-        # Exporters write groups down as a constant, and there are as many as images and channels;
-        # and some runtimes know no convolution by what is computed.
+        # Exporters make the number of groups a constant, and here it depends on the batch; some
+        # runtimes have no convolution with computed weights.
         summed = shifted if fixed(*guide.shape) or not isinstance(B, int) else convolved
         of_u, of_v = summed(guide, filters)
         u: Tensor = self.bnu(of_u)
@@ -161,7 +161,7 @@ class _KernelGenerator(nn.Module):
 
 
 def convolved(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
-    """Every channel of an image by that image's two filters (B, 2, 6, 6): two maps of half size."""
+    """Filter every channel of an image with its two filters (B, 2, 6, 6): two maps of half size."""
     B, C, Y, X = guide.shape
     reduced = F.conv2d(
         guide.reshape(1, B * C, Y, X),
@@ -175,13 +175,13 @@ def convolved(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
-    """The same as sums of shifted products."""
+    """Compute the same as sums of shifted products."""
     Y, X = guide.shape[-2:]
     padded = F.pad(guide, (2, 2, 2, 2))
     of_u, of_v = [], []
     for odd_y in range(2):
         for odd_x in range(2):
-            # Every second pixel, as a pooling of one: runtimes have slices of a step less often.
+            # Every second pixel, as a pooling of size 1: fewer runtimes have strided slices.
             rest = cut(cut(padded, -2, odd_y, Y + 4), -1, odd_x, X + 4)
             rest = F.max_pool2d(rest, 1, 2)
             for dy in range(_WINDOW // 2):
@@ -194,12 +194,12 @@ def shifted(guide: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Windows(nn.AdaptiveAvgPool2d):
-    """Right in graphs too, where lengths are symbols: torch's fits those of the trace alone."""
+    """Adaptive average pooling that also holds in graphs with symbolic sizes, unlike torch's."""
 
     def forward(self, input: Tensor) -> Tensor:
         height, width = input.shape[-2:]
         known = isinstance(height, int) and isinstance(width, int)
-        # At one size exporters would write its windows out by indices.
+        # At a fixed size exporters would expand its windows into indices.
         if known and not fixed(height, width):
             return super().forward(input)
         rows = window_averages(height, _WINDOW, input)
@@ -208,7 +208,7 @@ class _Windows(nn.AdaptiveAvgPool2d):
 
 
 def window_averages(length: int, windows: int, like: Tensor) -> Tensor:
-    """A matrix (windows, length) that averages adaptive pooling's windows of a line of pixels."""
+    """Return a matrix (windows, length) that averages a line of pixels as adaptive pooling does."""
     pixel = torch.arange(length, device=like.device)
     window = torch.arange(windows, device=like.device).unsqueeze(-1)
     first = torch.div(window * length, windows, rounding_mode="floor")

@@ -1,4 +1,4 @@
-"""What every upsampler is: one call, one way to give a size, one place where input is checked."""
+"""The base classes of the upsamplers: one call signature, one way to give a size, one check."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Upsampler(nn.Module, ABC):
     """Base of the upsamplers: `up(x)`, `up(x, size=(H', W'))`, `up(x, guide)`.
 
     Args:
-        in_channels: C, channels of the input. Upsamplers whose weights read none of it, such as
-            `Bilinear`, take any; the others, once pruned, what their weights read.
+        in_channels: C, channels of the input. Upsamplers without weights that read it, such as
+            `Bilinear`, accept any number; pruned ones accept what their weights read.
         scale_factor: output size over input size, whole or fractional, used when the call gives
             no size.
         out_channels: channels of the output; C if not given. Where the upsampler itself keeps the
@@ -73,9 +73,9 @@ class Upsampler(nn.Module, ABC):
     """What the module was built with; `dysample.hub` writes it beside the weights."""
 
     def __new__(cls, *args: Any, **options: Any) -> Upsampler:
-        """Keep the arguments, whatever the constructor makes of them."""
+        """Record the constructor's arguments, for `dysample.hub`."""
         create: Any = super().__new__
-        # A class that also inherits from elsewhere, such as the hub's mixin, may ask for them too.
+        # Another base class, such as the hub's mixin, may need them too.
         plain = create is object.__new__
         self: Upsampler = create(cls) if plain else create(cls, *args, **options)
         self.arguments = (args, options)
@@ -100,7 +100,7 @@ class Upsampler(nn.Module, ABC):
 
     @property
     def in_channels(self) -> int:
-        """C; where the weights that read x were pruned, what they read."""
+        """C, or after pruning the number of channels that the weights read."""
         read = self._reads_of_x()
         return self._in_channels if read is None else read
 
@@ -110,7 +110,7 @@ class Upsampler(nn.Module, ABC):
 
     @property
     def scale(self) -> int:
-        """The former name of `ceil_scale`; it goes in 0.3."""
+        """Deprecated name of `ceil_scale`; it is removed in 0.3."""
         warnings.warn(
             f"{type(self).__name__}.scale is now ceil_scale, as it is `scale_factor` rounded up",
             DeprecationWarning,
@@ -125,7 +125,7 @@ class Upsampler(nn.Module, ABC):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the output; those of pruned weights where they make it."""
+        """Channels of the output, or after pruning the number that the weights produce."""
         project = self._modules.get("project")
         if isinstance(project, nn.Identity):
             return self.in_channels
@@ -134,13 +134,13 @@ class Upsampler(nn.Module, ABC):
 
     @property
     def guide_channels(self) -> int | None:
-        """Channels that a guide must have; None for unguided upsamplers, which take any."""
+        """Channels that a guide must have; None for unguided upsamplers, which accept any."""
         return None
 
     def _reads_of_x(self) -> int | None:
-        """Channels that x must have: those that weights read; None where none do, and any will do.
+        """Channels that weights read of x; None if any number will do.
 
-        Asked while the module is still being built, too.
+        Also called while the module is still being built.
         """
         return self._in_channels
 
@@ -200,7 +200,7 @@ class Upsampler(nn.Module, ABC):
             check_same_batch("guide", guide, x)
 
     def _node(self, proxy: Proxy, x: Any, guide: Any, size: Any) -> Any:
-        """What torch.fx records of a call: one node, whatever the tracer."""
+        """Record a call as one torch.fx node, whatever the tracer."""
         if not is_untouched(self):
             raise ValueError(
                 f"{type(self).__name__} has hooks or a `forward` of its own, which would run when"
@@ -210,7 +210,7 @@ class Upsampler(nn.Module, ABC):
         return module_node(self, proxy, args, {} if size is None else {"size": size})
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """What `torch.jit.script` takes in the place of this module, see `dysample.nn.script`."""
+        """Return the module that `torch.jit.script` compiles instead, see `dysample.nn.script`."""
         return scriptable(self, self.in_channels, self.guide_channels, self.scale_factor)
 
     @abstractmethod
@@ -219,20 +219,20 @@ class Upsampler(nn.Module, ABC):
 
         Args:
             x: features (B, in_channels, H, W).
-            guide: of `Guided` upsamplers a tensor (B, guide_channels, H', W'); of others what was
-                given, None too.
+            guide: for `Guided` upsamplers a tensor (B, guide_channels, H', W'); for others whatever
+                was given, or None.
             size: (H', W').
         """
 
     def inspect(
         self, x: Tensor, guide: Tensor | None = None, size: tuple[int, int] | None = None
     ) -> Inspection:
-        """What `forward` reads with these arguments, as far as the upsampler predicts it.
+        """Return what `forward` reads with these arguments, as far as the upsampler predicts it.
 
         Args:
             x: features (B, in_channels, H, W).
             guide: a finer feature map (B, any, H', W').
-            size: (H', W'); None for that of the guide, else of `scale_factor`.
+            size: (H', W'); by default that of the guide, or that of `scale_factor` without one.
 
         Raises:
             TypeError, ValueError: a guide that `forward` refuses.
@@ -246,36 +246,36 @@ class Upsampler(nn.Module, ABC):
 
     @abstractmethod
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Multiply-adds for one image, by formula.
+        """Return the multiply-adds for one image, by formula.
 
         Args:
             height: of the low-res features, in pixels.
-            width: likewise.
-            size: of the output, (height, width); None for that of `scale_factor`.
+            width: of the low-res features, in pixels.
+            size: (height, width) of the output; by default that of `scale_factor`.
         """
 
     def projection(self) -> nn.Module:
-        """1x1 convolution from in_channels to out_channels, or nothing where they are equal."""
+        """Return a 1x1 convolution from in_channels to out_channels; an identity if equal."""
         if self._out_channels == self._in_channels:
             return nn.Identity()
         return nn.Conv2d(self._in_channels, self._out_channels, 1)
 
     def projection_macs(self, height: int, width: int) -> int:
-        """Multiply-adds of `project`."""
+        """Return the multiply-adds of `project`."""
         if isinstance(self._modules.get("project"), (nn.Identity, NoneType)):
             return 0
         return self.in_channels * self.out_channels * height * width
 
     def out_size(self, height: int, width: int, size: tuple[int, int] | None) -> tuple[int, int]:
-        """(height, width) of the output: `size`, or that of `scale_factor` if it is None."""
+        """Return (height, width) of the output: `size`, or that of `scale_factor` if it is None."""
         return scaled_size(height, width, self.scale_factor) if size is None else size
 
     def out_pixels(self, height: int, width: int, size: tuple[int, int] | None) -> int:
-        """Pixels of one image of that size."""
+        """Return the number of output pixels of one image."""
         return prod(self.out_size(height, width, size))
 
     def extra_repr(self) -> str:
-        """Channels and scale, as `print(model)` shows them."""
+        """Return channels and scale, as `print(model)` shows them."""
         channels = f"{self.in_channels}"
         if self.out_channels != self.in_channels:
             channels += f" -> {self.out_channels}"
@@ -307,12 +307,12 @@ class Guided(Upsampler):
 
     @property
     def guide_channels(self) -> int:
-        """Channels that a guide must have; where the weights that read it were pruned, theirs."""
+        """Channels that a guide must have, or after pruning the number that the weights read."""
         read = self._reads_of_guide()
         return self._guide_channels if read is None else read
 
     def _reads_of_guide(self) -> int | None:
-        """Channels that weights read of a guide; None where none do, and any will do."""
+        """Channels that weights read of the guide; None if any number will do."""
         return self._guide_channels
 
     def _check_guide(self, x: Tensor, guide: Tensor | None, channels: int | None = None) -> None:

@@ -35,6 +35,6 @@ class Bilinear(Upsampler):
         return F.interpolate(self.project(x), size, mode="bilinear", align_corners=False)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """4 taps an output element."""
+        """Count 4 taps for each output element."""
         sampling = 4 * self.out_channels * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + sampling

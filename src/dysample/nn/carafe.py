@@ -33,8 +33,8 @@ class CARAFE(Upsampler):
         compressed_channels: channels between the two convolutions.
         out_channels: see `Upsampler`.
 
-    State: `channel_compressor.{weight, bias}`, `content_encoder.{weight, bias}`. Initialised so
-    that the first kernels are nearly uniform, i.e. a box filter.
+    State: `channel_compressor.{weight, bias}`, `content_encoder.{weight, bias}`. The initial
+    kernels are nearly uniform, i.e. a box filter.
 
     Source: Wang et al., "CARAFE: Content-Aware ReAssembly of FEatures", ICCV 2019
     [wang2019carafe].
@@ -109,7 +109,7 @@ class CARAFE(Upsampler):
         return logits
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Both convolutions, and k^2 taps an output element."""
+        """Count both convolutions, and k^2 taps for each output element."""
         kernels = self.content_encoder.weight.numel() + self.channel_compressor.weight.numel()
         taps = self.up_kernel**2 * self.out_channels * self.out_pixels(height, width, size)
         return self.projection_macs(height, width) + kernels * height * width + taps

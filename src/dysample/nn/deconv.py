@@ -12,10 +12,10 @@ from dysample.nn.base import Upsampler
 class Deconv(Upsampler):
     """Transposed convolution ("deconvolution"), kernel 2s - 1, stride s.
 
-    At s = 2 the published form: kernel 3, stride 2, padding 1, output padding 1. Other scales
-    keep its idea, that every output pixel is reached and the centre tap lands on the first
-    sub-pixel. At sizes that are not s times the input's, each output pixel reads the s-fold
-    result at the nearest of its pixels.
+    At s = 2 the published form: kernel 3, stride 2, padding 1, output padding 1. Other scales keep
+    two properties of it: every output pixel is reached, and the centre tap lands on the first
+    sub-pixel. At sizes that are not s times the input's, each output pixel reads the s-fold result
+    at the nearest of its pixels.
 
     Args:
         in_channels: C.
@@ -38,7 +38,7 @@ class Deconv(Upsampler):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the output: those that the weight makes."""
+        """Channels of the output, as in the weight."""
         weight = self._parameters.get("weight")
         return self._out_channels if weight is None else weight.shape[1]
 
@@ -51,7 +51,7 @@ class Deconv(Upsampler):
         return read_nearest(out, size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Every low-res pixel is spread over the whole kernel."""
+        """Count the whole kernel for every low-res pixel."""
         return (
             self.in_channels * self.out_channels * (2 * self.ceil_scale - 1) ** 2 * height * width
         )

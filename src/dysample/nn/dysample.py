@@ -55,7 +55,7 @@ class DySample(Upsampler):
     State: `offset.weight` (2 G s^2, C, 1, 1) for lp, (2 G, C / s^2, 1, 1) for pl; `offset.bias`;
     with dyscope `scope.weight` of the same shape; `project` or `end_conv` with `weight` and `bias`,
     initialised as PyTorch does. The others are initialised to N(0, 0.001^2), so that training
-    starts at bilinear interpolation. Published checkpoints load as they are: their `init_pos` is
+    starts at bilinear interpolation. Published checkpoints load unchanged: their `init_pos` is
     compared with `start` and dropped, and the `scope.bias` of older and forked ones is kept.
     `dysample.nn.published_state_dict` writes them for programs that want `init_pos`.
 
@@ -138,14 +138,12 @@ class DySample(Upsampler):
         return self.end_conv(out) if self.end_convolution else out
 
     def offsets(self, x: Tensor) -> Tensor:
-        """Offsets (B, 2 G s^2, H, W) in low-res pixels, as `dysample.functional.dysample` takes
-        them.
-        """
+        """Return offsets (B, 2 G s^2, H, W) in low-res pixels, see `functional.dysample`."""
         B, C, H, W = x.shape
         square = self.ceil_scale**2
         if self.style == "pl":
-            # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need not be
-            # shuffled to their places: one below the other they give the same numbers.
+            # A 1x1 convolution works on each pixel alone, so the s^2 sub-pixels need no shuffle
+            # first: stacked vertically they give the same numbers.
             x = x.reshape(B, C // square, square * H, W)
         field = self._field(x)
         return field.reshape(B, 2 * self.groups * square, H, W) if self.style == "pl" else field
@@ -175,9 +173,9 @@ class DySample(Upsampler):
         return linear * (opening.sigmoid() * (2 * self.scope_factor))
 
     def positions(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """Where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
+        """Return where `forward` samples: (B, G, 2, H', W'), x then y, in low-res pixels.
 
-        Pixel centres lie at integers. Positions beyond the border are given as predicted;
+        Pixel centres lie at integers. Positions beyond the border are returned as predicted;
         `forward` clamps them.
         """
         field = pixel_shuffle(self.offsets(x), self.ceil_scale)
@@ -190,7 +188,7 @@ class DySample(Upsampler):
         return Inspection(self.project(x), self.positions(x, size).unsqueeze(2))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """The 1x1 convolutions, and 4 taps a sample."""
+        """Count the 1x1 convolutions, and 4 taps for each sample."""
         pixels = height * width * (self.ceil_scale**2 if self.style == "pl" else 1)
         linear = self.offset.weight.numel() * (2 if self.dyscope else 1) * pixels
         each = 4 * self.out_channels
@@ -200,7 +198,7 @@ class DySample(Upsampler):
         return self.projection_macs(height, width) + linear + sampling
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         variant = f", style={self.style!r}, groups={self.groups}, dyscope={self.dyscope}"
         end = ", end_convolution=True" if self.end_convolution else ""
         return super().extra_repr() + variant + end
@@ -215,7 +213,7 @@ class DySample(Upsampler):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Take what published checkpoints hold beyond our own parameters."""
+        """Handle the keys of published checkpoints that are not parameters here."""
         start = state_dict.pop(prefix + "init_pos", None)
         if start is not None and not _same_start(self, start):
             error_msgs.append(
@@ -224,7 +222,7 @@ class DySample(Upsampler):
             )
         if self.dyscope and prefix + "scope.weight" in state_dict:
             # Before 27 March 2024, and in the detection and segmentation forks, the scope has a
-            # bias: it is there exactly if the checkpoint has it.
+            # bias: the module gets one if the checkpoint has it.
             bias = state_dict.get(prefix + "scope.bias")
             if bias is None:
                 self.scope.bias = None
@@ -244,7 +242,7 @@ class DySample(Upsampler):
 
 
 def init_pos(module: DySample) -> Tensor:
-    """The regular positions as published checkpoints hold them, (1, 2 G s^2, 1, 1) in float32."""
+    """Return the regular positions as in published checkpoints: (1, 2 G s^2, 1, 1) in float32."""
     s, groups = module.ceil_scale, module.groups
     _, part = regular_position(s, 1, module.start, torch.float32, torch.device("cpu"))
     # Plane order (axis, group, row i, column j), x moving along columns and y along rows.
@@ -254,9 +252,9 @@ def init_pos(module: DySample) -> Tensor:
 
 
 def _same_start(module: DySample, published: Tensor) -> bool:
-    """Whether a published `init_pos` says what `module.start` says."""
+    """Whether a published `init_pos` agrees with `module.start`."""
     expected = init_pos(module).flatten()
-    if published.is_meta:  # a checkpoint's shapes alone
+    if published.is_meta:  # a state dict on the meta device has shapes only
         return published.numel() == expected.numel()
     published = published.detach().flatten().to("cpu", torch.float32)
     # 1e-2: a checkpoint stored in bfloat16 keeps 8 bits.

@@ -25,7 +25,7 @@ _H2L_KEYS = {
 
 
 class _SemiShift(Guided):
-    """What FADE and FADE-Lite share: they differ in the kernel generator's width and groups."""
+    """Shared code of FADE and FADE-Lite, whose kernel generators differ in width and groups."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class _SemiShift(Guided):
         return logits.softmax(dim=1).unsqueeze(1)
 
     def gate(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """Share (B, 1, H', W') of the guide in the result.
+        """Return the share (B, 1, H', W') of the guide in the result.
 
         Raises:
             ValueError: there is no gate.
@@ -99,8 +99,8 @@ class _SemiShift(Guided):
         if self.gate_generator is None:
             logits: Tensor = self.ker_generator(guide, x)
             return functional.reassemble(self.project(x), logits.unsqueeze(1), softmax=True)
-        # The kernels take the gate's other half, so that the guide's can be added in place: no
-        # second map of the output's size.
+        # The kernels are scaled by 1 - gate, so that the guide's part can be added in place,
+        # without a second map of the output's size.
         coarse: Tensor = self.project(x)
         if guide.shape[1] != coarse.shape[1]:
             raise ValueError(
@@ -121,7 +121,7 @@ class _SemiShift(Guided):
         return Inspection(self.project(x), kernels=self.kernels(x, guide), gate=gate)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """The convolutions at both resolutions, k^2 taps an output element, 2 for the gate."""
+        """Count both convolutions, k^2 taps for each output element, and 2 for the gate."""
         pixels, out_pixels = height * width, self.out_pixels(height, width, size)
         generator = self.ker_generator
         of_guide = generator.compressor_en.weight.numel() + generator.content_encoder.weight.numel()
@@ -134,11 +134,11 @@ class _SemiShift(Guided):
         return self.projection_macs(height, width) + convolutions + taps
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         return super().extra_repr() + f", up_kernel={self.up_kernel}, gating={self.gating}"
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Take the first release's keys too."""
+        """Accept the keys of the first release too."""
         for theirs, ours in _H2L_KEYS.items():
             if f"{prefix}kernel_generator.{theirs}" in state_dict:
                 value = state_dict.pop(f"{prefix}kernel_generator.{theirs}")
@@ -245,7 +245,7 @@ class FADELite(_SemiShift):
 
 
 class _KernelGenerator(nn.Module):
-    """Logits (B, taps, H', W') from a guide of that size and x of any."""
+    """Predict logits (B, taps, H', W') from a guide of that size and x of any size."""
 
     def __init__(
         self, guide_channels: int, in_channels: int, embedding: int, taps: int, groups: int

@@ -29,7 +29,7 @@ class IndexNet(Guided):
 
     Args:
         in_channels: C.
-        scale_factor: of `macs` alone: the guide gives the size of the output, and any is legal.
+        scale_factor: used by `macs` alone; the guide sets the size of the output, which may be any.
         guide_channels: channels of the guide; C if not given. "o2o" and "m2o" make one map a
             channel, so there they must equal out_channels.
         out_channels: see `Upsampler`.
@@ -43,8 +43,8 @@ class IndexNet(Guided):
     for the N = 1..4 pixels of a block. A further prefix `index.` is accepted. Initialised as
     PyTorch does.
 
-    Known deviation: the published code needs an even guide of twice the size; here an odd one is
-    continued by its last row and column, and any size works.
+    Known deviation: the published code needs an even guide of twice the size; here the last row and
+    column of an odd guide are repeated, and any size works.
 
     Source: Lu et al., "Indices Matter: Learning to Index for Deep Image Matting", ICCV 2019
     [lu2019indexnet].
@@ -93,7 +93,7 @@ class IndexNet(Guided):
                 module.reset_parameters()
 
     def index_maps(self, guide: Tensor) -> tuple[Tensor, Tensor]:
-        """The encoder's and the decoder's index map of a guide (B, C, H', W').
+        """Return the encoder's and the decoder's index map of a guide (B, C, H', W').
 
         Each is (B, 1, H', W'), or (B, C, H', W') for the depthwise styles. In the encoder's the 4
         pixels of a block sum to 1; indexed pooling is 4 * avg_pool2d(idx_en * guide, 2).
@@ -102,9 +102,9 @@ class IndexNet(Guided):
         return _shuffle(indices.softmax(dim=2), guide), _shuffle(indices, guide)
 
     def kernels(self, x: Tensor, guide: Tensor) -> Tensor:
-        """The decoder's index map as kernels of one tap, (B, 1 or C, 1, H', W').
+        """Return the decoder's index map as kernels of one tap, (B, 1 or C, 1, H', W').
 
-        `dysample.functional.reassemble` takes them. They depend on the guide alone.
+        `dysample.functional.reassemble` takes them. They depend only on the guide.
         """
         return _shuffle(self._indices(guide), guide).unsqueeze(2)
 
@@ -120,14 +120,14 @@ class IndexNet(Guided):
 
     def upsample(self, x: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
         """See `Upsampler.upsample`."""
-        # A kernel of one tap: no upsampled copy of x is made.
+        # With a kernel of one tap no upsampled copy of x is made.
         return functional.reassemble(self.project(x), self.kernels(x, guide))
 
     def _inspect(self, x: Tensor, guide: Any, size: tuple[int, int] | None) -> Inspection:
         return Inspection(self.project(x), kernels=self.kernels(x, guide))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """The convolutions on each 2x2 block of the guide, and one product an output element."""
+        """Count the convolutions on each 2x2 block, and one product for each output element."""
         out_height, out_width = self.out_size(height, width, size)
         blocks = ((out_height + 1) // 2) * ((out_width + 1) // 2)
         weights = sum(
@@ -140,7 +140,7 @@ class IndexNet(Guided):
         return self.projection_macs(height, width) + weights * blocks + products
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         variant = f"style={self.style!r}, nonlinear={self.nonlinear}, context={self.context}"
         return f"{super().extra_repr()}, {variant}"
 
@@ -150,14 +150,14 @@ class IndexNet(Guided):
         return [f"indexnet{number}" for number in (1, 2, 3, 4)]
 
     def _indices(self, guide: Tensor) -> Tensor:
-        """Sigmoid of the logits: (B, 1 or C, 4, blocks down, blocks across)."""
+        """Return the sigmoid of the logits: (B, 1 or C, 4, rows of blocks, columns of blocks)."""
         guide = pad_to_even(guide)
         logits = [self.get_submodule(name)(guide) for name in self._branches()]
         stacked = logits[0].unsqueeze(1) if len(logits) == 1 else torch.stack(logits, dim=2)
         return stacked.to(compute_dtype(guide)).sigmoid()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Take keys that hold the block's place in a model, `index.`, too."""
+        """Accept keys with the prefix `index.`, the block's name in a published model."""
         for key in [key for key in state_dict if key.startswith(f"{prefix}index.")]:
             state_dict[prefix + key.removeprefix(f"{prefix}index.")] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -166,7 +166,7 @@ class IndexNet(Guided):
 def _block(
     channels: int, hidden: int, out: int, groups: int, nonlinear: bool, context: bool
 ) -> nn.Sequential:
-    """Logits of `out` channels, one a 2x2 block of the input; no convolution has a bias."""
+    """Build the network for `out` logits per 2x2 block of the input, without biases."""
     kernel, padding = (4, 1) if context else (2, 0)
     first = nn.Conv2d(
         channels,
@@ -184,6 +184,6 @@ def _block(
 
 
 def _shuffle(indices: Tensor, guide: Tensor) -> Tensor:
-    """Spread the 4 pixels of each block (B, P, 4, h, w) out, to (B, P, *size of the guide)."""
+    """Arrange the 4 pixels of each block (B, P, 4, h, w) as (B, P, *size of the guide)."""
     size = (guide.shape[2], guide.shape[3])
     return cropped(pixel_shuffle(indices.flatten(1, 2), 2), size)

@@ -14,9 +14,9 @@ class Nearest(Upsampler):
     """Each output pixel copies the low-res pixel that holds its centre.
 
     out[Y, X] = x[floor((Y + 1/2) * H / H'), floor((X + 1/2) * W / W')]. No parameters unless
-    out_channels differs from in_channels. At whole scales equal to
-    `torch.nn.Upsample(mode="nearest")`; at others that reads floor(Y * H / H') instead, which
-    shifts the map (its "nearest-exact" means what is done here).
+    out_channels differs from in_channels. At whole scales this equals
+    `torch.nn.Upsample(mode="nearest")`, at all scales its "nearest-exact". At other scales torch's
+    "nearest" reads floor(Y * H / H') instead, which shifts the map.
 
     Args:
         in_channels: C.
@@ -38,9 +38,9 @@ class Nearest(Upsampler):
         x = self.project(x)
         height, width = x.shape[-2:]
         if statically_true(size[0] % height == 0) and statically_true(size[1] % width == 0):
-            return F.interpolate(x, size, mode="nearest")  # the same pixels, and faster
+            return F.interpolate(x, size, mode="nearest")  # the same pixels, faster
         return read_nearest(x, size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Copying multiplies nothing."""
+        """Count nothing: copying needs no multiplication."""
         return self.projection_macs(height, width)

@@ -40,7 +40,7 @@ class PixelShuffle(Upsampler):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the output: those that the weight makes, over s^2."""
+        """Channels of the output: those of the weight, divided by s^2."""
         made = channels_made(self._modules.get("0"))
         return self._out_channels if made is None else made // self.ceil_scale**2
 
@@ -50,5 +50,5 @@ class PixelShuffle(Upsampler):
         return read_nearest(out, size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """The convolution; the shuffle moves numbers only."""
+        """Count the convolution; the shuffle only moves numbers."""
         return 9 * self.in_channels * self.out_channels * self.ceil_scale**2 * height * width

@@ -1,4 +1,4 @@
-"""Layers that work on the channels of each pixel, with the parameters of a channels-last layer."""
+"""Layers over the channels of each pixel, with the parameters of torch's channels-last layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PixelLinear(nn.Linear):
     """`Linear` over the channels of a map (B, C, H, W): a 1x1 convolution with 2-D weights."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, in_features, H, W) to (B, out_features, H, W)."""
+        """Map (B, in_features, H, W) to (B, out_features, H, W)."""
         return F.conv2d(input, self.weight[:, :, None, None], self.bias)
 
 
@@ -42,7 +42,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 def group_norm(name: str, channels: int, otherwise: str) -> GroupNorm:
-    """`GroupNorm` of 32 groups for the channels that the argument `name` gives."""
+    """Return a `GroupNorm` of 32 groups; `name` is the argument that holds the channels."""
     if channels % GROUPS != 0:
         raise ValueError(
             f"`{name}` (={channels}) must be a multiple of the {GROUPS} groups of norm='group';"

@@ -1,4 +1,4 @@
-"""Weights under the names of the published code, for programs that read them."""
+"""Export weights under the names of the published code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dysample.nn.dysample import DySample, init_pos
 
 
 def published_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The state of a model as code with the published DySample, or spandrel's, loads it.
+    """Return the state dict of a model in the form that the published DySample, or spandrel, loads.
 
     It is `model.state_dict()` and, for each `DySample` in it, the buffer `init_pos`, which that
-    code stores and asks for. Names and shapes of all else are the published ones as they are.
+    code stores and asks for. All other names and shapes already are the published ones.
 
     Args:
         model: a `DySample`, or any module that holds some.
 
     Raises:
-        ValueError: a DySample computes what the published code cannot, and would be another there.
+        ValueError: a DySample has options that the published code does not, so it would give other
+            results there.
     """
     state = dict(model.state_dict())
     for path, module in model.named_modules(remove_duplicate=False):

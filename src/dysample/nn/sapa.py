@@ -22,9 +22,9 @@ QUERIES = ("guide", "gate", "cat")
 class SAPA(Guided):
     """Weighs the low-res neighbours of each output pixel by their similarity to the guide there.
 
-    A query is embedded from the guide, keys from the features; the softmax of their inner
-    products over a k x k window sums the features. An output pixel so belongs to the neighbours
-    that look like the guide at its place, which keeps edges where the guide has them. The paper's
+    A query is embedded from the guide, keys from the features; the softmax of their inner products
+    over a k x k window sums the features. Each output pixel is thus assigned to the neighbours that
+    resemble the guide at its position, which keeps edges where the guide has them. The paper's
     variants are (query, norm): SAPA-B ("guide", "group"), in its first release ("guide", "layer"),
     and SAPA-G ("gate", "layer").
 
@@ -116,7 +116,7 @@ class SAPA(Guided):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the output: those of the embedded values, else those of x."""
+        """Channels of the output: those of the embedded values, or those of x."""
         made = channels_made(self._modules.get("v"))
         return self.in_channels if made is None else made
 
@@ -139,9 +139,9 @@ class SAPA(Guided):
         return Inspection(values, kernels=self.kernels(x, guide))
 
     def _query(self, x: Tensor, normal: Tensor, guide: Tensor, size: tuple[int, int]) -> Tensor:
-        """Queries (B, E, H', W') from x as it is and normalised, and the normalised guide.
+        """Compute queries (B, E, H', W') from x, the normalised x and the normalised guide.
 
-        What is linear in x is computed at low resolution and spread afterwards.
+        Terms linear in x are computed at low resolution and upsampled afterwards.
         """
         if self.query == "gate":
             gate = read_nearest(self.gate(normal).sigmoid(), size)
@@ -158,7 +158,7 @@ class SAPA(Guided):
         return high + read_nearest(F.conv2d(x, weight[:, guide.shape[1] :]), size)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Linear layers, the gate's mixture, and k^2 products a query and an output element."""
+        """Count linear layers, gate, and k^2 products for each element of query and output."""
         low, high = height * width, self.out_pixels(height, width, size)
         of_guide = self.guide_channels
         total = (high * of_guide + low * self.in_channels) * self.embedding
@@ -171,7 +171,7 @@ class SAPA(Guided):
         return total + high * self.up_kernel**2 * (self.embedding + self.out_channels)
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         return super().extra_repr() + f", query={self.query!r}, norm={self.norm!r}"
 
     def _norm(self, name: str, channels: int) -> nn.Module:
@@ -192,7 +192,7 @@ class SAPA(Guided):
             if key not in state_dict or not isinstance(module, (nn.Conv2d, nn.Linear)):
                 continue
             axes = state_dict[key].dim()
-            if self.norm is None and axes == 2:  # nothing that the releases differ in
+            if self.norm is None and axes == 2:  # no weight in which the releases differ
                 state_dict[key] = state_dict[key][:, :, None, None]
             elif axes in (2, 4) and axes != module.weight.dim():
                 release, norm = ("first", "layer") if axes == 2 else ("current", "group")

@@ -104,7 +104,7 @@ class SAPADeform(Guided):
         )
 
     def attention(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
-        """Where `forward` samples, and how much each sample counts.
+        """Return where `forward` samples, and the weight of each sample.
 
         Returns:
             Positions (B, G, P, 2, H', W'), x then y, in low-res pixels whose centres lie at
@@ -128,7 +128,7 @@ class SAPADeform(Guided):
 
     @property
     def _sub_pixels(self) -> int:
-        """Sub-pixels an axis that have offsets of their own."""
+        """The number of sub-pixels along an axis that have their own offsets."""
         return self.ceil_scale if self.high_offset else 1
 
     def _query_key_and_offset(self, x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -136,7 +136,7 @@ class SAPADeform(Guided):
         return self.q(self.norm_y(guide)), self.k(normal), self.offset(normal)
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """Linear layers; 4 for each bilinear sample and 1 for each product of it."""
+        """Count linear layers, 4 for each bilinear sample, and 1 for each product of it."""
         low, high = height * width, self.out_pixels(height, width, size)
         of_guide = self.guide_channels
         linear = high * of_guide * self.q.out_channels
@@ -145,7 +145,7 @@ class SAPADeform(Guided):
         return self.projection_macs(height, width) + linear + 5 * sampled
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         return super().extra_repr() + f", points={self.points}, groups={self.groups}"
 
     def _norm(self, name: str, channels: int) -> nn.Module:

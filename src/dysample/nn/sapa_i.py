@@ -17,8 +17,8 @@ class SAPAI(Guided):
     """SAPA without parameters: the guide itself is the query, the features are the keys.
 
     The inner product of the two over all channels, softmaxed over a k x k window, sums the low-res
-    neighbours. It asks that both features already live in one space, as behind the lateral
-    convolutions of a feature pyramid.
+    neighbours. Both features must already live in one space, as after the lateral convolutions of a
+    feature pyramid.
 
         kernel[t] = softmax over t of <guide, x at neighbour t>
 
@@ -83,12 +83,12 @@ class SAPAI(Guided):
         return (guide, x) if self.norm is None else (_normalised(guide), _normalised(x))
 
     def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        """k^2 products an element of the guide and an output element."""
+        """Count k^2 products for each element of the guide and of the output."""
         products = self.up_kernel**2 * (self.in_channels + self.out_channels)
         return self.projection_macs(height, width) + products * self.out_pixels(height, width, size)
 
     def extra_repr(self) -> str:
-        """Channels, scale and variant, as `print(model)` shows them."""
+        """Return channels, scale and variant, as `print(model)` shows them."""
         return super().extra_repr() + f", norm={self.norm!r}"
 
 

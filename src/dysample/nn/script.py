@@ -1,7 +1,7 @@
-"""Upsamplers for TorchScript.
+"""TorchScript support for the upsamplers.
 
-It compiles neither checks nor the choice of a backend, nor arguments of several kinds. A trace
-holds what these come to, for any batch and size, as torch's own operators.
+TorchScript compiles neither the checks, nor the choice of a backend, nor arguments of several
+types. So it gets a trace, which consists of torch's own operators and holds for any batch and size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dysample.geometry import scaled_size
 
 
 class Traced(nn.Module):
-    """A trace as a module that `torch.jit.script` takes, `forward(x)`."""
+    """A trace as a scriptable module, `forward(x)`."""
 
     def __init__(self, traced: nn.Module) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Traced(nn.Module):
 
 
 class TracedWithGuide(nn.Module):
-    """The same of upsamplers that read a guide, `forward(x, guide)`."""
+    """The trace of a guided upsampler as a scriptable module, `forward(x, guide)`."""
 
     def __init__(self, traced: nn.Module) -> None:
         super().__init__()
@@ -43,22 +43,22 @@ class TracedWithGuide(nn.Module):
 def scriptable(
     up: nn.Module, in_channels: int, guide_channels: int | None, scale_factor: float
 ) -> nn.Module:
-    """What `torch.jit.script` takes in the place of an upsampler.
+    """Return a scriptable module in place of an upsampler.
 
-    Parameters are shared; whether it trains or is in use is what it was at the moment.
+    Parameters are shared. The mode, training or eval, is fixed at the time of the call.
 
     Args:
         up: the upsampler.
-        in_channels: its C.
-        guide_channels: of its guide, None if it reads none.
-        scale_factor: its own.
+        in_channels: C of the upsampler.
+        guide_channels: channels of its guide; None if it reads none.
+        scale_factor: of the upsampler.
     """
     like = next(up.parameters(), torch.empty(0))
     given = [like.new_ones(2, in_channels, 4, 6)]
     if guide_channels is not None:
         given.append(like.new_ones(2, guide_channels, *scaled_size(4, 6, scale_factor)))
     with warnings.catch_warnings():
-        # A trace warns of every branch, here those of checks alone, and torch of its future.
+        # The tracer warns of every branch, here only those of checks, and torch of its deprecation.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(up, tuple(given), check_trace=False)  # type: ignore[no-untyped-call]
     return Traced(traced) if guide_channels is None else TracedWithGuide(traced)

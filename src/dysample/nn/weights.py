@@ -1,4 +1,4 @@
-"""What weights say of a layer: whether it is no more than they, and which channels it takes."""
+"""Inspect a layer: whether it computes just what its weights say, and its channels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OWN = frozenset(("forward", "_conv_forward", "_call_impl", "_slow_forward", "_c
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer of each pixel computes what its weight and bias say, and nobody is to know.
+    """Whether a 1x1 layer computes just its weight and bias, with no observer of the call.
 
-    It does not where it was exchanged (quantised, adapted), where hooks or a `forward` of its own
-    listen or fetch the weights (offloaded), or where the weights are more than numbers.
+    False if the layer was replaced (quantised, adapted), if hooks or its own `forward` observe the
+    call or fetch the weights (offloaded), or if the weights are a tensor subclass.
     """
     if not isinstance(layer, (nn.Conv2d, PixelLinear)) or not is_untouched(layer):
         return False
@@ -35,7 +35,7 @@ def is_plain(layer: nn.Module) -> bool:
 
 
 def is_untouched(layer: nn.Module) -> bool:
-    """Whether a call of the layer runs its class's `forward` alone, without any hook."""
+    """Whether a call of the layer only runs its class's `forward`, without any hook."""
     return _OWN.isdisjoint(layer.__dict__) and not (
         layer._forward_hooks
         or layer._forward_pre_hooks
@@ -49,7 +49,7 @@ def is_untouched(layer: nn.Module) -> bool:
 
 
 def _listen(to_all: Mapping[int, Any]) -> bool:
-    """Whether hooks on all modules look at more than names, as torch's counters do."""
+    """Whether global hooks look at more than names; torch's counters look at names only."""
     return any(
         getattr(hook, "__module__", None) != "torch.utils.module_tracker"
         for hook in to_all.values()
@@ -65,21 +65,21 @@ _TORCHS = _of_the_class()
 
 
 def _is_torchs_own() -> bool:
-    """Whether the class is as torch made it; exporters exchange `__call__`, and only look."""
+    """Whether the class is torch's own. Exporters replace `__call__`, but only observe."""
     now = _of_the_class()
     return now == _TORCHS or (torch.compiler.is_compiling() and now[:-1] == _TORCHS[:-1])
 
 
 def _are_numbers(value: Tensor) -> bool:
-    """Whether a tensor is of no class that gives its numbers another meaning."""
+    """Whether a tensor is not of a subclass that gives its numbers another meaning."""
     kinds = (nn.Parameter, Tensor, FakeTensor)
     return type(value) in kinds and value.layout == torch.strided and not value.is_quantized
 
 
 def without_weights(module: nn.Module) -> str | None:
-    """Name of a weight on the meta device that nothing fetches before it is used; None if none is.
+    """Return the name of a weight on the meta device that nothing fetches before use, or None.
 
-    torch itself computes with what happens to lie in memory there.
+    torch itself would compute with uninitialised memory.
     """
     for name, weight in (*module._parameters.items(), *module._buffers.items()):
         if weight is not None and weight.is_meta:
@@ -88,7 +88,8 @@ def without_weights(module: nn.Module) -> str | None:
         if child is None:
             continue
         below = without_weights(child)
-        # Hooks, another `forward` and foreign classes may fetch weights, for all that is below.
+        # Hooks, another `forward` and foreign classes may fetch the weights of all their
+        # submodules.
         if below is not None and is_untouched(child) and _is_ours_or_of_torch(child):
             return f"{name}.{below}"
     return None
@@ -99,21 +100,21 @@ def _is_ours_or_of_torch(module: nn.Module) -> bool:
 
 
 def channels_read(layer: nn.Module | None) -> int | None:
-    """Channels that the weight of a layer reads; None if it has none that says so."""
+    """Return the channels that a layer's weight reads; None if that cannot be told."""
     weight = _weight_of(layer)
     return None if weight is None else weight.shape[1] * getattr(layer, "groups", 1)
 
 
 def channels_made(layer: nn.Module | None) -> int | None:
-    """Channels that it makes, likewise."""
+    """Return the channels that a layer's weight produces; None if that cannot be told."""
     weight = _weight_of(layer)
     return None if weight is None else weight.shape[0]
 
 
 def _weight_of(layer: nn.Module | None) -> Tensor | None:
-    """A convolution's or linear layer's, as long as its shape says what it reads and makes.
+    """Return the weight of a convolution or linear layer, if its shape tells the channels.
 
-    Others compute one from parts when asked, pack it or hold a share of it.
+    Other layers compute their weight on access, pack it or hold a shard of it.
     """
     if not isinstance(layer, (nn.Conv2d, nn.Linear)):
         return None

@@ -19,8 +19,8 @@ from dysample.ops.registration import or_nothing, register
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     """Inner products (B, G k^2, H', W') of a query with the keys around it.
 
-    Groups and taps are one axis, as in the field that `reassemble` takes: a view between the two
-    operators is what torch's inductor cannot keep for the backward pass at sizes that vary.
+    Groups and taps are one axis, as in the field that `reassemble` takes: torch's inductor cannot
+    keep a view between the two operators for the backward pass at dynamic sizes.
 
     Args:
         query: (B, G E, H', W').
@@ -83,12 +83,12 @@ register(_forward, _backward, "affinity")
 
 @register_flop_formula(torch.ops.dysample.affinity)
 def _(query: Any, key: Any, kernel: int, *rest: Any, **options: Any) -> int:
-    """A multiply-add an element of the query and tap."""
+    """Count one multiply-add for each element of the query and tap."""
     return int(2 * kernel**2 * prod(query))
 
 
 @register_flop_formula(torch.ops.dysample.affinity_backward)
 def _(high: Any, query: Any, key: Any, kernel: int, *rest: Any, **options: Any) -> int:
-    """As many for each of the two gradients."""
+    """Count as many for each of the two gradients."""
     to_query, to_key = rest[1:3]
     return int(2 * kernel**2 * prod(query) * (to_query + to_key))

@@ -1,4 +1,4 @@
-"""Which backend runs a call: one predicate chooses, explains and refuses."""
+"""Choose the backend of a call; one predicate chooses, explains and refuses."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ VARIABLE = "DYSAMPLE_BACKEND"
 
 DERIVATIVES = {_functorch.TransformType.Grad, _functorch.TransformType.Jvp}
 
-_LARGEST = 2**23  # pixels an axis whose positions float32 still tells apart
+_LARGEST = 2**23  # largest side for which float32 still tells positions apart
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What ran one call of a primitive.
+    """The backend of one call of a primitive.
 
     Attributes:
         primitive: its name.
         backend: "cpu", "eager", or the sampler of a graph for exporters.
-        why_not: why the CPU kernels did not run it, None where they did.
+        why_not: why the CPU kernels did not run it; None if they did.
     """
 
     primitive: str
@@ -79,7 +79,7 @@ def forced() -> str:
 
 
 def why_not(*tensors: Tensor | None) -> str | None:
-    """Why the CPU kernels cannot run a call on these tensors; None if they can."""
+    """Return why the CPU kernels cannot run a call on these tensors; None if they can."""
     if library.missing is not None:
         return library.missing
     if torch.onnx.is_in_onnx_export():
@@ -110,7 +110,7 @@ def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
         tensors: its arguments.
 
     Raises:
-        RuntimeError: if they were asked for and cannot; the message is `why_not`'s.
+        RuntimeError: if they were requested and cannot; the message is that of `why_not`.
     """
     aside = _forced not in ("auto", "cpu")
     reason = f"the backend is set to {_forced!r}" if aside else why_not(*tensors)
@@ -123,12 +123,12 @@ def runs_on_cpu(primitive: str, *tensors: Tensor | None) -> bool:
 
 
 def graph_sampler() -> Sampler | None:
-    """The sampler of graphs for exporters, where one is asked for; None where plain torch runs."""
+    """Return the requested sampler of graphs for exporters; None if plain torch runs."""
     return SAMPLERS.get(_plain())
 
 
 def _plain() -> str:
-    """What runs the calls that the CPU kernels do not."""
+    """Return the backend of calls that the CPU kernels do not run."""
     if _forced in SAMPLERS:
         return _forced
     if torch.onnx.is_in_onnx_export() or is_tracing():
@@ -137,21 +137,21 @@ def _plain() -> str:
 
 
 def _transforms() -> set[_functorch.TransformType]:
-    """The transforms of torch.func around the call; Jvp too where dual tensors were made by hand.
+    """Return the active torch.func transforms, Jvp included for dual tensors made by hand.
 
-    functorch cannot differentiate our autograd functions in plain torch, and forward mode
-    silently takes custom operators for constants: what runs is the graph of torch's own operators.
+    functorch cannot differentiate our autograd functions in plain torch, and forward mode silently
+    treats custom operators as constants. Under either, the graph of torch's own operators runs.
     """
     if is_forward_mode():
         return {_functorch.TransformType.Jvp}
-    if torch.compiler.is_compiling():  # who compiles traces operators, whatever else is around them
+    if torch.compiler.is_compiling():  # torch.compile traces operators in any case
         return set()
     return {level.key() for level in _functorch.get_interpreter_stack() or ()}
 
 
 @contextmanager
 def recorded() -> Iterator[list[Choice]]:
-    """Collect the choices of the calls within."""
+    """Collect the backend choices of all calls within the context."""
     global _records
     before, _records = _records, []
     try:

@@ -23,7 +23,9 @@ def offset_field(
     scope_bias: Tensor | None,
     factor: float,
 ) -> Tensor:
-    """Factor * (weight x + bias), or 2 * factor * sigmoid(scope x + bias) * (weight x + bias).
+    """Convolve to offsets: factor * (weight x + bias), or with a gate in place of the factor.
+
+    The gate is 2 * factor * sigmoid(scope x + bias).
 
     Args:
         x: (B, C, H, W).
@@ -37,7 +39,7 @@ def offset_field(
         (B, O, H, W), from the CPU kernels in float32 or more: offsets need the bits.
     """
     if runs_on_cpu("offset_field", x, weight, bias, scope_weight, scope_bias):
-        # What only the gradient needs is kept only if there will be one.
+        # Keep what only the backward pass needs only if there will be one.
         parameters = (x, weight, bias, scope_weight, scope_bias)
         keep = torch.is_grad_enabled() and any(
             p is not None and p.requires_grad for p in parameters
@@ -101,7 +103,7 @@ def _gradients(ctx: Any, high: Tensor, *unused: Any) -> tuple[Tensor | None, ...
     if scope_weight is None:
         parts = [(weight, high * ctx.factor)]
     else:
-        if torch.is_grad_enabled():  # for a second derivative, which needs to know their origin
+        if torch.is_grad_enabled():  # a second derivative needs their history
             linear = _convolved(x, weight, bias, high.dtype)
             gate = _convolved(x, scope_weight, scope_bias, high.dtype).sigmoid() * (2 * ctx.factor)
         # gate = 2 factor sigmoid(scope), whose slope is gate * (1 - gate / (2 factor)).
@@ -146,7 +148,7 @@ def _product(matrix: Tensor, part: Tensor, last: bool) -> Tensor:
 def _outer(part: Tensor, x: Tensor) -> Tensor:
     """Sum over images and pixels of the products of (B, O, H, W) with (B, C, H, W): (O, C)."""
     B, planes, H, W = part.shape
-    # reshape, not flatten, which gradients of many cotangents at once do not know.
+    # reshape, because batched gradients do not support flatten.
     pixels = x.to(part.dtype).reshape(B, x.shape[1], H * W)
     return torch.bmm(part.reshape(B, planes, H * W), pixels.transpose(1, 2)).sum(0)
 
@@ -156,7 +158,7 @@ _forward.register_autograd(_gradients, setup_context=_save)
 
 @_forward.register_vmap
 def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *rest: Any) -> Any:
-    """Images of all the mapped batches are images of one batch; mapped weights take turns."""
+    """Fold mapped batches into one batch; loop over mapped weights."""
     size = info.batch_size
     if all(axis is None for axis in in_dims[1:]):
         results = _forward(*folded(size, in_dims, x), *rest)
@@ -173,6 +175,6 @@ def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *rest: Any) -> Any:
 
 @register_flop_formula(torch.ops.dysample.offset_field)
 def _(x: Any, weight: Any, bias: Any, scope: Any, *rest: Any, **options: Any) -> int:
-    """One multiply-add for each weight and pixel."""
+    """Count one multiply-add for each weight and pixel."""
     B, C, H, W = x
     return int(2 * B * H * W * C * weight[0] * (1 if scope is None else 2))

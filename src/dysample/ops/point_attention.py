@@ -32,7 +32,7 @@ def point_attention(
         groups: G.
 
     Returns:
-        (B, C, H', W'), and the weights of the samples, (B, G P, H', W') in what is computed in.
+        (B, C, H', W'), and the weights of the samples, (B, G P, H', W') in the compute dtype.
     """
     if runs_on_cpu("point_attention", x, query, key, field):
         out, weights = _forward(x, query, key, field, scale, groups)
@@ -116,13 +116,13 @@ register(_forward, _backward, "point_attention", maps=4, outputs=2)
 
 @register_flop_formula(torch.ops.dysample.point_attention)
 def _(x: Any, query: Any, key: Any, field: Any, *rest: Any, **options: Any) -> int:
-    """Four multiply-adds a sample of keys and values, and one for each product of it."""
+    """Count four multiply-adds a sample of keys and values, and one for each product of it."""
     return 5 * 2 * _points(query, field, *rest) * int(x[1] + key[1])
 
 
 @register_flop_formula(torch.ops.dysample.point_attention_backward)
 def _(*shapes: Any, **options: Any) -> int:
-    """As many for each gradient that keys or values send back, and for values sampled again."""
+    """Count as many for each gradient of keys and values, and for sampling the values again."""
     _, _, x, query, key, field, _, scale, groups, to_x, to_query, to_key, to_field = shapes
     of_values = to_x + to_field + (to_query or to_key or to_field)
     of_keys = to_query + to_key + to_field
@@ -131,5 +131,5 @@ def _(*shapes: Any, **options: Any) -> int:
 
 
 def _points(query: tuple[int, ...], field: tuple[int, ...], scale: int, groups: int) -> int:
-    """Points of a group in all images and output pixels."""
+    """Return the number of points of a group in all images and output pixels."""
     return query[0] * prod(query[2:]) * field[1] // (2 * groups * scale**2)

@@ -83,11 +83,11 @@ register(_forward, _backward, "point_sample", size=1)
 
 @register_flop_formula(torch.ops.dysample.point_sample)
 def _(*shapes: Any, out_shape: tuple[int, ...], **options: Any) -> int:
-    """Four multiply-adds an output element."""
+    """Count four multiply-adds for each output element."""
     return 8 * prod(out_shape)
 
 
 @register_flop_formula(torch.ops.dysample.point_sample_backward)
 def _(high: tuple[int, ...], *shapes: Any, **options: Any) -> int:
-    """Four multiply-adds an element of the result for each of the two gradients."""
+    """Count four multiply-adds for each output element and each of the two gradients."""
     return 8 * prod(high) * int(shapes[-2] + shapes[-1])

@@ -90,12 +90,12 @@ register(_forward, _backward, "reassemble", size=2)
 
 @register_flop_formula(torch.ops.dysample.reassemble)
 def _(x: Any, field: Any, kernel: int, *rest: Any, out_shape: Any, **options: Any) -> int:
-    """A multiply-add an output element and tap."""
+    """Count one multiply-add for each output element and tap."""
     return int(2 * kernel**2 * prod(out_shape))
 
 
 @register_flop_formula(torch.ops.dysample.reassemble_backward)
 def _(high: Any, x: Any, field: Any, kernel: int, *rest: Any, **options: Any) -> int:
-    """As many for each of the two gradients."""
+    """Count as many for each of the two gradients."""
     to_x, to_field = rest[2:4]
     return int(2 * kernel**2 * prod(high) * (to_x + to_field))

@@ -1,4 +1,4 @@
-"""What operators register beside their schema: gradient, vmap, no second derivative."""
+"""Register the gradient and the vmap rule of an operator, and refuse second derivatives."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def or_nothing(value: Tensor | None, like: Tensor) -> Tensor:
-    """Operators return tensors alone: an empty one stands for a result nobody wants."""
+    """Operators can only return tensors, so an empty one stands for an unrequested result."""
     return like.new_empty(0) if value is None else value
 
 
 def folded(size: int, axes: tuple[int | None, ...], *values: Tensor) -> list[Tensor]:
-    """Tensors whose mapped axis of that size is joined with their batch, which comes first."""
+    """Join the mapped axis of each tensor with its batch axis, which comes first."""
     spread = [
         value.expand(size, *value.shape) if axis is None else value.movedim(axis, 0)
         for value, axis in zip(values, axes)
@@ -22,7 +22,7 @@ def folded(size: int, axes: tuple[int | None, ...], *values: Tensor) -> list[Ten
 
 
 def unfolded(size: int, value: Tensor) -> tuple[Tensor, int | None]:
-    """A result with its mapped axis first, and that axis; what stands for nothing has none."""
+    """Split the mapped axis off again and return it with its index; empty stand-ins have none."""
     if value.dim() == 1:
         return value, None
     return value.reshape(size, value.shape[0] // size, *value.shape[1:]), 0
@@ -42,11 +42,11 @@ def register(
     Args:
         forward: an operator of (*maps, *rest) that returns one tensor, or `outputs`.
         backward: an operator of (*gradients of the outputs, *maps, *outputs but the first, *rest
-            without the size, *which are wanted), that returns a gradient for each map.
+            without the size, *which gradients are requested), that returns a gradient for each map.
         name: of the primitive, for errors.
-        maps: how many of the arguments, the first ones, are maps with a batch.
-        outputs: of `forward`; all have a batch.
-        size: where in `rest` the output's height and width stand, if they do.
+        maps: how many of the leading arguments are maps with a batch.
+        outputs: number of outputs of `forward`; all have a batch.
+        size: index of the output's height and width in `rest`, if they are there.
     """
 
     def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -68,11 +68,11 @@ def register(
 
 
 def _map_by_batch(op: Any, tensors: int) -> None:
-    """Register vmap: images of all the mapped batches are images of one batch.
+    """Register a vmap rule that folds the mapped axis into the batch.
 
     Args:
         op: an operator.
-        tensors: how many of its arguments, the first ones, are tensors with a batch.
+        tensors: how many of its leading arguments are tensors with a batch.
     """
 
     def rule(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
@@ -86,7 +86,7 @@ def _map_by_batch(op: Any, tensors: int) -> None:
 
 
 def _refuse_second_derivative(op: Any, name: str) -> None:
-    """Register the gradient of a backward operator: a message."""
+    """Make the gradient of a backward operator an error."""
 
     def refuse(ctx: Any, *gradients: Tensor) -> None:
         raise NotImplementedError(

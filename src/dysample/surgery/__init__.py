@@ -1,4 +1,4 @@
-"""Surgery: find the upsampling steps of somebody else's model, and replace them."""
+"""Surgery: find the upsampling steps of an existing model, and replace them."""
 
 from dysample.surgery.mm import register_mm
 from dysample.surgery.replace import replace_upsamplers

@@ -13,7 +13,7 @@ from torch import nn
 
 
 def why_not_exchange(old: nn.Module, new: nn.Module) -> str | None:
-    """Why a module cannot become an upsampler; None if it can."""
+    """Return why a module cannot become an upsampler; None if it can."""
     ours = vars(new).keys() | {name for kind in _ours(type(new)) for name in vars(kind)}
     parts = new._modules.keys() | new._parameters.keys() | new._buffers.keys()
     for name in _carried(old):
@@ -23,7 +23,7 @@ def why_not_exchange(old: nn.Module, new: nn.Module) -> str | None:
 
 
 def exchange(old: nn.Module, new: nn.Module) -> None:
-    """Make a module what an upsampler is, in place.
+    """Turn a module into an upsampler, in place.
 
     It keeps its hooks, whether it trains, and all attributes, parameters, buffers and submodules
     that its class does not give to every instance.
@@ -53,8 +53,8 @@ _HOOKS = {name for name in vars(nn.Module()) if "hook" in name}
 
 
 def _carried(old: nn.Module) -> dict[str, Any]:
-    """What a module has beyond the plain instances of its kind, by name."""
-    with torch.device("meta"):  # draws no random numbers
+    """Return what a module has beyond a plain instance of its class, by name."""
+    with torch.device("meta"):  # uses no random numbers
         kind = nn.ConvTranspose2d(1, 1, 1) if isinstance(old, nn.ConvTranspose2d) else nn.Upsample()
     plain = vars(kind).keys() | kind._parameters.keys()
     own = {**vars(old), **old._parameters, **old._buffers, **old._modules}
@@ -62,5 +62,5 @@ def _carried(old: nn.Module) -> dict[str, Any]:
 
 
 def _ours(kind: type) -> list[type]:
-    """The classes of an upsampler below `nn.Module`."""
+    """Return the classes of an upsampler below `nn.Module`."""
     return [base for base in kind.__mro__ if not issubclass(nn.Module, base)]

@@ -1,4 +1,4 @@
-"""Our upsamplers in the registry of the OpenMMLab libraries."""
+"""Register the upsamplers with the OpenMMLab libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which calls are one step, in eval mode and in training mode."""
+"""Match the calls of a step in eval mode with those in training mode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Call = tuple[str, str]
 def calls_of(
     sites: Sequence[Site], run: Iterable[Step], training: Iterable[Step] | None
 ) -> tuple[dict[Site, list[Call]], dict[Site, str]]:
-    """The calls that are one step in both modes, and why sites cannot be told apart.
+    """Return the calls that are one step in both modes, and why sites cannot be told apart.
 
     In training mode a step may be reached from other lines, as where it is checkpointed, or stand
     in another method of its module. Steps of one line, or else of one module, are paired in order,

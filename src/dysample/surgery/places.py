@@ -1,8 +1,8 @@
-"""Where in a model's code a call stands: the lines from a module's forward down to the call.
+"""Identify a call by its place in the code: the lines from a module's forward down to it.
 
-The number of a call would be a worse name: it changes with every branch that the forward takes
-before. Lines are the same in eager mode, where Python's frames tell them, and while dynamo traces,
-where its own record of the frames does.
+A running number would be worse: it changes with every branch that the forward takes before. Lines
+are the same in eager mode, where Python's frames tell them, and while dynamo traces, where its own
+record of the frames does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Frame = tuple[str, int]
 
 
 def place() -> str:
-    """Lines from the innermost forward that surgery wraps to the call, innermost first.
+    """Return the lines from the innermost wrapped forward to the call, innermost first.
 
     Called by the torch function mode that sees the call. A file is given by its name alone, since
     its folder differs between machines. Frames of torch are left out: those of a decorator or of
@@ -71,7 +71,7 @@ def mode_of(
 
 
 def line_of(place: str) -> str:
-    """The line of the call itself."""
+    """Return the line of the call itself."""
     return place.partition(" ")[0]
 
 
@@ -107,7 +107,7 @@ def _user_frames() -> list[Frame]:
 
 
 def _collect(frames: Iterator[Frame]) -> tuple[list[Frame], bool]:
-    """Frames between those of surgery that see the call and the one that wraps the forward."""
+    """Collect the frames between those of surgery that see the call and wrap the forward."""
     found: list[Frame] = []
     inside = False
     for frame in frames:
@@ -134,5 +134,5 @@ def _is_ours(frame: Frame) -> bool:
 
 
 def _short(file: str) -> str:
-    """Name of a file; without the number that torch.fx gives each piece of code it makes."""
+    """Return a file's name, without the number that torch.fx gives each generated file."""
     return file.partition(">")[0] + ">" if file.startswith("<") else os.path.basename(file)

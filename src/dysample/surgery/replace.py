@@ -1,4 +1,4 @@
-"""Replace the upsampling steps of a model that is not ours."""
+"""Replace the upsampling steps of any model."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _decide(
     options: dict[str, Any],
     refusals: Mapping[Site, str],
 ) -> Plan:
-    """What to do with a site."""
+    """Decide what to do with a site."""
     if site not in asked:
         return Decision(site, "left alone", site.why_not_features or "not asked for"), None
     owner = model.get_submodule(site.owner)
@@ -200,9 +200,9 @@ def _decide(
 
 
 def _dtype(model: nn.Module, site: Site) -> torch.dtype:
-    """Dtype of new parameters: that of the parameters nearest to the step.
+    """Return the dtype of new parameters: that of the parameters nearest to the step.
 
-    Without autocast a map that the model has made wider wants wider layers.
+    Without autocast, a map that the model has cast to a wider dtype needs layers of that dtype.
     """
     path = site.owner
     while True:  # from the step outwards
@@ -218,7 +218,7 @@ def _dtype(model: nn.Module, site: Site) -> torch.dtype:
 def _with_guide(
     owner: nn.Module, site: Site, calls: set[int | None], options: dict[str, Any]
 ) -> tuple[str | None, dict[str, Any]]:
-    """Why a guided upsampler cannot go there, or the options with the guide's channels."""
+    """Return why a guided upsampler cannot be used, or the options with the guide's channels."""
     recipe = find_recipe(owner)
     if recipe is None or site.kind != "call":
         return f"no recipe knows a guide in {site.host}", options
@@ -244,7 +244,7 @@ def _together(plan: list[Plan]) -> list[Plan]:
 
 
 def _change(site: Site, up: Upsampler) -> str | None:
-    """How the output of a step changes with the new upsampler; None if it does not, at first."""
+    """Return how a step's output changes with the new upsampler; None if it does not, at first."""
     if isinstance(up, DySample):
         mode = up.start
     elif isinstance(up, (Bilinear, Nearest)):
@@ -252,7 +252,7 @@ def _change(site: Site, up: Upsampler) -> str | None:
     else:
         return "random weights"
     before = "nearest" if site.mode == "nearest-exact" else site.mode
-    # Ours is the pixel whose centre is nearest; torch's "nearest" rounds down.
+    # Here it is the pixel whose centre is nearest; torch's "nearest" rounds down.
     whole = all(to % of == 0 for of, to in zip(site.from_size, site.to_size))
     if mode != before or (site.mode == "nearest" and not whole):
         return f"it was {site.mode}"
@@ -260,7 +260,7 @@ def _change(site: Site, up: Upsampler) -> str | None:
 
 
 def _as_seen(decision: Decision, verdict: Verdict) -> Decision:
-    """A decision whose claim of an unchanged output is what the run has shown."""
+    """Return the decision, with its claim of an unchanged output as verified by the run."""
     change = verdict.changed.get(decision.site)
     if not decision.unchanged or change is None:
         return decision
@@ -274,11 +274,11 @@ def _operate(
     calls: Mapping[Site, Sequence[Call]],
     times: Mapping[Call, Sequence[int]],
 ) -> None:
-    """Put the upsamplers into the model."""
+    """Install the upsamplers in the model."""
     guided: dict[str, dict[int, Upsampler]] = {}
     unguided: dict[str, dict[int, Upsampler]] = {}
     rerouted: dict[str, Calls] = {}
-    # Before anything is replaced: then the paths lead elsewhere.
+    # Before anything is replaced, because paths change then.
     modules = dict(model.named_modules())
     for site, up in built.items():
         if site.call is None:

@@ -1,4 +1,4 @@
-"""What surgery did to a model, and why not more."""
+"""The report of what surgery did to a model, with reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEAD = ("site", "channels", "from", "to", "mode", "runs")
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to one site.
+    """The decision on one site.
 
     Args:
         site: the step.
@@ -37,7 +37,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Report:
-    """Every site of a model with what was done; printed as a table.
+    """Every site of a model with its decision; prints as a table.
 
     Args:
         upsampler: name of the upsamplers.
@@ -77,14 +77,14 @@ class Report:
         return tuple(d.site for d in self.decisions if d.action == action)
 
     def summary(self) -> str:
-        """Numbers of sites, in one line."""
+        """Return the numbers of sites in one line."""
         counts = (len(self.replaced), len(self.left_alone), len(self.refused))
         return "{} replaced by {name}, {} left alone, {} refused".format(
             *counts, name=self.upsampler
         )
 
     def __str__(self) -> str:
-        """The sites by `site_table`, the numbers, and in which modes they were seen to run."""
+        """Return the table of sites, the numbers, and the modes in which they ran."""
         verdicts = [f"{d.action}: {d.reason}" if d.reason else d.action for d in self.decisions]
         lines = [site_table([d.site for d in self.decisions], verdicts), self.summary()]
         if self.replaced:
@@ -94,7 +94,7 @@ class Report:
         return "\n".join(lines)
 
     def reasons(self) -> str:
-        """Why sites have no upsampler, in one line."""
+        """Return why sites have no upsampler, in one line."""
         by_reason: dict[str, list[str]] = {}
         for decision in self.decisions:
             if decision.action != "replaced":
@@ -104,10 +104,10 @@ class Report:
 
 
 def site_table(sites: Sequence[Site], verdicts: Sequence[str] | None = None) -> str:
-    """The sites as lines of text, in the order in which they ran.
+    """Return the sites as lines of text, in the order in which they ran.
 
-    Above those that follow each other with the same verdict in the same class stands what it is.
-    Lines fit in 80 columns; where names are too long for that, each has a line of its own.
+    Successive sites with the same verdict in the same class share a heading. Lines fit in 80
+    columns; if names are too long for that, each name has its own line.
 
     Args:
         sites: what `find_sites` found.
@@ -141,7 +141,7 @@ def _cells(site: Site) -> tuple[str, ...]:
 
 
 def _line(row: Sequence[str], widths: Sequence[int], apart: bool) -> str:
-    """A row in columns; its name in a line above them if it is to stand apart."""
+    """Format a row in columns, with its name on the line above if requested."""
     name, *others = (
         cell.rjust(width) if title in ("channels", "runs") else cell.ljust(width)
         for cell, width, title in zip(row, widths, _HEAD)

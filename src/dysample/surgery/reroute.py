@@ -1,10 +1,10 @@
-"""Put upsamplers in the place of the `F.interpolate` calls of a module's forward.
+"""Replace the `F.interpolate` calls of a module's forward with upsamplers.
 
-The module's class is replaced by a subclass that runs the same forward under a torch function
-mode: it hands the calls that were replaced, known by their place in the code, to the upsamplers,
-which are submodules of the module, and leaves all others alone. The forward is neither copied nor
-rewritten, parameters keep their names, and `isinstance` still holds. The mode is also seen by
-`torch.compile` and `torch.export`.
+The module's class is replaced by a subclass that runs the same forward under a torch function mode:
+it passes the replaced calls, identified by their place in the code, to the upsamplers, which are
+submodules of the module, and leaves all others alone. The forward is neither copied nor rewritten,
+parameters keep their names, and `isinstance` still holds. The mode is also seen by `torch.compile`
+and `torch.export`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Calls(NamedTuple):
 
 
 class _Running(threading.local):
-    """The innermost run of a rerouted forward: it owns a call, which outer ones see, too."""
+    """The innermost run of a rerouted forward; it owns a call, although outer ones see it too."""
 
     run: _Reroute | None = None
 
@@ -53,7 +53,7 @@ _running = _Running()
 
 
 class _Reroute(TorchFunctionMode):
-    """Hands the calls of one run of a forward to the upsamplers."""
+    """Pass the calls of one run of a forward to the upsamplers."""
 
     def __init__(self, owner: nn.Module) -> None:
         super().__init__()
@@ -91,9 +91,9 @@ class _Reroute(TorchFunctionMode):
         return _upsample(up, path, type(self.owner), *args, **kwargs)
 
     def _check_times(self) -> None:
-        """Refuse runs in which a line was met more or less often than on the example.
+        """Refuse runs that reach a line more or less often than the example did.
 
-        Its calls are told apart by their order alone: another one may have had the upsampler.
+        Calls of one line are told apart only by order, so an upsampler may have got the wrong one.
         """
         calls: Calls = getattr(self.owner, _CALLS)
         for at, times in calls.times.items():
@@ -130,7 +130,7 @@ def _upsample(
 
 
 def as_factors(scale_factor: Any, axes: int) -> tuple[float, ...]:
-    """The factor of each axis, whole where it can be; nothing where a call has none."""
+    """Return the factor of each axis, as an integer if possible; nothing if there is none."""
     if scale_factor is None:
         return ()
     if not isinstance(scale_factor, (tuple, list)):
@@ -140,7 +140,7 @@ def as_factors(scale_factor: Any, axes: int) -> tuple[float, ...]:
 
 @functools.cache
 def _rerouted(host: type[nn.Module]) -> type[nn.Module]:
-    """The subclass of a host class; of the same name, which transformers writes into configs."""
+    """Make a subclass of the same name, because transformers writes the name to configs."""
 
     @functools.wraps(host.forward)
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -152,7 +152,7 @@ def _rerouted(host: type[nn.Module]) -> type[nn.Module]:
 
     members = {
         "forward": forward,
-        "__reduce_ex__": reduce,  # the class has no address from which pickle could import it
+        "__reduce_ex__": reduce,  # pickle cannot import the class by name
         "__module__": host.__module__,
         "__qualname__": host.__qualname__,
         "_rerouted": True,
@@ -164,15 +164,15 @@ def _rebuild(host: type[nn.Module], code: tuple[Any, ...]) -> nn.Module:
     if code != _code(host):
         raise ValueError(
             f"`{host.__module__}.{host.__qualname__}` must have the code that it had when its calls"
-            " were replaced: another release stands elsewhere in its file; replace them anew and"
-            " load the state_dict"
+            " were replaced: another release has other lines; replace them again and load the"
+            " state_dict"
         )
     kind = _rerouted(host)  # type: ignore[arg-type]
     return kind.__new__(kind)
 
 
 def _code(host: type[nn.Module]) -> tuple[Any, ...]:
-    """Where the forward begins and which names it uses: calls are known by their lines."""
+    """Return the forward's first line and names, because calls are identified by lines."""
     code = getattr(inspect.unwrap(host.forward), "__code__", None)
     return () if code is None else (code.co_firstlineno, code.co_names)
 

@@ -1,4 +1,4 @@
-"""Run somebody else's model on an example, without leaving a trace outside of it."""
+"""Run a model on an example without side effects outside of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dysample.checks import one_line
 
 
 class ModelError(ValueError):
-    """A model that does not run on its example.
+    """The model does not run on its example.
 
     Args:
         name: of the model's class.
@@ -31,7 +31,7 @@ class ModelError(ValueError):
 
 
 def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
-    """The model's outputs for an example.
+    """Return the model's outputs for an example.
 
     The random numbers of the process and the example stay as they are, and are the same in every
     run; the model is left in the mode in which it ran.
@@ -94,5 +94,5 @@ def left_as_it_is(model: nn.Module) -> Iterator[None]:
 
 
 def named(error: BaseException) -> str:
-    """An exception in one line: its type and its message."""
+    """Return an exception in one line: its type and its message."""
     return f"{type(error).__name__}: {one_line(error)}"

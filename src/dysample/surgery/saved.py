@@ -1,7 +1,7 @@
-"""Upsamplers of an operated model in a file: how to operate, and their weights.
+"""Save the upsamplers of a model in a file: which steps they replace, and their weights.
 
-The library of the model saves and loads what it knows: `from_pretrained` and the like build the
-model as its class has it, without upsamplers. A file of these beside the weights is the rest.
+A model's library saves and loads what it knows: `from_pretrained` and the like build the model
+without upsamplers. This file holds the rest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KINDS = {"upsampler": str, "options": dict, "channels": dict, "weights": dict}
 
 
 def save_upsamplers(model: nn.Module, report: Report, path: str | Path) -> None:
-    """Write the upsamplers of an operated model into a file, for `load_upsamplers`.
+    """Write the upsamplers of a model into a file, for `load_upsamplers`.
 
     Args:
         model: what `dysample.replace_upsamplers` returned, trained or not.
@@ -33,7 +33,7 @@ def save_upsamplers(model: nn.Module, report: Report, path: str | Path) -> None:
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: a report in which nothing was replaced, or a model that is not its model.
+        ValueError: nothing was replaced in the report, or it belongs to another model.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -62,7 +62,7 @@ def save_upsamplers(model: nn.Module, report: Report, path: str | Path) -> None:
 def load_upsamplers(
     model: nn.Module, path: str | Path, *, example_inputs: Any
 ) -> tuple[nn.Module, Report]:
-    """Operate on a model as it was done before, and load the weights of its upsamplers.
+    """Replace the same steps of a model as before, and load the weights of its upsamplers.
 
     Args:
         model: built as it was before surgery, with its own weights loaded by its own library, such
@@ -71,11 +71,11 @@ def load_upsamplers(
         example_inputs: as `dysample.replace_upsamplers` takes them.
 
     Returns:
-        The operated copy of the model, and the report.
+        The copy of the model with its upsamplers, and the report.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: a file that cannot be read, or does not fit the model.
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be read, or does not fit the model.
     """
     path = Path(path)
     if not path.is_file():

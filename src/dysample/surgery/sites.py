@@ -1,4 +1,4 @@
-"""Where a model resizes maps: one run on an example, every step with its owner, sizes and mode."""
+"""Find where a model resizes maps, by one run on an example."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def find_sites(model: nn.Module, example_inputs: Any) -> list[Site]:
 
 
 def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:
-    """The sites at which a model made the steps of a run."""
+    """Return the sites of the steps in a run of a model."""
     by_key: dict[tuple[str, str | None], list[Step]] = {}
     for step in run:
         by_key.setdefault((step.owner, step.place), []).append(step)
@@ -114,7 +114,7 @@ def sites_of(model: nn.Module, run: Iterable[Step]) -> list[Site]:
 
 
 def check_model(model: nn.Module) -> None:
-    """Refuse what surgery cannot look into."""
+    """Refuse models that surgery cannot inspect."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` (={type(model).__name__}) must be a torch.nn.Module")
     if isinstance(model, torch.jit.ScriptModule):
@@ -168,7 +168,7 @@ def _scale_factor(step: Step) -> float:
 
 
 def _why_not_features(step: Step) -> str | None:
-    """Why a step is not one of upsampling features."""
+    """Return why a step does not upsample features; None if it does."""
     if step.inside_upsampler:
         return "part of an upsampler"
     if step.kind in ("deconv", "shuffle"):
@@ -193,12 +193,12 @@ def _why_not_features(step: Step) -> str | None:
 
 
 def _fits(of: int, to: int) -> bool:
-    """Whether a length only follows that of another map: a half more is a step, however short."""
+    """Whether a length is only fitted to another map; growth by half counts as upsampling."""
     return to < 1.5 * of and to <= of + 2
 
 
 def _why_not_replaceable(steps: list[Step], owner: nn.Module) -> str | None:
-    """Why nothing can be put in the place of steps at one site."""
+    """Return why the steps at one site cannot be replaced; None if they can."""
     step = steps[0]
     if len(step.from_size) != 2:
         return f"{len(step.from_size)} spatial axes; upsamplers take two"

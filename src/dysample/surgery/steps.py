@@ -1,4 +1,4 @@
-"""What a watched run tells of each resize."""
+"""Records of each resize in a watched run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kind = Literal["module", "call", "deconv", "shuffle"]
 
 @dataclass(eq=False)
 class Step:
-    """One resize as it happened.
+    """One resize in a run.
 
     Args:
         owner: path of the module that resizes, or in whose forward `F.interpolate` is called.
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Flow:
-    """Where a tensor comes from.
+    """The origin of a tensor.
 
     Args:
         learned: out of a learned layer.

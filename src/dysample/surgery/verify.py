@@ -1,4 +1,4 @@
-"""Run an operated model beside the one that it was: what a report says was seen to happen."""
+"""Run a model with its upsamplers beside the original, to verify what the report says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SMALL = {torch.float16: 2e-2, torch.bfloat16: 2e-2}
 
 @dataclass
 class Verdict:
-    """What was seen when an operated model ran.
+    """The result of running a model with its upsamplers.
 
     Args:
         refusals: why a site cannot stay replaced.
@@ -42,7 +42,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Training:
-    """How a model as it was runs in training mode.
+    """How the original model runs in training mode.
 
     Args:
         example_inputs: on which it does; a batch norm over single values takes no batch of one, so
@@ -77,7 +77,7 @@ def verify(
     training: Training,
     calls: Mapping[Site, Sequence[Call]],
 ) -> Verdict:
-    """Run copies of an operated model in eval and in training mode.
+    """Run copies of a model with its upsamplers in eval and in training mode.
 
     In each mode every upsampler has to run as often as its step did, and its weights have to get a
     gradient in training mode. Where the model as it was does not run, nothing is asked.
@@ -108,14 +108,14 @@ def verify(
 
 
 def upsampler_path(site: Site) -> str:
-    """Path of the upsampler that takes the place of a site."""
+    """Return the path of the upsampler that replaces a site."""
     if site.call is None:
         return site.owner
     return f"{site.owner}.{UPSAMPLERS}.{site.call}".lstrip(".")
 
 
 class _Trial:
-    """One run of a copy of an operated model, and what its upsamplers did.
+    """One run of a copy of a model with its upsamplers, and what they did.
 
     Args:
         runs: how often each upsampler ran.
@@ -152,7 +152,7 @@ class _Trial:
             self._differentiate(list(tensors_of(outputs)))
 
     def missed(self, expected: dict[Site, int], mode: str) -> dict[Site, str]:
-        """Why sites cannot stay replaced, given how often their steps run."""
+        """Return why sites cannot stay replaced, given how often their steps run."""
         if self.refusals:
             return self.refusals
         refusals = {}

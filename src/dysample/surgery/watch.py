@@ -1,4 +1,4 @@
-"""Watch one run of a model: every resize, who called it, and whether layers come before and after.
+"""Watch one run of a model: every resize, its caller, and the layers before and after it.
 
 A feature map is told from an image, a position table and logits by what happens to it: features
 come out of a learned layer and go into another one. A learned layer is any operation on a weight
@@ -30,7 +30,7 @@ POOLS = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
 
 
 def watch(model: nn.Module, example_inputs: Any, *, training: bool = False) -> list[Step]:
-    """The resizes of a model in the order in which they happen.
+    """Return the resizes of a model in the order in which they happen.
 
     A copy of the model runs, so that what a run leaves behind (statistics, caches) is not left in
     the model.
@@ -46,13 +46,13 @@ def watch(model: nn.Module, example_inputs: Any, *, training: bool = False) -> l
     steps = _Watch().run(model, example_inputs, training)
     shared = _several_steps(steps)
     if shared:
-        # Their steps are told apart only by who calls them: look again, through them.
+        # Their steps differ only by the caller: watch again, looking through them.
         steps = _Watch(shared).run(model, example_inputs, training)
     return steps
 
 
 def _several_steps(steps: list[Step]) -> set[str]:
-    """Upsampling modules that serve several steps: one replacement could not take their place."""
+    """Return upsampling modules that serve several steps, which one upsampler cannot replace."""
     uses = Counter((step.owner, step.caller_run) for step in steps if step.kind == "module")
     channels: dict[str, set[int]] = {}
     for step in steps:
@@ -64,7 +64,7 @@ def _several_steps(steps: list[Step]) -> set[str]:
 
 @dataclass
 class _Run:
-    """A module's forward that is running."""
+    """A running forward of a module."""
 
     path: str
     module: nn.Module
@@ -144,7 +144,7 @@ class _Watch:
             self._note("deconv", None, x, result, f"deconv {kernel}", deconv.stride, False)
 
     def shuffled(self, x: Tensor, result: Tensor) -> None:
-        """Note a pixel shuffle, but those of upsamplers of ours."""
+        """Note a pixel shuffle, unless it is part of one of our upsamplers."""
         if x.dim() == 4 and not any(isinstance(run.module, Upsampler) for run in self._runs):
             self._note("shuffle", None, x, result, "pixel shuffle", None, False)
 
@@ -192,12 +192,12 @@ class _Watch:
     def mark(self, result: Any, flow: Flow) -> None:
         """Note where the tensors of a result come from."""
         for x in tensors_of(result):
-            # A mask of booleans or an index carries no features on.
+            # A boolean mask or an index carries no features.
             if x.is_floating_point() and not isinstance(x, nn.Parameter):
                 self._flows[x] = flow
 
     def combined(self, given: Iterable[Tensor]) -> Flow:
-        """Flow of the result of an operation, by its inputs of two or more axes."""
+        """Return the flow of an operation's result, by its inputs of two or more axes."""
         flows = [self._flow(x) for x in given if x.ndim > 1 and x.is_floating_point()]
         moving = [flow for flow in flows if not flow.table]
         if not moving:
@@ -246,7 +246,7 @@ def copy_model(model: nn.Module) -> nn.Module:
     """
     try:
         return copy.deepcopy(model)
-    except Exception as error:  # whatever its parts raise
+    except Exception as error:  # its parts can raise anything
         raise ValueError(
             f"`model` ({type(model).__name__}) must be one that copy.deepcopy copies, since surgery"
             f" works on copies: {named(error)}"
@@ -264,13 +264,13 @@ def is_scaling(module: nn.Module) -> bool:
 
 
 def one_factor(scale_factor: Any) -> float | None:
-    """The factor of all axes; None where they differ or there is none."""
+    """Return the factor of all axes; None if they differ or there is none."""
     factors = set(as_factors(scale_factor, 1))
     return factors.pop() if len(factors) == 1 else None
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
-    """All tensors in nested containers, dataclasses and the outputs of transformers included."""
+    """Yield all tensors in nested containers, dataclasses and transformers' outputs included."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):

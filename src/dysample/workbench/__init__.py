@@ -1,1 +1,1 @@
-"""Experiments: the same model trained with one upsampler or another, one record a run."""
+"""Experiments: train the same model with different upsamplers, with one record per run."""

@@ -34,14 +34,14 @@ class AveragePrecision(MeanAveragePrecision):
         self._coco_backend = _ScaledBackend(size)
 
     def _sync_dist(self, dist_sync_fn: Any = None, process_group: Any = None) -> None:
-        """Gather the images of all processes; torchmetrics would wait for ever for equal counts."""
+        """Gather the images of all ranks; torchmetrics would hang on unequal counts."""
         for name in self._reductions:
             parts: list[Any] = [None] * dist.get_world_size(process_group)
             dist.all_gather_object(parts, getattr(self, name), group=process_group)
             setattr(self, name, [image for part in parts for image in part])
 
     def compute_plain(self, prefix: str, names: dict[int, str]) -> dict[str, Any]:
-        """Numbers by name, and `class_{prefix}` by class; NaN where there is no object.
+        """Return numbers by name, and `class_{prefix}` by class; NaN where there is no object.
 
         Args:
             prefix: before each name, such as ``"box_ap"``.
@@ -51,7 +51,7 @@ class AveragePrecision(MeanAveragePrecision):
         numbers: dict[str, Any] = {
             prefix + end: _absent_is_nan(found[key]) for end, key in PARTS.items()
         }
-        # Without any object, in truth or prediction, there is nothing by class.
+        # Without any object, in truth or prediction, there are no values by class.
         each = found.get("map_per_class", found["classes"].new_empty(0))
         by_class = dict(zip(found["classes"].view(-1).tolist(), each.view(-1)))
         numbers[f"class_{prefix}"] = {
@@ -62,7 +62,7 @@ class AveragePrecision(MeanAveragePrecision):
 
 
 class _ScaledBackend(CocoBackend):
-    """Hands out the evaluation with other limits of size."""
+    """A backend whose evaluation has scaled size limits."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__("faster_coco_eval")
@@ -72,11 +72,11 @@ class _ScaledBackend(CocoBackend):
 
     @property
     def cocoeval(self) -> Any:
-        """The evaluation's class, with the limits filled in."""
+        """Return the evaluation class with the scaled limits."""
         return partial(COCOeval_faster, ranges=self.ranges)
 
 
 def _absent_is_nan(value: Tensor) -> float:
-    """COCO's -1 stands for no objects."""
+    """Replace COCO's -1, which means no objects, by NaN."""
     number = float(value)
     return float("nan") if number < 0 else number

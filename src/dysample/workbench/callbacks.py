@@ -1,4 +1,4 @@
-"""What a run does besides training: tell its progress, keep its time and its learning curve."""
+"""Callbacks: progress, training time and learning curve."""
 
 import time
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from dysample.workbench.record import Curve
 
 
 class Progress(Callback):
-    """Calls ``tell(step, steps)`` after each step, counted from the start of the whole run."""
+    """Call ``tell(step, steps)`` after each step, counted from the start of the run."""
 
     def __init__(self, tell: Callable[[int, int], None]) -> None:
         self.tell = tell
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *rest: Any) -> None:
-        """Tell."""
+        """Report the step."""
         self.tell(trainer.global_step, trainer.max_steps)
 
 
 class Stopwatch(Callback):
-    """Seconds spent in training, with those of interrupted attempts up to their checkpoint.
+    """Seconds of training, including interrupted attempts up to their last checkpoint.
 
-    Evaluations on the way are not counted; `evaluation` holds the seconds of the last one.
+    Validation during training is not counted; `evaluation` holds the seconds of the last one.
     """
 
     def __init__(self) -> None:
@@ -35,35 +35,35 @@ class Stopwatch(Callback):
 
     @property
     def seconds(self) -> float:
-        """Up to now, or to the end of training."""
+        """Seconds of training so far."""
         running = 0.0 if self._start is None else time.perf_counter() - self._start
         return self._seconds + running
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Start."""
+        """Start the clock."""
         self._start = time.perf_counter()
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Stop while the model is evaluated."""
+        """Pause the clock during validation."""
         self._stop()
         self._evaluation_start = time.perf_counter()
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Go on."""
+        """Continue after validation."""
         self.evaluation = time.perf_counter() - self._evaluation_start
         if trainer.state.fn == TrainerFn.FITTING:
             self._start = time.perf_counter()
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Stop."""
+        """Stop the clock."""
         self._stop()
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
+        """Return the state for the checkpoint."""
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
+        """Restore the state from the checkpoint."""
         self._seconds = float(state_dict["seconds"])
 
     def _stop(self) -> None:
@@ -71,13 +71,13 @@ class Stopwatch(Callback):
 
 
 class LearningCurve(Callback):
-    """The loss in the course of training, as means over equal stretches of steps.
+    """The training loss, averaged over equal intervals of steps.
 
-    With several processes it is that of the first one's images.
+    With several processes it is the loss of rank 0.
 
     Args:
         steps: of the run.
-        points: of the curve, about.
+        points: approximate number of points on the curve.
     """
 
     def __init__(self, steps: int, points: int = 50) -> None:
@@ -94,7 +94,7 @@ class LearningCurve(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, *rest: Any
     ) -> None:
-        """Note the loss."""
+        """Record the loss."""
         self._stretch.append(float(outputs["loss"].detach()) * trainer.accumulate_grad_batches)
         step = trainer.global_step
         if step and step % self.every == 0 and step not in self._steps[-1:]:
@@ -103,11 +103,11 @@ class LearningCurve(Callback):
             self._stretch = []
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
+        """Return the state for the checkpoint."""
         return {"steps": self._steps, "losses": self._losses, "stretch": self._stretch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
+        """Restore the state from the checkpoint."""
         self._steps = [int(step) for step in state_dict["steps"]]
         self._losses = [float(loss) for loss in state_dict["losses"]]
         self._stretch = [float(loss) for loss in state_dict["stretch"]]

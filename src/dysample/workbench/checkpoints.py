@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, whatever happens while they are written."""
+"""Atomic checkpoints."""
 
 import io
 import zipfile
@@ -25,10 +25,9 @@ _NOT_OF_THE_FILE = (OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
 
 class WholeFileIO(TorchCheckpointIO):
-    """Writes to a temporary file beside the target, flushes it to the disk, then renames it.
+    """Write checkpoints atomically: a temporary file is flushed to the disk, then renamed.
 
-    Lightning renames too, but without the flush: after a power cut the name may stand for a file
-    without its contents.
+    Lightning renames without the flush, so a power cut may leave a file without its contents.
     """
 
     def save_checkpoint(
@@ -37,7 +36,7 @@ class WholeFileIO(TorchCheckpointIO):
         """Replace the file at `path`."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # First into memory: a full disk is an error of another kind where torch meets it.
+        # First into memory: for a full disk torch would raise another kind of error.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         with whole_file(target) as file:
@@ -45,11 +44,11 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the last state of a run, and the best one where it is evaluated on the way.
+    """Save the last state of a run, and the best one if it is evaluated during training.
 
-    Not Lightning's ModelCheckpoint: that writes the last state of a step before the evaluation of
-    the same step, and a run which is stopped between them would go on without that evaluation.
-    Here a step that is evaluated is saved afterwards.
+    Not Lightning's ModelCheckpoint: it saves a step before its evaluation, so a run that is stopped
+    between the two would resume without that evaluation. Here an evaluated step is saved
+    afterwards.
 
     Args:
         folder: for `LAST` and `BEST`.
@@ -57,7 +56,7 @@ class Checkpoints(Checkpoint):
         validate_every: optimiser steps between evaluations; None keeps no best state.
         measure: key of the metric by which states are compared.
         higher_is_better: its direction.
-        recipe: from `Recipe.to_dict`, kept in every checkpoint: how its model is built.
+        recipe: from `Recipe.to_dict`, stored in every checkpoint: how to build its model.
     """
 
     def __init__(
@@ -81,11 +80,11 @@ class Checkpoints(Checkpoint):
 
     @contextmanager
     def restoring(self, path: Path) -> Iterator[None]:
-        """Around a training that goes on: what is raised before its first step names `path`.
+        """Add `path` to errors that a resumed training raises before its first step.
 
         Raises:
-            ValueError: the file is whole, but what Lightning, torch or a callback find in it is of
-                another form.
+            ValueError: the file is intact, but Lightning, torch or a callback cannot use its
+                contents.
         """
         try:
             yield
@@ -98,19 +97,19 @@ class Checkpoints(Checkpoint):
             ) from error
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Everything is restored."""
+        """Note that everything is restored."""
         self._began = True
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *rest: Any) -> None:
-        """Save after every so many steps, and after the last one."""
+        """Save at every interval, and after the last step."""
         step = trainer.global_step
         if step == self._saved or (step % self.every and step != trainer.max_steps):
-            return  # the former: between the parts of a batch
+            return  # the former: between accumulation steps
         if self.validate_every is None or step % self.validate_every:
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Save, first the best state: only then may a resumed run pass over this evaluation."""
+        """Save the best state, then the last: only then may a resumed run skip this evaluation."""
         if self.validate_every is None:
             return
         assert isinstance(module, Task)
@@ -124,15 +123,15 @@ class Checkpoints(Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say how the model is built, so that the file alone is enough to look at it."""
+        """Store the recipe, so that the model can be built from the file alone."""
         checkpoint["recipe"] = self.recipe
 
     def state_dict(self) -> dict[str, Any]:
-        """The best metric."""
+        """Return the best metric."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from it."""
+        """Restore the best metric."""
         best = state_dict["best"]
         self.best = None if best is None else float(best)
 
@@ -142,10 +141,10 @@ class Checkpoints(Checkpoint):
 
 
 def find_checkpoint(path: Path) -> Path:
-    """A checkpoint, or of a run's folder the best one, or the last one if there is no best.
+    """Return the path of a checkpoint; in a run's folder the best one, or the last without a best.
 
     Raises:
-        FileNotFoundError: no such file, or a folder without a checkpoint.
+        FileNotFoundError: there is no such file, or the folder has no checkpoint.
     """
     if path.is_dir():
         found = [path / name for name in (BEST, LAST) if (path / name).is_file()]
@@ -158,14 +157,14 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
-    """The contents of a checkpoint; nothing in it is executed.
+    """Read a checkpoint; nothing in it is executed.
 
     Args:
         path: file.
-        run: whose it must be; None for any.
+        run: id of the run that it must belong to; None for any.
 
     Raises:
-        ValueError: a file that cannot be read, is no checkpoint of a run, or is of another run.
+        ValueError: the file cannot be read, is not a checkpoint of a run, or is of another run.
         FileNotFoundError: no such file.
     """
     if not path.exists():
@@ -173,7 +172,7 @@ def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
     try:
         _check_bytes(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of whatever kind damaged bytes lead to
+    except Exception as error:  # damaged bytes can raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         advice = "" if run is None else " (delete it)"  # then a new run begins
         raise ValueError(f"checkpoint {path} cannot be read{advice}: {reason}") from error
@@ -187,7 +186,7 @@ def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
 
 
 def _check_bytes(path: Path) -> None:
-    """Compare checksums, which torch writes and passes over when it reads."""
+    """Compare checksums, which torch writes but does not check."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()
     if damaged is not None:

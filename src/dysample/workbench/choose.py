@@ -1,4 +1,4 @@
-"""What to compare, from a user's comma-separated lists."""
+"""Parse comma-separated lists of tasks and upsamplers."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ DESIGN_STEPS = "dysample_step_*"
 
 
 def choose_tasks(text: str) -> list[str]:
-    """Names of a comma-separated list, in the given order; "all" stands for every task.
+    """Return the names in a comma-separated list, in order; "all" stands for every task.
 
     Raises:
         ValueError: an unknown name.
@@ -27,11 +27,11 @@ def choose_tasks(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """An upsampler as runs are made with it.
+    """An upsampler with its options.
 
     Attributes:
         name: registered.
-        options: given to `create_upsampler`, over those that the name stands for.
+        options: given to `create_upsampler`; they override those of the name.
     """
 
     name: str
@@ -39,23 +39,23 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """As a user writes it, such as ``dysample(groups=8)``."""
+        """The upsampler as a user writes it, such as ``dysample(groups=8)``."""
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
         return f"{self.name}({options})" if options else self.name
 
 
 def choose_upsamplers(text: str) -> list[Choice]:
-    """The upsamplers of a comma-separated list, in the given order.
+    """Return the upsamplers in a comma-separated list, in order.
 
     Each is a name, a name with options as in Python (``dysample(groups=8, style='pl')``), or a
     shell pattern of names. "all" stands for every registered upsampler except the design steps of
     the paper's ablation.
 
     Raises:
-        ValueError: an unknown name, a pattern that no name fits, or options of another form.
+        ValueError: an unknown name, a pattern that matches nothing, or malformed options.
     """
     chosen: list[Choice] = []
-    # Commas within parentheses are those between options.
+    # Commas within parentheses separate options.
     for word in (word.strip() for word in re.split(r",(?![^(]*\))", text)):
         if word == "all":
             steps = set(list_upsamplers(DESIGN_STEPS))

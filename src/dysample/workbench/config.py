@@ -1,4 +1,4 @@
-"""The configuration of a training: YAML files and options of the command line, checked together."""
+"""The configuration of a training: YAML files and command-line options, checked together."""
 
 import argparse
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ class Config:
         task: semantic, detection, instance, panoptic or depth.
         data: scenes (embedded), or NAME:PATH as for `dysample data`.
         upsampler: registered name.
-        upsampler_options: given to it, such as `--upsampler_options.groups 8`.
+        upsampler_options: options of the upsampler, such as `--upsampler_options.groups 8`.
         seed: of the initial values and of the data order.
         settings: the recipe of the task.
-        training: evaluations on the way, and the means by which a step is computed.
+        training: validation schedule and compute options.
         output: folder for checkpoints, logs, config.yaml and results.jsonl.
 
     Raises:
-        TypeError, ValueError: a seed that is no integer of 64 bits.
+        TypeError, ValueError: the seed is not a 64-bit integer.
     """
 
     task: str
@@ -55,7 +55,7 @@ class Config:
         check_seed(self.seed)
 
     def to_yaml(self) -> str:
-        """All of it, as a configuration file."""
+        """Return it as a configuration file."""
         text: str = yaml.safe_dump({**asdict(self), "output": str(self.output)}, sort_keys=False)
         return text
 
@@ -63,11 +63,11 @@ class Config:
 def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
     """Read a command line: ``[NAME] [--config FILE] [--resume] [--OPTION VALUE ...]``.
 
-    What stands further right wins; what nothing names is as in the recipe of task and data. Help
-    and `--print_config` are printed, and end the process.
+    Later options override earlier ones; the rest come from the recipe of task and data. Help and
+    `--print_config` are printed, and end the process.
 
     Returns:
-        The configuration, and whether an earlier run is to go on.
+        The configuration, and whether to resume an earlier run.
 
     Raises:
         ValueError, TypeError: a wrong option or value, or no task.
@@ -103,7 +103,7 @@ def parse_config(arguments: Sequence[str]) -> tuple[Config, bool]:
 
 
 def load_config(path: Path) -> Config:
-    """The configuration in a file.
+    """Read a configuration file.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: as `parse_config`.
@@ -119,7 +119,7 @@ def _shipped(name: str) -> Path:
 
 
 def _first_look(arguments: list[str]) -> argparse.Namespace:
-    """The few options on which the others depend."""
+    """Parse the few options on which the others depend."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config", action="append", default=[])
     parser.add_argument("--resume", action="store_true")
@@ -132,7 +132,7 @@ def _first_look(arguments: list[str]) -> argparse.Namespace:
 
 
 def _what_decides(first: argparse.Namespace) -> tuple[str | None, str, str | None]:
-    """Task, data and model: they choose the recipe, and with it which settings there are."""
+    """Return task, data and model, which select the recipe and so the available settings."""
     found: dict[str, Any] = {"task": None, "data": "scenes", "model": None}
     for name in first.config:
         path = Path(name)
@@ -160,7 +160,7 @@ def _what_decides(first: argparse.Namespace) -> tuple[str | None, str, str | Non
 
 
 def _text(path: Path) -> str:
-    """The beginning of a file, so much that a longer one is noticed."""
+    """Read a file up to just above the size limit."""
     with named(path), path.open(encoding="utf-8") as file:
         return file.read(LONGEST + 1)
 

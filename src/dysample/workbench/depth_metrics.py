@@ -1,4 +1,4 @@
-"""How far predicted depths are from the true ones."""
+"""Depth metrics."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class DepthErrors(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        # Not sums: in which order they are added up would depend on the number of processes.
+        # Not sums: the order of addition would depend on the world size.
         self.add_state("errors", [], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, truth: Tensor) -> None:
@@ -43,12 +43,12 @@ class DepthErrors(Metric):
         self.errors.append(torch.cat(rows))
 
     def compute(self) -> dict[str, Any]:
-        """By name; NaN without any image."""
+        """Return the metrics by name; NaN without any image."""
         return dict(zip(self.NAMES, dim_zero_cat(self.errors).mean(dim=0)))
 
 
 def _errors(d: Tensor, t: Tensor) -> Tensor:
-    """The eight numbers for depths (N,)."""
+    """Return the eight metrics for depths (N,)."""
     ratio = torch.maximum(d / t, t / d)
     difference, logs = d - t, d.log() - t.log()
     return torch.stack(

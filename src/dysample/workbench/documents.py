@@ -1,4 +1,4 @@
-"""YAML from a user, looked at before anything is built of it."""
+"""Load untrusted YAML with limits and checks."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ MODE = "bounded-yaml"
 
 
 def load_yaml(text: str) -> Any:
-    """What a document holds, with numbers as jsonargparse reads them.
+    """Load a document, with numbers as jsonargparse reads them.
 
     Raises:
-        ValueError: a document that is too long, too deep, holds itself, holds very much by way of
-            aliases, one key twice, or a value that is not what its tag or its form says.
-        yaml.YAMLError: no YAML.
+        ValueError: a document that is too long or too deep, contains itself, expands to too many
+            values by aliases, repeats a key, or has a value that does not fit its tag or form.
+        yaml.YAMLError: not YAML.
     """
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
@@ -49,7 +49,7 @@ _NO_VALUES = (ValueError, TypeError, LookupError, AttributeError)
 
 
 def _no_value(text: str) -> str | None:
-    """Which value the loader cannot build."""
+    """Name the value that the loader cannot build."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.ScalarEvent):
             value = text[event.start_mark.index : event.end_mark.index]
@@ -73,7 +73,7 @@ def _check_depth(text: str) -> None:
 
 
 def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
-    """Values in a node; `known` and those `above` are by identity, as aliases share nodes."""
+    """Count the values in a node; `known` and `above` go by identity, as aliases share nodes."""
     key = id(node)
     if key in above:
         raise ValueError(f"must not hold itself, as line {_line(node)} does")

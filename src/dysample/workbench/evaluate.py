@@ -1,4 +1,4 @@
-"""The metrics of a trained model, on the data of its training or on others of the same classes."""
+"""Evaluate a trained model, on the data of its training or on another set of the same classes."""
 
 import json
 from dataclasses import asdict
@@ -27,14 +27,14 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
     """Evaluate a checkpoint on a validation split, and print its metrics.
 
     Args:
-        path: folder of a training, whose best checkpoint is taken, or the last one if there is no
+        path: folder of a training, whose best checkpoint is used, or the last one if there is no
             best; or a checkpoint in such a folder.
         data: "scenes" or "NAME:PATH", of the same classes; None for the data of the training.
         file: for the metrics as JSON, and the step of the weights; None for none.
         console: for progress and the metrics.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: a file or data that cannot be used.
+        ValueError, TypeError, FileNotFoundError: the file or the data cannot be used.
     """
     if file is not None and not file.parent.is_dir():
         raise FileNotFoundError(f"`json` (={file}) must lie in a folder that exists")
@@ -73,7 +73,7 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
 
 
 def _find(path: Path) -> tuple[Path, Config]:
-    """The checkpoint, and the configuration beside it."""
+    """Find the checkpoint, and the configuration beside it."""
     path = find_checkpoint(path)
     if not (path.parent / CONFIG).is_file():
         raise FileNotFoundError(
@@ -83,7 +83,7 @@ def _find(path: Path) -> tuple[Path, Config]:
 
 
 def _load(path: Path, config: Config) -> tuple[Task, int]:
-    """The model with the weights of a checkpoint, and their step."""
+    """Build the model with the weights of a checkpoint, and return their step."""
     restored = restore(path)
     task = restored.task
     run = run_id(
@@ -101,7 +101,7 @@ def _load(path: Path, config: Config) -> tuple[Task, int]:
 
 
 def _open(config: Config, task: Task, data: str) -> Any:
-    """The validation split, at the size of the training."""
+    """Open the validation split at the size of the training."""
     about, settings = task.about, config.settings
     if data == "scenes":
         described = task.describe(data, settings)

@@ -1,4 +1,4 @@
-"""Folders that one command has for itself."""
+"""Exclusive (locked) output folders."""
 
 import errno
 import os
@@ -18,18 +18,18 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @contextmanager
 def alone_in(folder: Path, patience: float = 0) -> Iterator[None]:
-    """A folder that is there, and that no other comparison or training uses meanwhile.
+    """Create and lock an output folder, so that no other comparison or training uses it.
 
-    Two in one folder would train the same runs over each other's checkpoints. If nothing is kept
-    in it, it is as it was: not there, if it was made.
+    Two commands in one folder would overwrite each other's checkpoints. A folder that was created
+    here and is still empty at the end is removed.
 
     Args:
-        folder: made if it is not there.
-        patience: seconds to wait for another process to leave it.
+        folder: created if it does not exist.
+        patience: seconds to wait for another process to unlock it.
 
     Raises:
-        ValueError: another process uses it, or it is no folder.
-        OSError: it cannot be made or locked.
+        ValueError: another process uses it, or it is not a folder.
+        OSError: it cannot be created or locked.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"`output` (={folder}) must be a folder")
@@ -52,7 +52,7 @@ def alone_in(folder: Path, patience: float = 0) -> Iterator[None]:
 
 @contextmanager
 def undone(folder: Path, names: Iterable[str], kept: str) -> Iterator[None]:
-    """Remove files of a folder that are made meanwhile, if that fails; not if it is interrupted.
+    """Remove the new files of a folder if the context raises, unless it is interrupted.
 
     Args:
         folder: removed too if it is empty then.
@@ -76,7 +76,7 @@ def undone(folder: Path, names: Iterable[str], kept: str) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path, patience: float = -1) -> Iterator[None]:
-    """A lock on a file, which is made.
+    """Create a file and lock it.
 
     Args:
         path: of the file.
@@ -84,7 +84,7 @@ def locked(path: Path, patience: float = -1) -> Iterator[None]:
 
     Raises:
         Timeout: another process holds it.
-        OSError: the file cannot be made, or its file system has no locks.
+        OSError: the file cannot be created, or its file system has no locks.
     """
     lock = FileLock(path, timeout=patience)
     try:

@@ -1,4 +1,4 @@
-"""One panoptic map out of overlapping instances and a semantic map.
+"""Merge overlapping instances and a semantic map into one panoptic map.
 
 Kirillov, He, Girshick, Rother, Dollar: Panoptic Segmentation, CVPR 2019.
 """
@@ -23,8 +23,8 @@ def merge_panoptic(
 ) -> Tensor:
     """Give every pixel to at most one segment.
 
-    Instances come first, the best score first; stuff takes what they leave. A pixel that the
-    semantic map holds for a thing, but no instance covers, stays void.
+    Instances come first, by descending score; stuff takes the rest. A pixel that the semantic map
+    holds for a thing, but no instance covers, stays void.
 
     Args:
         masks: (N, H, W) bool.

@@ -1,4 +1,4 @@
-"""The main metrics on parts of the validation images: how much depends on which images they are."""
+"""The main metrics on parts of the validation images, for the variance over images."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Data made ready before the first step, so that its mistakes come then."""
+"""Prepare and validate data before training."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from dysample.workbench.tasks.by_name import task_class
 
 
 def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
-    """Look at, render or read the data once.
+    """Check, render or read the data once.
 
     Args:
         data: "scenes" or "NAME:PATH".
@@ -47,7 +47,7 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
 
 
 def check_files(data: str, console: Console) -> None:
-    """Look at every file of data on disk.
+    """Check every file of a data set on disk.
 
     Args:
         data: "scenes" or "NAME:PATH".
@@ -62,7 +62,7 @@ def check_files(data: str, console: Console) -> None:
 
 
 def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
-    """Of a bar that counts."""
+    """Return the columns of a progress bar with a counter."""
     return (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

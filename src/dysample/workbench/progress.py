@@ -1,4 +1,4 @@
-"""What a training shows on the terminal."""
+"""Progress bars of a training."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ from dysample.workbench.tasks.base import Task
 
 
 class Bars(Callback):
-    """A bar with the loss, another one for evaluations, and a line for what they found.
+    """Show a bar with the loss, another one for validation, and a line with its metrics.
 
-    Where there is no terminal, only the lines. The first process shows them.
+    Without a terminal only the lines are printed. Only rank 0 prints.
 
     Args:
         console: to print to.
@@ -42,7 +42,7 @@ class Bars(Callback):
         self._evaluation: TaskID | None = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Show the bar, from where the run goes on."""
+        """Show the bar, from the step at which the run starts or resumes."""
         if trainer.is_global_zero:
             self._training = self.progress.add_task("training", total=trainer.max_steps)
             self.progress.start()
@@ -50,30 +50,30 @@ class Bars(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, *rest: Any
     ) -> None:
-        """Move it."""
+        """Advance the bar."""
         if self._training is not None:
             description = f"training, loss {float(outputs['loss']):.3f}"
             step = trainer.global_step
             self.progress.update(self._training, completed=step, description=description)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Take it away."""
+        """Remove the bar."""
         self._stop()
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Show a bar for the evaluation."""
+        """Show a bar for the validation."""
         if trainer.is_global_zero:
             total = sum(trainer.num_val_batches)
             self._evaluation = self.progress.add_task("evaluation", total=total)
             self.progress.start()
 
     def on_validation_batch_end(self, *rest: Any) -> None:
-        """Move it."""
+        """Advance the validation bar."""
         if self._evaluation is not None:
             self.progress.advance(self._evaluation)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Take it away, and say what was found."""
+        """Remove its bar, and print the metrics."""
         if self._evaluation is None:
             return
         self.progress.remove_task(self._evaluation)
@@ -85,7 +85,7 @@ class Bars(Callback):
             self.progress.stop()
 
     def on_exception(self, *rest: Any) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._stop()
 
     def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The model that a user names: a folder, a file, or package.module:factory."""
+"""Resolve the model that a user names: a folder, a file, or package.module:factory."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Name for people; runs that differ in data, settings or options may share it."""
+        """A readable name; runs that differ in data, settings or options may share it."""
         return f"{self.task}, {self.upsampler}, seed {self.seed}"
 
 
 def resolve_model(name: str, *, trust: bool = False, pretrained: bool = True) -> nn.Module:
-    """The module that a name stands for; see `find_model`."""
+    """Return the module that a name stands for; see `find_model`."""
     found = find_model(name, trust=trust, pretrained=pretrained)
     if isinstance(found, nn.Module):
         return found
@@ -56,7 +56,7 @@ def resolve_model(name: str, *, trust: bool = False, pretrained: bool = True) ->
 def find_model(
     name: str, *, trust: bool = False, pretrained: bool = True
 ) -> nn.Module | tuple[Path, Restored]:
-    """The model that a name stands for; if it was trained here, its checkpoint and what that holds.
+    """Return the model that a name stands for; if it was trained here, also its checkpoint.
 
     Args:
         name: a folder of `dysample train`, of a run of `dysample compare` or of
@@ -69,7 +69,8 @@ def find_model(
             `weights` in their name, so that nothing is downloaded.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: naming what cannot be found, read or made.
+        ValueError, TypeError, FileNotFoundError: something cannot be found, read or built; the
+            message names it.
     """
     path = Path(name)
     if path.is_dir():
@@ -85,10 +86,10 @@ def find_model(
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """The trained runs of a comparison: of its output folder, or of the folder `runs` in it.
+    """Return the trained runs of a comparison, given its output folder or the folder `runs` in it.
 
     Raises:
-        FileNotFoundError: no such folder, or none that holds a checkpoint.
+        FileNotFoundError: there is no such folder, or no checkpoint in it.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"folder {folder} does not exist")
@@ -102,12 +103,12 @@ def find_runs(folder: Path) -> list[Run]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether a folder is that of a single model: a run's, or one of `dysample.hub`."""
+    """Whether a folder holds a single model: a run's, or one of `dysample.hub`."""
     return (folder / CONFIG).is_file() or any(folder.glob("*.ckpt"))
 
 
 def random_input(argument: str, shape: tuple[int, ...]) -> Tensor:
-    """A random tensor of the shape that an argument gives.
+    """Return a random tensor of the shape that an argument gives.
 
     Raises:
         ValueError: if it needs more memory than the machine has.
@@ -122,7 +123,7 @@ def random_input(argument: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def image_for(model: nn.Module, height: int, width: int) -> Any:
-    """One random image as the model's only argument, in a list where it is annotated as one.
+    """Return a random image as the model's only argument, in a list if it is annotated so.
 
     Raises:
         ValueError: if it needs more memory than the machine has.
@@ -159,7 +160,7 @@ def _in_folder(folder: Path) -> nn.Module | tuple[Path, Restored]:
 
 
 def _trained(path: Path) -> tuple[Path, Restored]:
-    # Here, as models of other people need nothing of what trains.
+    # Imported here, because other people's models need nothing of the training code.
     from dysample.workbench.checkpoints import find_checkpoint
     from dysample.workbench.restore import restore
 
@@ -207,10 +208,10 @@ def _find_factory(address: str) -> Callable[..., Any]:
 
 
 def _options(factory: Callable[..., Any], address: str, pretrained: bool) -> dict[str, Any]:
-    """Arguments that turn pretrained weights off, where that is asked for."""
+    """Return the arguments that turn pretrained weights off, if requested."""
     try:
         parameters = inspect.signature(factory).parameters.values()
-    except ValueError:  # of some that are built in
+    except ValueError:  # some built-in callables
         return {}
     options: dict[str, Any] = {}
     for parameter in parameters:
@@ -233,7 +234,7 @@ def _raised(address: str, what: str, error: BaseException) -> ValueError:
 
 
 def _memory() -> float:
-    """Bytes of this machine's memory, without end where it does not say."""
+    """Return the bytes of this machine's memory; infinity if unknown."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Whether a training may begin or go on in a folder, found out before anything is written there."""
+"""Check whether a training may start or resume in a folder, before anything is written there."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from dysample.workbench.run import describe_data
 
 
 def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
-    """Raise unless a run may begin in a folder or, to `resume`, go on with what is there.
+    """Raise unless a run may start in a folder or, with `resume`, continue what is there.
 
     Args:
         folder: that exists.
@@ -21,12 +21,13 @@ def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
         resume: whether an earlier run may be there.
 
     Raises:
-        ValueError: another run is there, with every setting that differs; or a file is damaged.
+        ValueError: another run is there, and the message lists every setting that differs; or a
+            file is damaged.
     """
     held = [name for name in (LAST, RESULTS, CONFIG) if (folder / name).exists()]
     if held and not resume:
         raise ValueError(
-            f"`output` (={folder}) holds a run already ({held[0]}): --resume goes on with it, "
+            f"`output` (={folder}) holds a run already ({held[0]}): --resume continues it, "
             "--output takes another folder"
         )
     finished = ResultFile(folder / RESULTS).finished()
@@ -50,7 +51,7 @@ def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
 
 
 def _identity(config: Config) -> dict[str, Any]:
-    """What makes a run another one; a data set may have moved meanwhile."""
+    """Return what identifies a run; the path of a data set does not."""
     found = {**asdict(config), "training": config.training.identity()}
     del found["output"]
     return {**found, "data": {"name": config.data.partition(":")[0]}}
@@ -65,7 +66,7 @@ def _refuse(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
-    """Each value that differs, with both."""
+    """List each value that differs, with both values."""
     if isinstance(there, dict) and isinstance(here, dict):
         for key in dict.fromkeys([*there, *here]):
             inner = f"{name}.{key}" if name else str(key)

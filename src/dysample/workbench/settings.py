@@ -12,7 +12,7 @@ SMALL = "small"
 
 PRETRAINED = "pretrained"
 
-# What the small models leave open, and those of the papers do not.
+# Options of the small models that the models of the papers do not have.
 _OF_SMALL = ("width", "encoder", "head")
 
 SIZES = (32, 2048)
@@ -44,10 +44,10 @@ class Settings:
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of AdamW, the same for every parameter.
         model: ``"small"``, or one of the papers by name: see `models`.
-        encoder: of the small models: ``"conv"`` starts from random weights,
+        encoder: encoder of the small models: ``"conv"`` starts from random weights,
             ``"efficientnet_lite0"`` from those of ImageNet. None for the others.
-        weights: a file to start the encoder from, or ``"pretrained"`` for those of ImageNet from
-            where the model's library keeps them; None for random ones.
+        weights: a file of encoder weights, or ``"pretrained"`` to download ImageNet's by the
+            model's library; None for random ones.
         width: channels of the head or pyramid of the small models; None for the others.
         size: height of the images in pixels; the data set's aspect ratio is kept.
         train_frames: training images; None for all that a folder holds.
@@ -112,13 +112,13 @@ class Settings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The options by name, ready for JSON."""
+        """Return the options by name, as plain data for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadSettings(Settings):
-    """Settings of a task whose head can take the encoder's finest features or leave them out.
+    """Settings of a task whose head can include the encoder's finest features or not.
 
     Attributes:
         head: ``"plain"`` leaves the finest encoder features out of the head (they only guide the
@@ -137,7 +137,7 @@ class HeadSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SemanticSettings(HeadSettings):
-    """Settings of semantic segmentation; on the defaults upsamplers separate."""
+    """Settings of semantic segmentation; the defaults separate the upsamplers."""
 
     models = (
         *(f"segformer_b{i}" for i in range(6)),
@@ -180,9 +180,9 @@ class PyramidSettings(Settings):
 
 
 def split_data(data: str) -> tuple[str, str]:
-    """The data set's name and, for ``"NAME:PATH"``, its folder (else an empty string).
+    """Return the data set's name and, for ``"NAME:PATH"``, its folder (else an empty string).
 
-    Whether there is a data set of that name is up to `dysample.workbench.data.catalog`.
+    `dysample.workbench.data.catalog` checks whether there is a data set of that name.
 
     Raises:
         ValueError: neither ``"scenes"`` nor of the form ``"NAME:PATH"``.
@@ -194,10 +194,10 @@ def split_data(data: str) -> tuple[str, str]:
 
 
 def settings_for(task: str, data: str, **changes: Any) -> Settings:
-    """The recipe of a task on a data set with some options changed; None stands for the recipe's.
+    """Return the recipe of a task on a data set, overridden by the options that are not None.
 
     Raises:
-        TypeError: an option that the task does not have, or a value of another type.
+        TypeError: the task does not have an option, or a value has another type.
         ValueError: an unknown task, data of another form, or a value outside its range.
     """
     if task not in SCENES:
@@ -216,7 +216,7 @@ def settings_for(task: str, data: str, **changes: Any) -> Settings:
 
 
 def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settings]:
-    """The settings of each task, by name; an option goes to the tasks that have it.
+    """Return the settings of each task by name; an option goes to the tasks that have it.
 
     Raises:
         TypeError, ValueError: as `settings_for`; an option that none of the tasks has.
@@ -233,8 +233,8 @@ def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settin
 
 
 def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> None:
-    """Raise unless a value is an integer in a range, both ends of which are in it."""
-    # bool is an int to Python, but `steps=True` is a mistake.
+    """Raise unless a value is an integer in a range, both ends included."""
+    # bool is an int in Python, but `steps=True` is a mistake.
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"`{name}` (={value!r}) must be an integer")
     if value < least:
@@ -258,7 +258,7 @@ def _check_number(name: str, value: Any) -> None:
 SCENES: dict[str, Settings] = {
     "semantic": SemanticSettings(),
     "detection": PyramidSettings(),
-    # Masks double the time of a step.
+    # Masks double the time per step.
     "instance": PyramidSettings(batch_size=4),
     "panoptic": PyramidSettings(batch_size=4),
     "depth": DepthSettings(),

@@ -1,4 +1,4 @@
-"""Signals of a terminal, which reach every process that was started from it."""
+"""Keep Ctrl-C from worker processes: a terminal sends it to every process started from it."""
 
 import signal
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept_from_workers() -> Iterator[None]:
-    """Processes that are started meanwhile do not get Ctrl-C; this one gets it afterwards.
+    """Start processes that ignore Ctrl-C; this process receives it afterwards.
 
-    Interrupted while it starts a worker prints a traceback. Workers end with the process that
-    started them.
+    A worker that is interrupted while it starts would print a traceback. Workers end with the
+    process that started them.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

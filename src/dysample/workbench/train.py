@@ -1,4 +1,4 @@
-"""One training in a folder of its own: begun, or gone on with, and recorded."""
+"""Train one model in its own folder, or resume it, and record the result."""
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -26,7 +26,7 @@ def train(config: Config, resume: bool, console: Console) -> None:
 
     Args:
         config: everything the run depends on.
-        resume: go on with the run in the output folder, if one was begun there.
+        resume: continue the run in the output folder, if there is one.
         console: for progress and the metrics.
 
     Raises:
@@ -64,7 +64,7 @@ def train(config: Config, resume: bool, console: Console) -> None:
 
 
 def _check(config: Config) -> str:
-    """The run's id; raise what is wrong with a configuration before anything is written."""
+    """Check a configuration before anything is written, and return the run's id."""
     run, about = identify(
         config.task,
         config.upsampler,
@@ -87,17 +87,17 @@ def _check(config: Config) -> str:
 
 
 def _prepare(config: Config, resume: bool, console: Console) -> None:
-    """Make mistakes in the data come now; those on disk are read later, image by image."""
+    """Check the data now; data sets on disk are read later, image by image."""
     if config.data == "scenes":
         prepare(config.data, {config.task: config.settings}, console)
-    elif not resume:  # a large data set takes minutes, which a resumed run has spent before
+    elif not resume:  # a large data set takes minutes, and the first attempt has checked it
         check_files(config.data, console)
 
 
 def _claim(folder: Path, config: Config) -> None:
-    """Say in the folder which run it holds."""
+    """Write the configuration into the folder."""
     path = folder / CONFIG
-    with suppress(ValueError, TypeError, OSError):  # such as that there is none yet
+    with suppress(ValueError, TypeError, OSError):  # such as that there is no file yet
         if load_config(path) == config:
             return
     with whole_file(path) as file:

@@ -1,4 +1,4 @@
-"""Lightning's Trainer as every run uses it."""
+"""Build Lightning's Trainer for a run."""
 
 import logging
 import signal
@@ -19,7 +19,7 @@ from dysample.workbench.checkpoints import WholeFileIO
 from dysample.workbench.training import TrainingOptions
 
 _HARMLESS = (
-    # Evaluation comes after training, in a call of its own.
+    # Evaluation comes after training, in a separate call.
     "You defined a `validation_step` but have no `val_dataloader`",
     # The CSV log is in the same folder, and an earlier attempt's checkpoint may be.
     "Checkpoint directory .* exists and is not empty",
@@ -46,16 +46,16 @@ def make_trainer(
     tensorboard: bool = False,
     uses_all_parameters: bool = False,
 ) -> Trainer:
-    """A trainer for one stream of batches, without output of its own.
+    """Build a trainer for one stream of batches that prints nothing itself.
 
     Args:
         steps: optimiser steps of the whole run.
         options: devices, precision, and how often to evaluate.
         folder: for the logs; None for none.
-        callbacks: which keep checkpoints and tell the progress.
+        callbacks: for checkpoints and progress.
         tensorboard: log for TensorBoard too, into one folder for all attempts.
-        uses_all_parameters: every parameter has a part in every loss; several processes look
-            which otherwise.
+        uses_all_parameters: every parameter contributes to every loss; otherwise DDP looks for
+            unused ones.
 
     Raises:
         ValueError: devices that this machine does not have.
@@ -94,10 +94,10 @@ def make_trainer(
 
 
 class KeptHandler(Callback):
-    """Keeps the handler of SIGTERM that was there when this was made.
+    """Keep the SIGTERM handler that was installed when this was created.
 
-    Lightning's goes on to the end of the batch and then exits as if all were well; with several
-    processes it waits for those that it has just stopped.
+    Lightning's handler continues to the end of the batch and then exits without an error; with
+    several processes it waits for those that it has just stopped.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class KeptHandler(Callback):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning without its notices on hardware and loop ends, and without harmless warnings."""
+    """Silence Lightning's notices on hardware and loop ends, and harmless warnings."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -134,9 +134,9 @@ def quiet() -> Iterator[None]:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and prints, as known before there is a trainer.
+    """Whether this process has rank 0, which writes and prints; works before there is a trainer.
 
-    Lightning starts the others by the same command, or torchrun or SLURM starts all.
+    Lightning starts the other ranks by the same command, or torchrun or SLURM starts all.
     """
-    # Lightning reads the rank from the environment; its node's number is not in it.
+    # Lightning reads the rank from the environment, but without the node's rank.
     return getattr(rank_zero_only, "rank", 0) == 0 and LightningEnvironment().node_rank() == 0

@@ -1,4 +1,4 @@
-"""How a model is trained, beside the recipe that says what it learns: plain data."""
+"""Validation schedule and compute options of a training, as plain data."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -11,12 +11,12 @@ Accelerator = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Evaluations on the way, and the means by which a step is computed.
+    """Validation schedule and compute options.
 
     Attributes:
         validate_every: optimiser steps between evaluations; null for one at the end only.
         checkpoint_every: optimiser steps between checkpoints; each evaluation is followed by one.
-        accumulate: parts into which each batch is cut, whose gradients are added up.
+        accumulate: gradient accumulation steps in each batch.
         precision: of the passes through the model; its parameters are always float32.
         accelerator: auto for CUDA where there is any.
         devices: processes on each node.
@@ -58,11 +58,11 @@ class TrainingOptions:
 
     @property
     def processes(self) -> int:
-        """On all nodes."""
+        """The world size: training processes on all nodes."""
         return self.devices * self.num_nodes
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Raise a ValueError if a batch cannot be cut into equal parts."""
+        """Raise a ValueError if a batch cannot be split into equal parts."""
         parts = self.accumulate * self.processes
         if batch_size % parts:
             raise ValueError(
@@ -72,13 +72,14 @@ class TrainingOptions:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The options by name, ready for JSON."""
+        """Return the options by name, as plain data for JSON."""
         return asdict(self)
 
     def identity(self) -> dict[str, Any]:
-        """What makes a run another one, where it is not the default.
+        """Return the options that are part of a run's identity and differ from the default.
 
-        The number of processes does not: all see the same images, and a run may go on with more.
+        The world size is not: any number of processes sees the same images, and a run may resume
+        with another one.
         """
         options = {"accumulate": self.accumulate, "precision": self.precision}
         default = {"accumulate": 1, "precision": "32-true"}

@@ -14,7 +14,7 @@ def test_images_by_their_endings(tmp_path: Path) -> None:
     found = list_images(tmp_path)
     assert [path.name for path in found] == ["a.png", "b.JPG"]
     assert passed_over(tmp_path, found, "no images") == (
-        f"passed over in {tmp_path}, no images: 3 (c.txt, d.gif, more/)",
+        f"skipped in {tmp_path}, no images: 3 (c.txt, d.gif, more/)",
     )
     (tmp_path / "c.txt").unlink()
     (tmp_path / "d.gif").unlink()
@@ -30,7 +30,7 @@ def test_every_ending(tmp_path: Path, suffix: str) -> None:
 
 def test_long_lists_are_counted(tmp_path: Path) -> None:
     assert note([str(i) for i in range(9)], tmp_path, "why") == (
-        f"passed over in {tmp_path}, why: 9 (0, 1, 2, ...)",
+        f"skipped in {tmp_path}, why: 9 (0, 1, 2, ...)",
     )
     assert note([], tmp_path, "why") == ()
 

@@ -94,4 +94,4 @@ def test_what_was_passed_over(tmp_path: Path) -> None:
     folder = LAYOUTS["folders"](tmp_path)
     (folder / "images" / "val" / "a.gif").touch()
     printed = [" ".join(words) for words in overview(folder, "folders")]
-    assert f"passed over in {folder / 'images' / 'val'}, no images: 1 (a.gif)" in printed
+    assert f"skipped in {folder / 'images' / 'val'}, no images: 1 (a.gif)" in printed

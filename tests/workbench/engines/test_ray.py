@@ -227,7 +227,7 @@ def test_interrupted_it_ends_soon_and_leaves_nobody_behind(tmp_path: Path) -> No
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert errors.strip() == "dysample: stopped; the same command goes on from here"
+    assert errors.strip() == "dysample: stopped; run the same command again to resume"
     (checkpoint,) = tmp_path.glob("runs/*/last.ckpt")
     before = checkpoint.stat().st_mtime
     time.sleep(2)

@@ -1,7 +1,7 @@
-"""The compiled kernels: which library is loaded, and why none is.
+"""Load the compiled kernels, or tell why there are none.
 
-One library an instruction set lies beside this file, built from `csrc/` when the package was
-installed. They know neither torch nor Python, so that one build serves every version of both.
+For each instruction set there is one library beside this file, built from `csrc/` at installation.
+The libraries depend on neither torch nor Python, so one build serves every version of both.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _SIGNATURES = {
 
 
 def _load() -> tuple[ctypes.CDLL | None, str, str | None]:
-    """The library for this processor, its instruction set, and why there is none."""
+    """Return the library for this processor and its instruction set, or why there is none."""
     folder = Path(__file__).parent
     if sys.byteorder != "little":
         return None, "", "the CPU kernels are for little-endian processors"
@@ -87,14 +87,14 @@ _LIBRARY, isa, missing = _load()
 
 
 def call(name: str, *arguments: object) -> None:
-    """Run a kernel on as many threads as torch uses; tensors are given by their addresses.
+    """Run a kernel on as many threads as torch uses; tensors are passed by address.
 
-    Less work than a thread is worth is done by fewer. The arguments keep the tensors alive; ctypes
-    lets other Python threads run meanwhile.
+    Small calls use fewer threads. The arguments keep the tensors alive; ctypes lets other Python
+    threads run meanwhile.
 
     Raises:
-        NotImplementedError: where forward-mode derivatives are taken, which would be lost here. A
-            call that the dispatch sees never comes as far.
+        NotImplementedError: in forward mode, whose derivatives would be lost here. `dispatch` sends
+                such calls to plain torch.
     """
     if is_forward_mode():
         raise NotImplementedError(
@@ -110,5 +110,5 @@ def call(name: str, *arguments: object) -> None:
 
 
 def integers(*values: int) -> ctypes.Array[ctypes.c_int64]:
-    """Sizes or strides as the kernels read them."""
+    """Convert sizes or strides to the array type of the kernels."""
     return (ctypes.c_int64 * len(values))(*values)

@@ -28,7 +28,7 @@ def point_attention_backward(
     groups: int,
     wanted: tuple[bool, ...],
 ) -> list[Tensor | None]:
-    """Gradients to x, query, key and field, those that are wanted."""
+    """Return the requested gradients of x, query, key and field."""
     x, query, key, field = inputs
     offset = read_nearest(pixel_shuffle(field, scale), (query.shape[2], query.shape[3]))
     *found, of_offset = points.attention_backward(
@@ -38,8 +38,8 @@ def point_attention_backward(
 
 
 def _gathered(of_offset: Tensor, field: Tensor, scale: int) -> Tensor:
-    """The gradient to a field from that to what output pixels read of it."""
-    if field.shape[0] == 0:  # torch's own unshuffling leaves an empty batch as it is
+    """Return the gradient of a field, given the gradient of the values that output pixels read."""
+    if field.shape[0] == 0:  # torch's pixel_unshuffle does not reshape an empty batch
         return torch.zeros_like(field)
     out = of_offset
     for axis in (2, 3):
@@ -52,10 +52,10 @@ def _gathered(of_offset: Tensor, field: Tensor, scale: int) -> Tensor:
 
 
 class KernelSampler:
-    """Samples of maps with a rim of zeros.
+    """Sample maps that are padded with zeros.
 
-    The kernels continue a map by its border: with a rim of zeros it is continued by zeros, and what
-    lies between the last pixel and the rim is interpolated as `grid_sample` does.
+    The kernels pad a map with its border pixels. Zeros around the map turn that into zero padding:
+    between the last pixel and the zeros they interpolate as `grid_sample` does.
     """
 
     def __init__(self, low: Tensor, size: torch.Size) -> None:
@@ -64,17 +64,17 @@ class KernelSampler:
         self.shift = torch.stack((shift_x.expand(size), shift_y.view(-1, 1).expand(size)))
 
     def prepared(self, low: Tensor) -> Tensor:
-        """With its rim."""
+        """Pad the map with zeros."""
         return F.pad(low, (1, 1, 1, 1))
 
     def sample(self, low: Tensor, offsets: Tensor) -> Tensor:
-        """(n, C, Y, X)."""
+        """Return samples (n, C, Y, X)."""
         return point_sample(low, offsets + self.shift, 1, self.size, False)
 
     def gradients(
         self, to_sample: Tensor, low: Tensor, offsets: Tensor, wanted: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
-        """To the map and to the offsets, those that are wanted."""
+        """Return the requested gradients of the map and the offsets."""
         to_low, to_offsets = point_sample_backward(
             to_sample, low, offsets + self.shift, 1, False, wanted
         )
@@ -82,7 +82,7 @@ class KernelSampler:
 
     @staticmethod
     def _shift(length: int, out_length: int, low: Tensor) -> Tensor:
-        """From where the kernels would sample the larger map by themselves to the pixel."""
+        """Return the shift from the kernels' position on the padded map to the low-res pixel."""
         pixel, device = nearest_index(out_length, length, low.device), low.device
         own, rest = regular_position(out_length, length + 2, "bilinear", low.dtype, device)
         return (pixel + 1 - own).to(low.dtype) - rest

@@ -29,7 +29,7 @@ def point_sample(
 def point_sample_backward(
     high: Tensor, x: Tensor, field: Tensor, scale: int, from_centre: bool, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients to x and to the field, those that are wanted."""
+    """Return the requested gradients of x and of the field."""
     x, last = dense(x)
     high = high.contiguous(memory_format=format_of(x))
     B, C, H, W = x.shape
@@ -58,7 +58,7 @@ def offset_field(
     factor: float,
     keep: bool,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """The field, and if they are to be kept the convolution and its factor; see `dysample.ops`."""
+    """Return the field and, if requested, the convolution and its factor; see `dysample.ops`."""
     x, last = dense(x)
     B, C, H, W = x.shape
     dtype, planes = compute_dtype(x), weight.shape[0]

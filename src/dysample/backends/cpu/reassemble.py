@@ -33,7 +33,7 @@ def reassemble_backward(
     softmax: bool,
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients to x and to the field, those that are wanted."""
+    """Return the requested gradients of x and of the field."""
     x, last = dense(x)
     high = high.contiguous(memory_format=format_of(x))
     field, to_field = like_field(field, compute_dtype(x), wanted[1])
@@ -75,10 +75,10 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
 def affinity_backward(
     high: Tensor, query: Tensor, key: Tensor, kernel: int, groups: int, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients to the query and to the key, those that are wanted.
+    """Return the requested gradients of the query and of the key.
 
-    The logits' gradient takes the place of weights: it reassembles the key to the query's
-    gradient, and carries the query back to the key's as it would carry back a result's.
+    The gradient of the logits acts as the weights. Reassembling the key with it gives the gradient
+    of the query; the backward pass of reassembly, applied to the query, gives that of the key.
     """
     dtypes = query.dtype, key.dtype
     query, key, _ = _alike(query, key)
@@ -94,7 +94,7 @@ def affinity_backward(
 
 
 def _alike(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, bool]:
-    """Both in one dtype and layout, and whether their channels are innermost."""
+    """Return both in one dtype and layout, and whether their channels are innermost."""
     if query.dtype != key.dtype:
         query, key = query.to(compute_dtype(query)), key.to(compute_dtype(query))
     query, last = dense(query)

@@ -1,4 +1,4 @@
-"""Tensors as the CPU kernels take them."""
+"""Bring tensors into the layouts that the CPU kernels accept."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dysample.layout import format_of
 
 
 def dense(x: Tensor) -> tuple[Tensor, bool]:
-    """X without gaps, and whether its channels are innermost."""
+    """Return `x` as a dense tensor, and whether its channels are innermost."""
     kind = format_of(x)
     return x.contiguous(memory_format=kind), kind == torch.channels_last
 
 
 def like_field(field: Tensor, dtype: torch.dtype, wanted: bool) -> tuple[Tensor, Tensor | None]:
-    """A field, and if its gradient is wanted, zeros that lie in memory as it does."""
+    """Return a field and, if its gradient is requested, zeros with the same strides."""
     if not wanted:
         return field, None
     zeros = torch.zeros_like(field, dtype=dtype)

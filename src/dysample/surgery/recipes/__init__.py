@@ -1,9 +1,9 @@
-"""Recipes: host classes whose forward is written anew, so that their steps have a guide.
+"""Recipes: host classes with a rewritten forward, so that their steps have a guide.
 
-A recipe is a subclass of the host class with the same forward but for its upsampling steps, to be
-put in the place of an instance's class: its layers keep their names and values. Upsamplers that
-read no guide need none, see `dysample.surgery.reroute`. The libraries of the hosts are imported
-only with a recipe, when there is an instance of its host.
+A recipe is a subclass of the host class with the same forward but for its upsampling steps. It
+replaces the class of an instance, whose layers keep their names and values. Upsamplers that read no
+guide need none, see `dysample.surgery.reroute`. The libraries of the hosts are imported only with a
+recipe, when there is an instance of its host.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ RECIPES = {
 
 
 class Recipe(Protocol):
-    """What a recipe has beyond its host class."""
+    """The interface of a recipe beyond its host class."""
 
     @staticmethod
     def calls(owner: nn.Module) -> list[int]:
-        """Numbers of the calls of `F.interpolate` in the host's forward that are replaced."""
+        """Return the numbers of the replaced `F.interpolate` calls in the host's forward."""
 
     @staticmethod
     def guide_channels(owner: nn.Module, channels: int) -> int | None:
-        """Channels of the guide of a step on so many channels; None where there is none."""
+        """Return the guide's channels of a step on that many channels; None without a guide."""
 
 
 def find_recipe(owner: nn.Module) -> Recipe | None:
-    """The recipe for a module, by the class that it has exactly."""
+    """Return the recipe for a module, by its exact class."""
     host = type(owner)
     address = RECIPES.get(f"{host.__module__}.{host.__qualname__}")
     if address is None:

@@ -14,12 +14,12 @@ class UpsamplingLRASPPHead(LRASPPHead):
 
     @staticmethod
     def calls(owner: LRASPPHead) -> list[int]:
-        """The only one."""
+        """Return the only call."""
         return [0]
 
     @staticmethod
     def guide_channels(owner: LRASPPHead, channels: int) -> int:
-        """Those that the classifier of the finer features reads."""
+        """Return the channels that the classifier of the finer features reads."""
         finer: nn.Conv2d = owner.low_classifier
         return finer.in_channels
 

@@ -18,7 +18,7 @@ class UpsamplingFPNLayer(MaskFormerFPNLayer):
 
     @staticmethod
     def calls(owner: MaskFormerFPNLayer) -> list[int]:
-        """The only one."""
+        """Return the only call."""
         return [0]
 
     @staticmethod

@@ -16,12 +16,12 @@ class UpsamplingUnetBlock(UnetDecoderBlock):
 
     @staticmethod
     def calls(owner: UnetDecoderBlock) -> list[int]:
-        """The only one."""
+        """Return the only call."""
         return [0]
 
     @staticmethod
     def guide_channels(owner: UnetDecoderBlock, channels: int) -> int | None:
-        """Those that the first convolution reads beyond the map's; the last block has none."""
+        """Return the channels that the first convolution reads beyond the map's, if any."""
         first: Any = owner.conv1[0]
         spare: int = first.in_channels - channels
         return spare or None
@@ -49,7 +49,7 @@ class UpsamplingFPNBlock(FPNBlock):
 
     @staticmethod
     def calls(owner: FPNBlock) -> list[int]:
-        """The only one."""
+        """Return the only call."""
         return [0]
 
     @staticmethod
@@ -71,7 +71,7 @@ class UpsamplingLateralBlock(FPNLateralBlock):
 
     @staticmethod
     def calls(owner: FPNLateralBlock) -> list[int]:
-        """The only one."""
+        """Return the only call."""
         return [0]
 
     @staticmethod

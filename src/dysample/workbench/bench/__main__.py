@@ -1,4 +1,4 @@
-"""The process that `dysample.workbench.bench.run` starts: workloads in, a line of JSON each out."""
+"""The process that `dysample.workbench.bench.run` starts: it prints one JSON line per row."""
 
 import json
 import os
@@ -21,5 +21,5 @@ def main(suite: str, only: str, rounds: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that reads the rows speaks for both
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent process prints the message
     main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""What others run, written from its definition: the rivals of the bench that we do not ship."""
+"""Baselines of the benchmark that the library does not ship, written from their definitions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GridSample(nn.Module):
         return out.view(B, C, s * H, s * W)
 
     def _offsets(self, x: Tensor) -> Tensor:
-        """Offsets from the low-res pixels' centres, (B, 2 G s^2, H, W), x before y."""
+        """Return offsets from the low-res pixels' centres, (B, 2 G s^2, H, W), x before y."""
         up = self.up
         source = F.pixel_shuffle(x, up.ceil_scale) if up.style == "pl" else x
         offset: Tensor = up.offset(source)
@@ -58,7 +58,7 @@ class GridSample(nn.Module):
 
 
 def _centres(x: Tensor) -> Tensor:
-    """Centres of the low-res pixels (1, 2, 1, H, W), the first at 0.5."""
+    """Return the centres of the low-res pixels (1, 2, 1, H, W), the first at 0.5."""
     H, W = x.shape[-2:]
     rows, columns = (torch.arange(length, dtype=x.dtype) + 0.5 for length in (H, W))
     along_y, along_x = torch.meshgrid(rows, columns, indexing="ij")

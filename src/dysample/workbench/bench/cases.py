@@ -1,4 +1,4 @@
-"""What a row of the bench computes: a function with its inputs, and the passes through it."""
+"""What a benchmark row computes: a function with its inputs, and the passes through it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Entry:
     twin: bool = True
 
     def running(self) -> AbstractContextManager[None]:
-        """Its backend."""
+        """Run on the row's backend."""
         return nullcontext() if self.backend == "auto" else backend(self.backend)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """An input, the passes through it, and the rows that take turns on it.
+    """An input, the passes through it, and the rows that run on it in turn.
 
     Attributes:
         suite: the group of workloads that it belongs to.
@@ -75,7 +75,7 @@ class Workload:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """That of all its tensors."""
+        """The memory format of all its tensors."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
 
@@ -88,7 +88,7 @@ class Case:
     cotangent: Tensor | None = None
 
     def double(self) -> Case:
-        """The same numbers in float64."""
+        """Return the same numbers in float64."""
         function = self.function
         if isinstance(function, nn.Module):
             function = copy.deepcopy(function).double()
@@ -96,7 +96,7 @@ class Case:
         return Case(function, tuple(value.double() for value in self.inputs), cotangent)
 
     def call(self, passes: str) -> Callable[[], tuple[Tensor, ...]]:
-        """What is timed: it returns the output, the gradients, or both."""
+        """Run what is timed; returns the output, the gradients, or both."""
         if passes == FORWARD:
 
             def forward() -> tuple[Tensor, ...]:
@@ -192,7 +192,7 @@ def sapa(workload: Workload, kernel: int, embedding: int) -> Case:
 
 
 def read_and_write(read: int, written: int) -> Callable[[], None]:
-    """Move so many bytes and do nothing else: what the passes' memory traffic costs at least.
+    """Move that many bytes and do nothing else: the least cost of the passes' memory traffic.
 
     Bytes are copied as far as there are both; the rest is written, or read by a sum. The result
     lies in memory already, so that no page is fetched from the system.

@@ -1,4 +1,4 @@
-"""Nothing is timed before it is right: every row against plain torch in float64."""
+"""Check every row against plain torch in float64 before it is timed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PART = 2**24
 
 
 def reference_of(workload: Workload, entry: Entry) -> tuple[Tensor, ...]:
-    """What an entry should give: plain torch on its numbers in float64."""
+    """Return the expected result of an entry: plain torch on its numbers in float64."""
     with backend("eager"):
         return prepare(workload, entry).double().call(workload.passes)()
 
@@ -26,7 +26,7 @@ def reference_of(workload: Workload, entry: Entry) -> tuple[Tensor, ...]:
 def check(
     workload: Workload, entry: Entry, reference: Sequence[Tensor]
 ) -> tuple[float, list[Choice]]:
-    """The error of an entry in its own dtype, and which backend ran its primitives.
+    """Return the error of an entry in its own dtype, and the backend of its primitives.
 
     In float64, where no rounding hides a difference, the entry must equal the reference: also one
     whose own dtype is too coarse for what it computes, as bfloat16 is for positions.
@@ -48,7 +48,7 @@ def check(
 
 
 def error(results: Sequence[Tensor], reference: Sequence[Tensor]) -> float:
-    """Largest difference, of results beyond 1 as a part of their largest value."""
+    """Return the largest difference, relative to the largest value if that exceeds 1."""
     if [r.shape for r in results] != [r.shape for r in reference]:
         return float("inf")
     errors = [0.0]

@@ -1,4 +1,4 @@
-"""A workload's rows: checked, timed in turn, their memory measured."""
+"""Check a workload's rows, time them in turn, and measure their memory."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _check_all(workload: Workload) -> dict[str, dict[str, Any]]:
 
 
 def _backend(choices: Iterable[Choice]) -> str:
-    """What ran the primitives: `cpu` with its instruction set, `eager`; `torch` if none were."""
+    """Return what ran the primitives: `cpu` with its instruction set, or `eager`; else `torch`."""
     ran = sorted({choice.backend for choice in choices}) or ["torch"]
     return " and ".join(f"cpu {library.isa}" if name == "cpu" else name for name in ran)
 

@@ -1,4 +1,4 @@
-"""The bench as it is called: a process for each malloc regime, rows as they come."""
+"""Run the benchmark: one process for each malloc regime, rows as they come."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ while they are written for the first time; warm, freed memory is used again."""
 
 
 def regimes() -> tuple[str, ...]:
-    """Those of this system's malloc."""
+    """Return the malloc regimes of this system."""
     return tuple(REGIMES) if platform.libc_ver()[0] == "glibc" else ("default",)
 
 
@@ -42,14 +42,14 @@ def run(
         ValueError: if there is nothing to run.
         ChildProcessError: if a process ends before its work is done; it has said why.
     """
-    # Mistakes that this process can report, before anything runs.
+    # Errors that this process can report before anything runs.
     select(suite, only)
     if file is not None:
         append(file, ())
     for regime in malloc:
         command = [sys.executable, "-m", "dysample.workbench.bench", suite, only, str(rounds)]
         environment = {**os.environ, "GLIBC_TUNABLES": REGIMES[regime]}
-        # The profiler that sees the memory would write its log among the errors.
+        # The memory profiler would write its log to stderr.
         environment.setdefault("KINETO_LOG_LEVEL", "99")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as work:
             try:

@@ -55,7 +55,7 @@ def print_workload(rows: Sequence[Row], console: Console) -> None:
 
 
 def print_legend(rows: Sequence[Row], console: Console) -> None:
-    """What the columns mean, and how flat the size sweep is."""
+    """Print what the columns mean, and how flat the size sweep is."""
     for sentence in (*_flatness(rows), *legend(rows[0])):
         console.print(Text(sentence))
 

@@ -1,4 +1,4 @@
-"""Times calls against each other: one process, one thread, one core, in turn."""
+"""Time calls against each other: in turn, in one process, on one thread and core."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORTEST = 2e-3
 
 
 def time_in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds a call, of each name in each round.
+    """Return the seconds per call, for each name and round.
 
     Machines drift by tens of per cent within a minute. So the calls take turns, every round runs
     each of them, and only times of the same round are to be compared.
@@ -35,7 +35,7 @@ def time_in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict
 
 
 def median_ratio(times: list[float], others: list[float]) -> float:
-    """Median over the rounds of the ratio within a round."""
+    """Return the median over the rounds of the ratio within a round."""
     return statistics.median(a / b for a, b in zip(times, others))
 
 

@@ -32,7 +32,7 @@ INTERPOLATION = (
 
 
 def _rivals(name: str, **options: Any) -> tuple[Entry, ...]:
-    """A DySample, and what computes the same: as published, and in our plain torch."""
+    """A DySample, and the same operation as published and in plain torch."""
     options = {"name": name, **options}
     return (
         Entry(name, upsampler, options),
@@ -92,7 +92,7 @@ _SAPA = Workload("kernels", "sapa", PAPER, _operation("sapa", sapa, kernel=5, em
 
 
 def _back(workload: Workload, **targets: float) -> Workload:
-    """Its backward pass alone."""
+    """Return a workload's backward pass alone."""
     return replace(
         workload, name=f"{workload.name}-backward", passes=BACKWARD, targets=dict(targets)
     )

@@ -1,4 +1,4 @@
-"""What upsamplers and models cost: counted here, beside what the papers print, as tables."""
+"""Costs of upsamplers and models: counted here, beside those in the papers, as tables."""
 
 from dysample.workbench.costs.count import (
     FLOP_FORMULAS,

@@ -1,4 +1,4 @@
-"""What upsamplers cost: parameters, multiply-adds, and the memory of one forward pass."""
+"""Count parameters, multiply-adds and the memory of one forward pass."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Macs(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one upsampler costs on one image.
+    """The cost of one upsampler on one image.
 
-    `macs` is the module's own formula, `counted_macs` what `trace_macs` saw it do; `peak_bytes`
+    `macs` is the module's own formula, `counted_macs` the count of `trace_macs`; `peak_bytes`
     includes the output.
     """
 
@@ -145,7 +145,7 @@ def trace_macs(model: nn.Module, *inputs: Tensor) -> int:
 
 
 def peak_memory(model: nn.Module, *inputs: Tensor) -> int:
-    """Bytes that one forward pass holds at most beyond parameters and inputs, on the CPU.
+    """Return the peak bytes of one forward pass beyond parameters and inputs, on the CPU.
 
     See `allocated_peak`; no gradient is kept.
     """
@@ -154,9 +154,9 @@ def peak_memory(model: nn.Module, *inputs: Tensor) -> int:
 
 
 def allocated_peak(call: Callable[[], object]) -> int:
-    """Bytes that a call holds at most beyond what was there before, on the CPU.
+    """Return the peak bytes that a call allocates, on the CPU.
 
-    The running sum of what torch's allocator hands out and takes back, the result included.
+    This is the maximum of the running sum of torch's allocations and frees, the result included.
     Buffers that the kernels and the convolution library allocate by themselves are not seen.
     """
     gc.collect()  # what earlier calls left behind would be given back during this one

@@ -1,4 +1,4 @@
-"""What a model costs: parameters and multiply-adds."""
+"""Parameters and multiply-adds of a model."""
 
 import torch
 from torch import nn

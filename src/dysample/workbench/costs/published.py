@@ -1,4 +1,4 @@
-"""The costs that the papers print, beside ours at the same places of the same models."""
+"""The costs printed in the papers, beside ours at the same steps of the same models."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def compare_published() -> Iterator[Comparison]:
 
 
 def increment(model: Model, name: str, quantity: str) -> Fraction | None:
-    """What a model's upsamplers of that name cost; None if there is none of that name."""
+    """Return the cost of a model's upsamplers of that name; None for an unknown name."""
     if name not in list_upsamplers():
         return None
     up = create_upsampler(name, CHANNELS)

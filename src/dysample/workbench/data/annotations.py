@@ -1,4 +1,4 @@
-"""Annotations that are PNG files: an index, a colour or a depth a pixel."""
+"""Read annotations in PNG files: an index, a colour or a depth for each pixel."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ _STRETCHED = {"1": 1, "L;2": 85, "L;4": 17, "L": 1, "P;1": 1, "P;2": 1, "P;4": 1
 
 
 def read_indices(path: Path, size: Size) -> NDArray[np.uint8]:
-    """An annotation (H, W) of one index a pixel as the file stores it; colours do not matter.
+    """Read an annotation (H, W) of one stored index per pixel; colours do not matter.
 
     Args:
         path: PNG file, grey or of a palette, of 1, 2, 4 or 8 bits.
         size: height and width that it must have, those of its image.
 
     Raises:
-        ValueError, FileNotFoundError: a file that cannot be read, of another kind or size.
+        ValueError, FileNotFoundError: the file cannot be read, or has another kind or size.
     """
     with open_image(path, "annotation", _FORMATS) as image:
         factor = _STRETCHED.get(image.info["stored"])
@@ -38,7 +38,7 @@ def read_indices(path: Path, size: Size) -> NDArray[np.uint8]:
 
 
 def read_colours(path: Path, size: Size) -> NDArray[np.uint8]:
-    """An annotation (H, W, 3) of one RGB colour a pixel; otherwise as `read_indices`."""
+    """Read an annotation (H, W, 3) of one RGB colour per pixel; otherwise as `read_indices`."""
     with open_image(path, "annotation", _FORMATS) as image:
         if image.info["stored"] != "RGB":
             raise ValueError(
@@ -49,7 +49,7 @@ def read_colours(path: Path, size: Size) -> NDArray[np.uint8]:
 
 
 def read_depth(path: Path, size: Size, unit: float) -> NDArray[np.float32]:
-    """Depth (H, W) in metres of a 16-bit grey PNG that counts in `unit` metres.
+    """Read depth (H, W) in metres from a 16-bit grey PNG that counts in `unit` metres.
 
     Otherwise as `read_indices`.
     """
@@ -61,7 +61,7 @@ def read_depth(path: Path, size: Size, unit: float) -> NDArray[np.float32]:
 
 
 def _kind(image: Image.Image) -> str:
-    """Mode, and how the file stores it where that says more."""
+    """Describe the image mode and, if it says more, how the file stores it."""
     stored = image.info["stored"]
     return image.mode if stored in (image.mode, None) else f"{image.mode} (stored as {stored})"
 

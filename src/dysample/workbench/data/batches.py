@@ -1,4 +1,4 @@
-"""The stream of training batches: seeded, and resumable at any batch."""
+"""The stream of training batches, seeded and resumable at any batch."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from dysample.workbench.seeds import derive_seed
 from dysample.workbench.signals import kept_from_workers
 
 EVALUATION_BATCH = 32
-"""Images that are evaluated at once."""
+"""Batch size of evaluations."""
 
 
 class Images(Protocol):
@@ -24,28 +24,28 @@ class Images(Protocol):
         """Number of images."""
 
     def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """What a task takes, of images `index` (B,), mirrored where `flip` (B,) bool."""
+        """Return a task's batch of the images `index` (B,), flipped where `flip` (B,) is true."""
 
 
 class TrainingBatches:
-    """A run's batches, of shuffled and randomly mirrored images.
+    """The training batches of a run: shuffled and randomly flipped images.
 
     Batch i depends on the seed and i alone: a resumed run, and runs of other upsamplers with the
-    same seed, see the same images in the same order. One shuffled pass follows another without a
-    break, so every batch is full. Lightning stores and restores the place through `state_dict`.
+    same seed, see the same images in the same order. Batches run across the ends of epochs, so
+    every batch is full. Lightning saves and restores the position through `state_dict`.
 
-    A batch may be cut into equal parts, which a process takes one after the other, or several
-    processes side by side; together they see the same batches.
+    A batch may be split into equal parts, over accumulation steps and ranks; together these see the
+    same batches.
 
     Args:
         images: the training set.
-        batch_size: images a batch.
+        batch_size: images in a batch, over all ranks and accumulation steps.
         steps: batches in the whole run.
         seed: of the run.
-        accumulate: parts that each process takes of a batch.
-        process: number of this process, from 0.
-        processes: that train together.
-        workers: processes that make parts ahead.
+        accumulate: accumulation steps.
+        rank: of this process.
+        world_size: number of training processes.
+        workers: processes that prefetch parts.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class TrainingBatches:
         steps: int,
         seed: int,
         accumulate: int = 1,
-        process: int = 0,
-        processes: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
         workers: int = 0,
     ) -> None:
         self.images = images
@@ -65,8 +65,8 @@ class TrainingBatches:
         self.steps = steps
         self.seed = seed
         self.accumulate = accumulate
-        self.process = process
-        self.processes = processes
+        self.rank = rank
+        self.world_size = world_size
         self._next = 0
 
     def __len__(self) -> int:
@@ -74,25 +74,25 @@ class TrainingBatches:
         return self.steps * self.accumulate
 
     def __iter__(self) -> Iterator[Any]:
-        """The parts that are left, from `part`."""
+        """Yield the remaining parts."""
         for part in _read_ahead(self.part, range(self._next, len(self)), self.workers):
-            # Counted before it is handed out: a checkpoint taken after this part's step has to
-            # go on with the next one.
+            # Counted before it is yielded: a checkpoint taken after this part's step resumes with
+            # the next one.
             self._next += 1
             yield part
 
     def part(self, i: int) -> Any:
-        """Part i of this process, counted from 0 through all batches."""
+        """Return part i of this rank, counted from 0 through all batches."""
         step, part = divmod(i, self.accumulate)
-        size = self.batch_size // (self.accumulate * self.processes)
-        first = step * self.batch_size + (part * self.processes + self.process) * size
+        size = self.batch_size // (self.accumulate * self.world_size)
+        first = step * self.batch_size + (part * self.world_size + self.rank) * size
         index, flips = self._images(first, first + size)
         if isinstance(self.images, StreamedSet):
             return self.images.augmented(index, range(first, first + size), self.seed)
         return self.images.batch(index, flips)
 
     def _images(self, first: int, end: int) -> tuple[Tensor, Tensor]:
-        """Numbers of the images at some places of the stream, and whether they are mirrored."""
+        """Return the image indices at some positions of the stream, and whether to flip them."""
         order, flips = [], []
         count = len(self.images)
         for epoch in range(first // count, (end - 1) // count + 1):
@@ -103,57 +103,57 @@ class TrainingBatches:
         return torch.cat(order), torch.cat(flips)
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of parts handed out."""
+        """Return the number of parts yielded so far."""
         return {"next": self._next}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after the parts that were handed out before."""
+        """Resume after the parts that were yielded before."""
         self._next = state["next"]
 
 
 class EvaluationBatches:
-    """All images once, in order and as they are.
+    """All images once, in order and without augmentation.
 
-    Each of several processes takes some consecutive batches. They are those of one process, as the
-    numbers that a model computes for an image depend, in their last digits, on the batch's size;
-    smaller ones only where there would not be one for each process.
+    Each rank takes consecutive batches. They are the same as for a single process, because the last
+    digits of a model's output depend on the batch size; only if there are fewer batches than ranks,
+    batches are smaller.
 
     Args:
         images: the validation set.
-        process: number of this process, from 0.
-        processes: that evaluate together.
-        workers: processes that make batches ahead.
-        batch_size: images a batch; the last one may hold fewer.
+        rank: of this process.
+        world_size: number of evaluating processes.
+        workers: processes that prefetch batches.
+        batch_size: images in a batch; the last one may be smaller.
 
     Raises:
-        ValueError: fewer images than processes.
+        ValueError: fewer images than ranks.
     """
 
     def __init__(
         self,
         images: Images | StreamedSet,
-        process: int = 0,
-        processes: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
         workers: int = 0,
         batch_size: int = EVALUATION_BATCH,
     ) -> None:
         count = len(images)
-        if count < processes:
-            raise ValueError(f"`devices` (={processes} in all) must not exceed {count} val images")
-        if count <= batch_size * (processes - 1):
-            batch_size = count // processes
+        if count < world_size:
+            raise ValueError(f"`devices` (={world_size} in all) must not exceed {count} val images")
+        if count <= batch_size * (world_size - 1):
+            batch_size = count // world_size
         self.images = images
         self.workers = workers
         every = torch.split(torch.arange(count), batch_size)
-        first, end = (len(every) * p // processes for p in (process, process + 1))
+        first, end = (len(every) * p // world_size for p in (rank, rank + 1))
         self._batches = every[first:end]
 
     def __len__(self) -> int:
-        """Batches of this process in one pass."""
+        """Number of batches of this rank."""
         return len(self._batches)
 
     def __iter__(self) -> Iterator[Any]:
-        """The batches, as the data set makes them."""
+        """Yield the batches."""
         yield from _read_ahead(self._batch, range(len(self)), self.workers)
 
     def _batch(self, i: int) -> Any:
@@ -161,7 +161,7 @@ class EvaluationBatches:
 
 
 class _Made(Dataset[Any]):
-    """What a function makes of each number."""
+    """A data set of the results of a function for each index."""
 
     def __init__(self, make: Callable[[int], Any]) -> None:
         self.make = make
@@ -171,7 +171,7 @@ class _Made(Dataset[Any]):
 
 
 def _read_ahead(make: Callable[[int], Any], numbers: range, workers: int) -> Iterator[Any]:
-    """`make(i)` of each number in order; by workers ahead, if there are any."""
+    """Yield `make(i)` for each index in order, prefetched by workers if there are any."""
     if not workers:
         return map(make, numbers)
     loader = DataLoader(
@@ -191,10 +191,10 @@ def _as_is(batch: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    """Say nothing of a training that was stopped while it took a batch.
+    """Silence the traceback of a worker whose training was stopped while it took a batch.
 
-    Python shows what happens to the thread by which a worker hands over tensors; what happens to
-    the making of a batch is raised where the batch is awaited.
+    Python prints errors of the thread by which a worker sends tensors. Errors in making a batch are
+    raised in the main process.
     """
     usual = sys.excepthook
 

@@ -1,4 +1,4 @@
-"""The layouts by name, for ``NAME:PATH``."""
+"""The data set layouts by name, for ``NAME:PATH``."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ READERS: dict[str, Reader] = {
 
 
 def find_reader(data: str) -> tuple[Reader, Path]:
-    """Reader and folder of ``"NAME:PATH"``.
+    """Return the reader and the folder of ``"NAME:PATH"``.
 
     Raises:
         ValueError: of another form, or an unknown name.
@@ -50,7 +50,7 @@ def find_reader(data: str) -> tuple[Reader, Path]:
         raise ValueError(f"`data` (={data!r}) must be NAME:PATH, NAME one of {', '.join(READERS)}")
     if name not in READERS:
         raise ValueError(f"`data` (={data!r}) must start with one of {', '.join(READERS)}")
-    # A shell leaves the ~ of NAME:~/data as it is; pathlib would raise for a user that is unknown.
+    # A shell does not expand the ~ in NAME:~/data; pathlib would raise for an unknown user.
     path = Path(os.path.expanduser(folder))
     if not path.is_dir():
         raise FileNotFoundError(f"folder {path} does not exist")
@@ -58,7 +58,7 @@ def find_reader(data: str) -> tuple[Reader, Path]:
 
 
 def open_data(data: str, split: str) -> DataSet[Any]:
-    """One split of ``"NAME:PATH"``; its files are listed, but not yet read.
+    """Open one split of ``"NAME:PATH"``; its files are listed, but not yet read.
 
     Raises:
         ValueError: another form, an unknown name or split, or a folder without images.
@@ -71,7 +71,7 @@ def open_data(data: str, split: str) -> DataSet[Any]:
 
 
 def open_splits(data: str) -> list[DataSet[Any]]:
-    """The splits of ``"NAME:PATH"`` that are there.
+    """Open the existing splits of ``"NAME:PATH"``.
 
     Raises:
         ValueError, FileNotFoundError: as `open_data`; the latter too if no split is there.

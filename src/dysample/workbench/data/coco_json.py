@@ -15,7 +15,7 @@ Entry = dict[str, Any]
 
 
 class CocoFile:
-    """What a COCO annotation file holds, checked as far as the readers rely on it.
+    """The contents of a COCO annotation file, checked as far as the readers rely on it.
 
     Args:
         path: of the file; the split is missing without it.
@@ -53,7 +53,7 @@ class CocoFile:
         self.index = {entry["id"]: place for place, entry in enumerate(self.categories)}
 
     def annotations(self) -> dict[int, list[Entry]]:
-        """Annotations by image id.
+        """Return the annotations by image id.
 
         Raises:
             ValueError: an image that is not listed.
@@ -70,7 +70,7 @@ class CocoFile:
         return grouped
 
     def category(self, entry: Entry, where: str) -> int:
-        """Place in `categories` of an entry's category.
+        """Return the index in `categories` of an entry's category.
 
         Raises:
             ValueError: one that is not listed.
@@ -87,7 +87,7 @@ class CocoFile:
     def check(
         self, entry: Any, where: str, needed: Sequence[str], optional: Sequence[str] = ()
     ) -> None:
-        """Raise a ValueError unless an entry is right.
+        """Raise a ValueError unless an entry is valid.
 
         Args:
             entry: of the file.
@@ -120,7 +120,7 @@ class CocoFile:
                     )
 
     def error(self, text: str) -> ValueError:
-        """An error that names the file."""
+        """Return an error that names the file."""
         return error_in(self.path, text)
 
     def _entries(
@@ -135,12 +135,12 @@ class CocoFile:
 
 
 def error_in(path: Path, text: str) -> ValueError:
-    """An error that names an annotation file."""
+    """Return an error that names an annotation file."""
     return ValueError(f"annotation file {path}: {text}")
 
 
 def stated_size(image: Entry) -> Size | None:
-    """Height and width that an image's entry states, if it does."""
+    """Return height and width as stated by an image's entry, if they are."""
     return (image["height"], image["width"]) if "height" in image else None
 
 

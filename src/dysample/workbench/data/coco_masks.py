@@ -1,4 +1,4 @@
-"""Masks as COCO writes them: polygons, or run lengths, packed or not."""
+"""Decode COCO's masks: polygons, or run lengths, packed or not."""
 
 from itertools import chain, pairwise
 from typing import Any
@@ -17,7 +17,7 @@ _SHAPE = "must be polygons [[x1, y1, x2, y2, ...], ...] or run lengths {size, co
 
 
 def decode(segmentation: Any, size: Size) -> NDArray[np.uint8]:
-    """The mask (H, W), 1 on the object.
+    """Decode a mask (H, W), 1 on the object.
 
     Args:
         segmentation: a list of polygons, or a dictionary of run lengths.
@@ -38,7 +38,7 @@ def decode(segmentation: Any, size: Size) -> NDArray[np.uint8]:
     x, y = (list(chain(*(polygon[axis::2] for polygon in segmentation))) for axis in (0, 1))
     if max(x) < 0 or min(x) > width or max(y) < 0 or min(y) > height:
         raise ValueError(f"must lie in the image, {width}x{height}, at least in part")
-    # The library would take four numbers for a box.
+    # The library would read four numbers as a box.
     polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
     if not polygons:  # a line covers nothing
         return np.zeros(size, np.uint8)
@@ -86,7 +86,7 @@ def _from_runs(runs: dict[str, Any], size: Size) -> NDArray[np.uint8]:
 
 
 def _unpack(text: str) -> list[int]:
-    """Run lengths from COCO's packed text.
+    """Unpack run lengths from COCO's text form.
 
     A number is written in digits of 5 bits, the lowest first, each as the character 48 + digit,
     + 32 if another digit follows; the last digit's highest bit is the sign. From the fourth one

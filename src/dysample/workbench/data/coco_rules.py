@@ -1,4 +1,4 @@
-"""What the values of COCO's annotation files must be."""
+"""Rules for the values in COCO's annotation files."""
 
 import reprlib
 from collections.abc import Callable
@@ -15,12 +15,12 @@ _shown.maxstring = _shown.maxother = 60
 
 
 def shown(value: Any) -> str:
-    """A value in a few words of one line, however long or deep it is."""
+    """Return a short one-line form of a value of any length or depth."""
     return _shown.repr(value)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number that can be a coordinate; true and false are none."""
+    """Whether a value is a number that can be a coordinate; true and false are not."""
     return type(value) in (int, float) and abs(value) <= LARGEST  # NaN is not
 
 

@@ -1,4 +1,4 @@
-"""What the targets of a data set hold, counted."""
+"""Count pixels and objects in the targets of a data set."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from dysample.workbench.data.targets import VOID
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels and objects of some samples.
+    """Counts of pixels and objects over some samples.
 
     Attributes:
         pixels: (classes,) int64, of semantic and panoptic labels.
@@ -32,7 +32,7 @@ class Counts:
     farthest: float = 0.0
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Both together."""
+        """Return the sum of both counts."""
         return Counts(
             self.pixels + other.pixels,
             self.objects + other.objects,
@@ -44,13 +44,13 @@ class Counts:
 
 
 def no_counts(data: DataSet[Any]) -> Counts:
-    """Of no sample."""
+    """Return counts of zero, for no samples."""
     none = torch.zeros(len(data.classes.names), dtype=torch.int64)
     return Counts(none, none)
 
 
 def count(data: DataSet[Any], target: Any) -> Counts:
-    """Of one sample of a data set."""
+    """Count one sample of a data set."""
     classes = len(data.classes.names)
     none = torch.zeros(classes, dtype=torch.int64)
     if data.kind == "semantic":

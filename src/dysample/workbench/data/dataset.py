@@ -1,4 +1,4 @@
-"""One split of a data set on disk: what every reader gives."""
+"""One split of a data set on disk, as every reader returns it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ Colour = tuple[int, int, int]
 
 
 class Item(NamedTuple):
-    """Where one sample is to be found.
+    """The location of one sample.
 
     Attributes:
         image: file.
-        annotation: what the reader needs to make the target, usually another file.
+        annotation: what the reader builds the target from, usually another file.
         image_id: number of the image.
-        size: height and width of the image by the data set's own list, if it has one.
+        size: height and width as stated by the data set, if they are.
     """
 
     image: Path
@@ -50,7 +50,7 @@ class Classes:
 class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
     """A map-style data set of pairs (image, target); `dysample.workbench.data.targets` has forms.
 
-    Files are listed when it is made and read when an item is taken: `scan` looks at all of them.
+    Files are listed on construction and read on access; `scan` checks all of them.
 
     Attributes:
         name: of the layout, ``"ade20k"``.
@@ -60,7 +60,7 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
         items: one for each sample.
         read_target: makes the target of an item whose image is of a size (height, width).
         transform: called with image and target of each sample.
-        notes: a line for each kind of files or entries that the reader passed over.
+        notes: a line for each kind of files or entries that the reader skipped.
     """
 
     name: str
@@ -77,10 +77,10 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Image and target.
+        """Return image and target.
 
         Raises:
-            ValueError, FileNotFoundError: a file that cannot be used; the message names it.
+            ValueError, FileNotFoundError: a file cannot be used; the message names it.
         """
         item = self.items[index]
         try:
@@ -94,10 +94,10 @@ class DataSet(Dataset[tuple[Image, Target]], Generic[Target]):
     def transformed(
         self, transform: Callable[[Image, Target], tuple[Any, Any]]
     ) -> "DataSet[Target]":
-        """The same samples through `transform`."""
+        """Return the same samples, with `transform` applied."""
         return replace(self, transform=transform)
 
     def without(self, indices: set[int]) -> "DataSet[Target]":
-        """The other samples, in the same order."""
+        """Return all samples but those, in the same order."""
         kept = [item for i, item in enumerate(self.items) if i not in indices]
         return replace(self, items=kept)

@@ -1,4 +1,4 @@
-"""Data sets on disk, held in memory at the size of a run."""
+"""Data sets on disk, loaded into memory at the size of a run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,10 +32,10 @@ class DiskSet:
 
     Attributes:
         images: (N, 3, H, W) uint8, RGB.
-        left_out: number of training images without an object, which detectors are not shown.
+        left_out: number of training images without an object, which detectors skip.
 
     Raises:
-        ValueError, FileNotFoundError: a file that cannot be used, or no image with an object.
+        ValueError, FileNotFoundError: a file cannot be used, or no image has an object.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DiskSet:
 
     @property
     def labels(self) -> Tensor:
-        """(N, H, W) uint8, the class of each pixel, of tasks that have such."""
+        """(N, H, W) uint8, the class of each pixel, if the task has classes of pixels."""
         maps = [self.sample(i)[1] for i in range(len(self))]
         found = [
             one["semantic"] if self.task == "semantic" else semantic_labels(one["panoptic"])
@@ -84,12 +84,12 @@ class DiskSet:
         return torch.stack(found).to(torch.uint8)
 
     def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """The collated samples `index` (B,) int64, mirrored where `flip` (B,) bool."""
+        """Return the collated samples `index` (B,) int64, flipped where `flip` (B,) is true."""
         flips = [False] * len(index) if flip is None else flip.tolist()
         return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flips)])
 
     def sample(self, i: int, flip: bool = False) -> Sample:
-        """Image and target of image i."""
+        """Return image and target of sample i."""
         image, target = self.images[i] / 255, _unpacked(self.targets[i])
         if flip:
             image, target = image.flip(-1), _mirrored(target, image.shape[-1])
@@ -103,7 +103,7 @@ class DiskSet:
 def describe_disk(
     data: str, settings: Settings, task: Kind, longest: int = LONGEST
 ) -> dict[str, Any]:
-    """What a record says about a data set, found without decoding images.
+    """Describe a data set for a record, without decoding images.
 
     Args:
         data: ``"NAME:PATH"``.
@@ -150,7 +150,7 @@ def load_disk_sets(
     collate: Callable[[list[Sample]], Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[DiskSet, DiskSet]:
-    """Training and validation set.
+    """Load training and validation set.
 
     Args:
         data: ``"NAME:PATH"``.
@@ -171,7 +171,7 @@ def load_disk_sets(
 
 
 def open_split(data: str, split: str, task: Kind) -> DataSet[Any]:
-    """A split of a data set that a task can learn from.
+    """Open a split of a data set that a task can learn from.
 
     Args:
         data: ``"NAME:PATH"``.
@@ -196,7 +196,7 @@ def open_split(data: str, split: str, task: Kind) -> DataSet[Any]:
 
 
 def _packed(kind: Kind, target: Any) -> Any:
-    """Class and segment numbers in fewer bytes than the eight that models want."""
+    """Pack class and segment numbers into fewer bytes than the int64 of the models."""
     if kind == "semantic":
         return target.to(torch.uint8)
     if kind == "panoptic":
@@ -213,7 +213,7 @@ def _unpacked(target: Any) -> Any:
 
 
 def _mirrored(target: Any, width: int) -> Any:
-    """Left and right exchanged, of an image of a width."""
+    """Flip a target horizontally, for an image of that width."""
     if not isinstance(target, dict):
         return target.flip(-1)
     maps = {name: target[name].flip(-1) for name in ("segments", "masks") if name in target}

@@ -1,4 +1,4 @@
-"""Image files, and errors that name them."""
+"""Read image files, with errors that name them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _QUARTER_TURNS = (5, 6, 7, 8)
 
 
 def read_image(path: Path, stated: Size | None = None) -> ImageTensor:
-    """Image (3, H, W) uint8, RGB.
+    """Read an image (3, H, W) uint8, RGB.
 
     Args:
         path: file.
@@ -41,7 +41,7 @@ def read_image(path: Path, stated: Size | None = None) -> ImageTensor:
 
 
 def check_image(path: Path, stated: Size | None = None) -> Size:
-    """Height and width of an image whose whole file can be decoded; otherwise as `read_image`.
+    """Decode a whole image file to check it, and return height and width; see `read_image`.
 
     A JPEG file is decoded at an eighth of its size: every byte is read, in a third of the time.
     """
@@ -52,7 +52,7 @@ def check_image(path: Path, stated: Size | None = None) -> Size:
 
 
 def rgb(image: Image.Image, what: str) -> NDArray[np.uint8]:
-    """Pixels (H, W, 3); grey ones and those of a palette become coloured ones.
+    """Convert an image to RGB pixels (H, W, 3).
 
     Raises:
         ValueError: more than 8 bits a channel, of which a conversion would clip all but the
@@ -70,7 +70,7 @@ def _check_colours(image: Image.Image, what: str) -> None:
 
 
 def _turns(image: Image.Image, path: Path, stated: Size | None) -> bool:
-    """Whether the noted orientation is to be applied, so that the image is of the stated size."""
+    """Whether to apply the EXIF orientation, so that the image has the stated size."""
     noted = image.info["orientation"]
     if noted == 1 or stated is None:
         return False
@@ -91,7 +91,7 @@ def open_image(
     *,
     draft: bool = False,
 ) -> Iterator[Image.Image]:
-    """A wholly decoded image, of a file with several the first one.
+    """Open and decode an image; of a file with several, the first one.
 
     Its `info` holds ``full_size``, height and width before a draft; ``orientation``, 1 to 8 as
     EXIF counts; and ``stored``, Pillow's name of how pixels lie in the file.
@@ -127,7 +127,7 @@ def open_image(
 
 @contextmanager
 def _naming(path: Path, what: str, formats: tuple[str, ...]) -> Iterator[None]:
-    """Errors of Pillow as ones that name the file."""
+    """Convert Pillow's errors into ones that name the file."""
     try:
         yield
     except UnidentifiedImageError as error:

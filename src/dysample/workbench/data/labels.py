@@ -1,4 +1,4 @@
-"""Annotations that hold one class index a pixel, in a data set's own code."""
+"""Annotations of one class index per pixel, in a data set's own encoding."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from dysample.workbench.data.dataset import Item
 
 
 class LabelCode:
-    """How a data set writes classes into 8-bit images.
+    """How a data set encodes classes in 8-bit images.
 
     Args:
         labels: class index of each value that may occur, `IGNORE` for one that stands for none.
@@ -29,12 +29,12 @@ class LabelCode:
 
     @classmethod
     def plain(cls, count: int, void: Iterable[int] = (IGNORE,), rule: str = "") -> "LabelCode":
-        """Values 0 to `count` - 1 are the classes, those of `void` stand for none."""
+        """Return the code of classes 0 to `count` - 1, in which `void` values stand for none."""
         labels = {**{i: i for i in range(count)}, **dict.fromkeys(void, IGNORE)}
         return cls(labels, rule or f"0 to {count - 1}, or 255 for void")
 
     def read(self, item: Item, size: tuple[int, int]) -> Mask:
-        """The target of an item whose annotation is a file: (H, W) int64.
+        """Read the target of an item whose annotation is a file: (H, W) int64.
 
         Raises:
             ValueError, FileNotFoundError: a file that cannot be read, of another size than its

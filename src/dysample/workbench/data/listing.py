@@ -1,4 +1,4 @@
-"""What a folder holds: the images, and what is passed over."""
+"""List the images of a folder, and what is skipped."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from dysample.workbench.data.images import SUFFIXES
 Notes: TypeAlias = tuple[str, ...]
 
 NAMED = 3
-"""So many of the things that are passed over are named."""
+"""How many of the skipped files are named."""
 
 _SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The images of a folder by their names' endings, sorted; not those of folders in it.
+    """List the images of a folder by suffix, sorted; subfolders are not searched.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -31,7 +31,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def visible(paths: Path | Iterable[Path]) -> list[Path]:
-    """What a folder holds, or some paths, sorted and without what operating systems leave there.
+    """Return a folder's contents, or some paths, sorted and without files of operating systems.
 
     macOS puts a file ``._NAME`` beside each file that it copies to a foreign disk.
     """
@@ -42,12 +42,12 @@ def visible(paths: Path | Iterable[Path]) -> list[Path]:
 
 
 def passed_over(folder: Path, used: Iterable[Path], why: str) -> Notes:
-    """A line that counts and names what a folder holds besides some files; none if there is none.
+    """Return a line that counts and names the other files of a folder; none if there are none.
 
     Args:
         folder: that exists.
-        used: files of it that are not passed over.
-        why: the others are, "no images".
+        used: files of it that are used.
+        why: the reason why the others are skipped, "no images".
     """
     known = {path.name for path in used}
     others = [path for path in visible(folder) if path.name not in known]
@@ -55,14 +55,14 @@ def passed_over(folder: Path, used: Iterable[Path], why: str) -> Notes:
 
 
 def note(names: Sequence[str], where: Path, why: str) -> Notes:
-    """A line that counts and names what is passed over; none for no names.
+    """Return a line that counts and names what is skipped; none for no names.
 
     Args:
-        names: of what is passed over.
+        names: of what is skipped.
         where: folder or file that holds it.
-        why: it is, "no images".
+        why: the reason, "no images".
     """
     if not names:
         return ()
     shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-    return (f"passed over in {where}, {why}: {len(names)} ({shown})",)
+    return (f"skipped in {where}, {why}: {len(names)} ({shown})",)

@@ -1,4 +1,4 @@
-"""Tables of what a data set on disk holds."""
+"""Print tables of a data set on disk."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -74,7 +74,7 @@ def _facts(data: DataSet[Any], scan: Scan) -> list[str]:
 
 
 def _sizes(sizes: list[Size]) -> str:
-    """The one size, or the smallest and largest width and height."""
+    """Return the common size, or the smallest and largest width and height."""
     if not sizes:
         return "-"
     heights, widths = zip(*sizes)

@@ -1,6 +1,6 @@
-"""A panoptic target in the forms that training and metrics want.
+"""Convert a panoptic target into the forms that training and metrics need.
 
-Made from the target after its transforms: boxes and areas are those of the pixels that are left.
+The input is the target after its transforms, so boxes and areas are those of the remaining pixels.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from dysample.workbench.data.targets import InstanceTarget, PanopticTarget
 
 
 def semantic_labels(target: PanopticTarget) -> Tensor:
-    """(H, W) int64: the class of each pixel, `IGNORE` where there is no segment."""
+    """Return the class of each pixel, (H, W) int64; `IGNORE` where there is no segment."""
     # The number of no segment, -1, looks up the last entry.
     table = torch.cat([target["categories"], target["categories"].new_tensor([IGNORE])])
     return table[target["segments"]]
 
 
 def instances(target: PanopticTarget, things: Sequence[int]) -> InstanceTarget:
-    """The things, crowds among them, as objects.
+    """Return the things, crowds included, as objects.
 
     Args:
         target: of one image.

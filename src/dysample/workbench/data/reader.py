@@ -1,4 +1,4 @@
-"""What the readers are made of: a layout on disk, and pairs of files in it."""
+"""Shared parts of the readers: a layout on disk, and pairs of files in it."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,12 +15,12 @@ SPLITS = ("train", "val")
 
 
 class MissingSplitError(FileNotFoundError):
-    """A split whose folder or list is not there at all."""
+    """The folder or list of a split does not exist."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A layout on disk and how to read it.
+    """A layout on disk, and how to read it.
 
     Attributes:
         name: for ``NAME:PATH``.
@@ -36,7 +36,7 @@ class Reader:
 
 
 def split_folder(folder: Path) -> Path:
-    """`folder`, which holds a split.
+    """Return `folder`, which holds a split, if it exists.
 
     Raises:
         MissingSplitError: it does not exist.
@@ -47,12 +47,12 @@ def split_folder(folder: Path) -> Path:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a name: not blank, and without characters that steer a terminal."""
+    """Whether a text can be a name: not blank, and without control characters."""
     return bool(text.strip()) and not any(category(c) in ("Cc", "Cs") for c in text)
 
 
 def read_lines(path: Path, what: str) -> list[str]:
-    """Lines of a text file, without the blanks around them.
+    """Read the lines of a text file, stripped.
 
     Args:
         path: file.
@@ -72,7 +72,7 @@ def read_lines(path: Path, what: str) -> list[str]:
 
 
 def pair_files(images: Path, annotations: Path, ending: str = ".png") -> tuple[list[Item], Notes]:
-    """Every image of a folder with the annotation of the same stem in another, by name.
+    """Pair every image of a folder with the annotation of the same stem, sorted by name.
 
     Args:
         images: folder of the images; the split is missing without it.
@@ -100,7 +100,7 @@ def pair_files(images: Path, annotations: Path, ending: str = ".png") -> tuple[l
 
 
 def check_unshared(items: list[Item]) -> None:
-    """Raise a ValueError if two images are to be learned from one annotation file."""
+    """Raise a ValueError if two images share one annotation file."""
     by_annotation: dict[Path, list[Item]] = defaultdict(list)
     for item in items:
         by_annotation[item.annotation].append(item)

@@ -1,4 +1,4 @@
-"""Samples as the tasks take them, from what the readers give.
+"""Convert the readers' samples into those of the tasks.
 
 A sample is an image (3, H, W) float32 in 0..1 and a target, a dictionary.
 
@@ -37,21 +37,21 @@ SOURCES: dict[Kind, tuple[Kind, ...]] = {
 
 
 def class_order(task: Kind, classes: Classes) -> list[int]:
-    """The data set's classes in the order in which a task counts them: panoptic has stuff first."""
+    """Return the data set's classes in the task's order: for panoptic, stuff comes first."""
     order = range(len(classes.names))
     return sorted(order, key=classes.things.__contains__) if task == "panoptic" else list(order)
 
 
 def to_sample(task: Kind, classes: Classes, image: Tensor, target: Any, training: bool) -> Sample:
-    """A sample of a pair (image, target) behind one of the pipelines of `transforms`.
+    """Convert a pair (image, target), after one of the pipelines of `transforms`, into a sample.
 
     Args:
         task: what the sample is for; the target is of one of its `SOURCES`.
         classes: of the data set.
         image: (3, H, W) float32 in 0..1.
         target: of plain tensors, in one of the forms of `targets`.
-        training: leave out objects that nothing can be learned from: crowds, and objects of which
-            nothing is left. Evaluation needs both.
+        training: drop objects that cannot be learned from: crowds, and objects without remaining
+            pixels. Evaluation needs both.
     """
     if task in ("semantic", "depth"):
         return image, {task: target}

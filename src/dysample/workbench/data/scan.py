@@ -1,4 +1,4 @@
-"""A look at every file before training starts, in threads."""
+"""Check every file before training starts, in threads."""
 
 import os
 from collections import Counter
@@ -21,7 +21,7 @@ Target = TypeVar("Target")
 
 @dataclass(frozen=True)
 class Scan:
-    """What was found.
+    """The result of a scan.
 
     Attributes:
         sizes: number of images of each (height, width).
@@ -54,7 +54,7 @@ def scan(data: DataSet[Any], console: Console) -> Scan:
 
 
 def absent_classes(data: DataSet[Any], found: Scan) -> tuple[str, ...]:
-    """A line that names the classes that occur in no target, and what that may be; none for none.
+    """Return a line that names the classes in no target, and a likely reason; none if all occur.
 
     Args:
         data: a split.
@@ -74,11 +74,11 @@ def absent_classes(data: DataSet[Any], found: Scan) -> tuple[str, ...]:
 
 
 def check(data: DataSet[Target], console: Console, *, skip_bad: bool = False) -> DataSet[Target]:
-    """The data set, all of whose samples can be used.
+    """Return the data set after checking that all of its samples can be used.
 
     Args:
         data: a split.
-        console: for a bar, the number of samples that were left out, what the reader passed over,
+        console: for a progress bar, the number of dropped samples, what the reader skipped,
             and classes that never occur.
         skip_bad: leave out samples with problems instead of raising.
 
@@ -109,7 +109,7 @@ def _check_something(data: DataSet[Any], counts: Counts) -> None:
 def _without_bad(
     data: DataSet[Target], problems: dict[int, str], console: Console, skip_bad: bool
 ) -> DataSet[Target]:
-    """The samples without problems."""
+    """Return the samples without problems."""
     number = f"{len(problems)} of {len(data)} samples of {data.name} {data.split} cannot be used"
     first = next(iter(problems.values()))
     if not skip_bad or len(problems) == len(data):
@@ -119,7 +119,7 @@ def _without_bad(
 
 
 def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] | str]:
-    """Size and counts of each sample in order, or what is wrong with it."""
+    """Yield size and counts of each sample in order, or its problem."""
 
     def look(index: int) -> tuple[Size, Counts] | str:
         item = data.items[index]
@@ -146,5 +146,5 @@ def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] 
             name = f"{data.name} {data.split}"
             yield from bar.track(found, total=len(data), description=name)
     finally:
-        # Somebody who stops the scan should not wait for the files that are left.
+        # If the scan is stopped, do not wait for the remaining files.
         threads.shutdown(cancel_futures=True)

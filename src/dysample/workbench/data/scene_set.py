@@ -63,12 +63,12 @@ class SceneSet:
         return torch.from_numpy(self.places[self.frames.semantic])
 
     def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """The collated samples `index` (B,) int64, mirrored where `flip` (B,) bool."""
+        """Return the collated samples `index` (B,) int64, flipped where `flip` (B,) is true."""
         flips = [False] * len(index) if flip is None else flip.tolist()
         return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flips)])
 
     def sample(self, i: int, flip: bool = False) -> Sample:
-        """Image and target of frame i."""
+        """Return image and target of frame i."""
         step = -1 if flip else 1
         frames = self.frames
         colours = torch.from_numpy(frames.image[i, :, ::step].copy()).permute(2, 0, 1) / 255
@@ -95,7 +95,7 @@ class SceneSet:
 
 
 def describe_scenes(settings: Settings, task: Kind) -> dict[str, Any]:
-    """What a record says about the scenes.
+    """Describe the scenes for a record.
 
     Args:
         settings: of the run; size and frame counts matter here.
@@ -130,7 +130,7 @@ def load_scene_sets(
     collate: Callable[[list[Sample]], Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[SceneSet, SceneSet]:
-    """Training and validation set.
+    """Render training and validation set.
 
     Args:
         about: from `describe_scenes`.
@@ -149,10 +149,10 @@ def load_scene_sets(
 
 
 def _spanned(masks: Tensor) -> Tensor:
-    """(N, H, W) uint8: what lies between pixels of a mask both in its row and in its column.
+    """Fill the pixels that lie between mask pixels both in their row and in their column.
 
-    As people outline fences. The bars alone are finer than the 28 x 28 pixels in which Mask R-CNN
-    predicts an object.
+    This is how people outline fences. The bars alone are finer than the 28 x 28 pixels of a Mask
+    R-CNN mask. Masks are (N, H, W) uint8.
     """
     along_rows, along_columns = (
         masks.cummax(axis).values & masks.flip(axis).cummax(axis).values.flip(axis)
@@ -162,7 +162,7 @@ def _spanned(masks: Tensor) -> Tensor:
 
 
 def _division(task: Kind) -> tuple[list[str], list[str]]:
-    """All classes, stuff first, and the things among them.
+    """Return all classes, stuff first, and the things among them.
 
     Fences are stuff in a panoptic map, as in COCO's: the bars, which have to be there, are finer
     than the masks of things.
@@ -172,7 +172,7 @@ def _division(task: Kind) -> tuple[list[str], list[str]]:
 
 
 def _panoptic(semantic: Bytes, instance: Bytes, stuff: int, i: int) -> PanopticTarget:
-    """Segments of frame i, stuff first, from its classes and instances (H, W) uint8.
+    """Build the segments of frame i, stuff first, from its classes and instances (H, W) uint8.
 
     The first `stuff` classes are stuff; instances of theirs are none here.
     """

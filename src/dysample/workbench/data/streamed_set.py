@@ -1,4 +1,4 @@
-"""Data sets on disk, read image by image as a run needs them, and augmented for training."""
+"""Data sets on disk, read image by image during a run, and augmented for training."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,20 +45,20 @@ class StreamedSet:
         return self.count
 
     def batch(self, index: Tensor) -> Any:
-        """The collated samples `index` (B,) int64, whole and as they are."""
+        """Return the collated samples `index` (B,) int64, without augmentation."""
         return self.collate(
             [to_sample(self.task, self.classes, *self.whole[i], False) for i in index.tolist()]
         )
 
     def augmented(self, index: Tensor, places: Sequence[int], seed: int) -> Any:
-        """The collated samples `index`, each at random.
+        """Return the collated samples `index`, augmented at random.
 
-        How is up to the seed and the place in the stream of samples alone: another number of
-        processes, or a run that goes on, sees the same.
+        The augmentation depends only on the seed and the position in the stream of samples, so it
+        is the same for any world size and in a resumed run.
 
         Args:
             index: (B,) int64.
-            places: of the samples in the stream.
+            places: positions of the samples in the stream.
             seed: of the run.
         """
         samples = []
@@ -69,14 +69,14 @@ class StreamedSet:
 
 
 def describe_streamed(data: str, settings: Settings, task: Kind) -> dict[str, Any]:
-    """As `describe_disk`, for images of any size; runs on augmented images are others."""
+    """Like `describe_disk`, for images of any size; runs on augmented images have other ids."""
     return {**describe_disk(data, settings, task, longest=SIZES[1]), "augmented": True}
 
 
 def stream_sets(
     data: str, about: dict[str, Any], task: Kind, collate: Callable[[list[Sample]], Any]
 ) -> tuple[StreamedSet, StreamedSet]:
-    """Training and validation set.
+    """Open training and validation set.
 
     Args:
         data: ``"NAME:PATH"``.

@@ -1,4 +1,4 @@
-"""What is known about an image: the target beside it in a sample, one form for each kind of data.
+"""The targets of samples, one form for each kind of data.
 
 A sample is a pair (image, target), as torchvision's transforms take it: image (3, H, W) uint8 RGB.
 

@@ -1,4 +1,4 @@
-"""From the samples on disk to those that models train and are evaluated on: one pipeline a kind.
+"""Transforms from samples on disk to training and evaluation samples, one pipeline per kind.
 
 Images come out as float32 in 0..1, targets as plain tensors. Called with (image, target), after
 torchvision's transforms; random numbers are torch's.
@@ -22,13 +22,13 @@ SCALES = (0.5, 2.0)
 
 AS_IS = (1.0, 1.0)
 
-# ImageNet's mean colour, about 0 once a model has normalised it; and the labels of nothing.
+# Padding: ImageNet's mean colour, about 0 after normalisation, and labels of nothing.
 _GREY = [124.0, 116.0, 104.0]
 _NOTHING = {"semantic": IGNORE, "detection": 0, "instance": 0, "panoptic": VOID, "depth": 0}
 
 
 def training_transform(kind: Kind, size: tuple[int, int]) -> v2.Compose:
-    """Random scale, place, mirror and colours; images of exactly `size`.
+    """Return random scale, crop, flip and colours, for images of exactly `size`.
 
     At scale 1 an image just fits into `size`, as in large-scale jitter for detection, or for
     semantic labels just covers it, as in the usual recipe for ADE20K. Depth keeps its scale: an
@@ -43,7 +43,8 @@ def training_transform(kind: Kind, size: tuple[int, int]) -> v2.Compose:
     return v2.Compose(
         [
             FitObjects(fit) if objects else fit,
-            # Not RandomPhotometricDistort: it swaps channels, which pretrained encoders know apart.
+            # Not RandomPhotometricDistort: it swaps channels, which pretrained encoders
+            # distinguish.
             v2.ColorJitter(brightness=0.25, contrast=0.5, saturation=0.5, hue=0.05),
             PadTo(size, _NOTHING[kind]),
             v2.RandomCrop(size),
@@ -55,7 +56,7 @@ def training_transform(kind: Kind, size: tuple[int, int]) -> v2.Compose:
 
 
 def evaluation_transform(kind: Kind, size: tuple[int, int] | None = None) -> v2.Compose:
-    """The whole image and every object.
+    """Return a transform that keeps the whole image and every object.
 
     Args:
         kind: of the targets.
@@ -94,14 +95,14 @@ class Fit(v2.Transform):
         self.cover = cover
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """The new height and width."""
+        """Return the new height and width."""
         height, width = query_size(flat_inputs)
         scale = float(torch.empty(()).uniform_(*self.scales))
         scale *= (max if self.cover else min)(self.size[0] / height, self.size[1] / width)
         return {"size": [max(1, round(scale * height)), max(1, round(scale * width))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """One image, mask or set of boxes."""
+        """Transform one image, mask or set of boxes."""
         if not isinstance(inpt, Mask):
             return F.resize(inpt, params["size"], antialias=True)
         rows, columns = (
@@ -112,11 +113,11 @@ class Fit(v2.Transform):
 
 
 class PadTo(v2.Transform):
-    """Add to the right and below until the image has at least `size`.
+    """Pad on the right and below until the image has at least `size`.
 
     Args:
         size: height and width in pixels.
-        nothing: value of the added pixels of masks.
+        nothing: padding value of masks.
     """
 
     def __init__(self, size: tuple[int, int], nothing: int) -> None:
@@ -125,19 +126,19 @@ class PadTo(v2.Transform):
         self.nothing = nothing
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Pixels to add: left, top, right, below."""
+        """Return the padding: left, top, right, bottom."""
         height, width = query_size(flat_inputs)
         right, below = max(0, self.size[1] - width), max(0, self.size[0] - height)
         return {"padding": [0, 0, right, below]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """One image, mask or set of boxes."""
+        """Transform one image, mask or set of boxes."""
         fill = _GREY if isinstance(inpt, Image) else self.nothing
         return F.pad(inpt, params["padding"], fill=fill)
 
 
 class FitObjects(nn.Module):
-    """`Fit` for objects, whose areas are plain numbers to torchvision's transforms.
+    """`Fit` for objects, whose areas torchvision's transforms do not scale.
 
     Args:
         fit: resizes image, boxes and masks.
@@ -148,17 +149,17 @@ class FitObjects(nn.Module):
         self.fit = fit
 
     def forward(self, image: Image, target: DetectionTarget) -> tuple[Image, DetectionTarget]:
-        """Image and target."""
+        """Return image and target."""
         resized, target = self.fit(image, target)
         ratio = prod(F.get_size(resized)) / prod(F.get_size(image))
         return resized, {**target, "area": target["area"] * ratio}
 
 
 class KeepTrainable(nn.Module):
-    """Leave out crowds, and objects of which less than a pixel is left; boxes end at the image."""
+    """Drop crowds and objects smaller than a pixel, and clip boxes to the image."""
 
     def forward(self, image: Tensor, target: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
-        """Image and target, of plain tensors."""
+        """Return image and target as plain tensors."""
         height, width = image.shape[-2:]
         boxes = target["boxes"].clamp(min=0).minimum(torch.tensor([width, height] * 2))
         kept = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(1) & (target["iscrowd"] == 0)

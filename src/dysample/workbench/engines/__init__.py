@@ -1,1 +1,1 @@
-"""Where the runs of a comparison are done."""
+"""Engines: where the runs of a comparison are executed."""

@@ -1,4 +1,4 @@
-"""What every engine is: it does jobs side by side and says how each one ended."""
+"""The base class of the engines, which run jobs in parallel and report how each one ended."""
 
 import os
 from abc import ABC, abstractmethod
@@ -17,13 +17,13 @@ Job: TypeAlias = Callable[[Tell], Record]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: with a record, or with the reason why there is none.
+    """The outcome of a run: a record, or the reason why there is none.
 
     Attributes:
         run: id.
         record: of the run.
         error: the reason.
-        lost_workers: how many processes or machines died under the run before it ended.
+        lost_workers: how often the run lost its process or machine before it ended.
     """
 
     run: str
@@ -33,11 +33,11 @@ class Outcome:
 
 
 class Engine(ABC):
-    """Does jobs in other processes."""
+    """Runs jobs in other processes."""
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """What has to be open around `run_jobs`; at its end jobs that still run are stopped.
+        """Open the engine for `run_jobs`; on exit, jobs that still run are stopped.
 
         Raises:
             ValueError: it cannot be opened as asked.
@@ -46,10 +46,10 @@ class Engine(ABC):
 
     @abstractmethod
     def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
-        """Do the jobs, starting them in the given order, and yield each as it ends.
+        """Run the jobs, starting them in the given order, and yield each outcome as it ends.
 
-        A job that raises does not stop the others, and is not repeated. Each has one thread: runs
-        then neither share state nor fight for cores. They die with this process, however it ends.
+        A job that raises does not stop the others, and is not repeated. Each job has one thread, so
+        runs neither share state nor compete for cores. Jobs end with this process, however it ends.
 
         Args:
             jobs: by run id; called with a function that takes (steps done, steps in all). Must be
@@ -60,7 +60,7 @@ class Engine(ABC):
 
 
 def telling(run: str, send: Callable[[Step], object]) -> Tell:
-    """What a job is called with: sends every fifth step and the last, which is often enough."""
+    """Return the function to which a job reports: it sends every fifth step and the last."""
 
     def tell(done: int, total: int) -> None:
         if done % 5 == 0 or done == total:
@@ -70,12 +70,12 @@ def telling(run: str, send: Callable[[Step], object]) -> Tell:
 
 
 def failure(error: BaseException) -> str:
-    """An exception as the reason of an outcome, in one line."""
+    """Return an exception in one line, as the reason of an outcome."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine's."""
+    """Return the number of cores that this process may use, which may be fewer in a container."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

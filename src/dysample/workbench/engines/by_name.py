@@ -11,12 +11,12 @@ ENGINES = ("local", "ray")
 def choose_engine(
     name: str = "local", workers: int | None = None, address: str | None = None
 ) -> Engine:
-    """The engine of that name, not yet opened.
+    """Return the engine of that name, not yet opened.
 
     Args:
         name: ``"local"`` for processes on this machine, or ``"ray"``.
-        workers: runs at a time; None for one a core of this machine, or for as many as the cluster
-            at `address` has CPUs for.
+        workers: runs at a time; None for one for each core of this machine, or for each CPU of the
+            cluster at `address`.
         address: of a running Ray cluster that this machine is a node of, ``"auto"`` or
             ``"HOST:PORT"``; None starts a Ray of its own on this machine.
 

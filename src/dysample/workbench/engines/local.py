@@ -1,4 +1,4 @@
-"""Runs side by side in local processes."""
+"""Run jobs in parallel in local processes."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ _steps: "SimpleQueue[Step]"  # the worker's end
 
 
 class LocalEngine(Engine):
-    """Does jobs in new processes of this machine.
+    """Runs jobs in new processes on this machine.
 
     Args:
         workers: processes; None for one a core.
@@ -37,7 +37,7 @@ class LocalEngine(Engine):
     def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """See `Engine.run_jobs`."""
         context = get_context("spawn")
-        # Not a Queue, whose thread sends when it gets to it: a step could arrive after its outcome.
+        # Not a Queue, which sends from a thread: a step could arrive after its outcome.
         steps: SimpleQueue[Step] = context.SimpleQueue()
         workers = min(self._workers, len(jobs))
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(steps,))
@@ -55,7 +55,7 @@ class LocalEngine(Engine):
                     yield _outcome(futures[future], future)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            if waiting:  # nobody waits for their runs, but Python would at its exit
+            if waiting:  # nobody needs their runs, but Python would wait for them at exit
                 for worker in set(active_children()) - others:
                     worker.kill()
 
@@ -84,7 +84,7 @@ def _start_worker(steps: "SimpleQueue[Step]") -> None:
 
 
 def _die_with_parent() -> None:
-    """A comparison killed outright must leave nobody behind who still writes checkpoints."""
+    """End this worker with its parent: after a SIGKILL no worker may still write checkpoints."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -29,28 +29,28 @@ from dysample.workbench.engines.base import (
 from dysample.workbench.record import Record
 
 RETRIES = 2
-"""How often a run is begun again because its process or its machine was lost."""
+"""How often a run is restarted because its process or its machine was lost."""
 
-# Records of some 100 kB are all that passes through it. Ray's default is a third of the memory.
+# Only records of some 100 kB pass through it. Ray's default is a third of the memory.
 _OBJECT_STORE = 128 * 2**20
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 class RayEngine(Engine):
-    """Does jobs as tasks of Ray, one CPU each.
+    """Runs jobs as Ray tasks, one CPU each.
 
-    A task whose process or node dies is begun again, `RETRIES` times at most; in the same folder
-    it goes on from its checkpoint.
+    A task whose process or node dies is restarted, at most `RETRIES` times; in the same folder it
+    resumes from its checkpoint.
 
     Args:
-        workers: tasks at a time; None for one a core, or with an address for as many as there are
-            CPUs in the cluster.
+        workers: tasks at a time; None for one for each core, or with an address for each CPU of the
+            cluster.
         address: of a running cluster, ``"auto"`` or ``"HOST:PORT"``; None starts a Ray on this
             machine that ends with the engine.
 
     Raises:
-        ValueError: an address of another form, or at which nobody listens.
+        ValueError: an address of another form, or where no cluster listens.
     """
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:
@@ -61,13 +61,13 @@ class RayEngine(Engine):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Starts Ray, or connects to the cluster; at the end Ray stops what is still running.
+        """Start Ray, or connect to the cluster; on exit Ray stops what is still running.
 
         Raises:
             ValueError: the cluster cannot be connected to.
         """
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        # Ray prints a paragraph for each lost process even so; an outcome says it in a word.
+        # Ray would print a paragraph for each lost process; the outcome says it in a word.
         ray._private.worker._worker_logs_enabled = False
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -76,17 +76,17 @@ class RayEngine(Engine):
             else:
                 self._connect(self._address)
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)  # Ray's exits with a code of its own
+                signal.signal(signal.SIGTERM, handler)  # Ray's handler exits with a code of its own
             yield
         finally:
             ray.shutdown()
 
     def run_jobs(self, jobs: dict[str, Job], on_step: OnStep) -> Generator[Outcome, None, None]:
         """See `Engine.run_jobs`."""
-        # On this node: with a lost one the steps of all others would be lost.
+        # On this node: if another node died, the steps of all runs would be lost.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         steps = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
-        # Ray's own retries would have no bound where the memory is too small for a run.
+        # Ray's own retries would be unlimited if the memory is too small for a run.
         work = ray.remote(num_cpus=1, max_retries=0)(_work)
         waiting = deque(jobs)
         running: dict[ray.ObjectRef[Record], str] = {}
@@ -132,7 +132,7 @@ class RayEngine(Engine):
 
 
 def _check_listens(address: str) -> None:
-    """Where nobody listens Ray would try for minutes, and then end the process."""
+    """Check that a cluster listens; otherwise Ray would try for minutes and then exit."""
     form = re.fullmatch(r"(?P<host>[^:/\s]+|\[[^\]]+\]):(?P<port>\d+)", address)
     if form is None:
         raise ValueError(f"`address` (={address!r}) must be 'auto' or HOST:PORT")

@@ -1,4 +1,4 @@
-"""What an upsampler in a model was called with, and what it gave."""
+"""Record the inputs and outputs of the upsamplers in a model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Call:
 
 @torch.no_grad()
 def record_calls(model: nn.Module, run: Callable[[], Any]) -> tuple[list[Call], Any]:
-    """The calls of a model's upsamplers while `run` runs, in order, and what `run` returned."""
+    """Return the calls of a model's upsamplers during `run`, in order, and the result of `run`."""
     calls: list[Call] = []
 
     def keep(site: str, up: Upsampler, args: Any, options: dict[str, Any], out: Tensor) -> None:
@@ -68,7 +68,7 @@ def record_calls(model: nn.Module, run: Callable[[], Any]) -> tuple[list[Call], 
 
 
 def choose_call(calls: list[Call], site: str | None) -> Call:
-    """The call at a site; without one the last of those with the largest output.
+    """Return the call at a site; by default the last of those with the largest output.
 
     Raises:
         ValueError: no upsampler was called, or none at that site; features that are not finite.

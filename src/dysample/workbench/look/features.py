@@ -1,4 +1,4 @@
-"""Features as colours: three principal components, one basis for all maps."""
+"""Show features as colours: three principal components, one basis for all maps."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Basis:
     explained: float
 
     def colours(self, features: Tensor) -> NDArray[np.float64]:
-        """Features (C, H, W) as RGB (H, W, 3) in 0..1."""
+        """Return features (C, H, W) as RGB (H, W, 3) in 0..1."""
         along = (features.double().movedim(0, -1) - self.mean) @ self.directions
         rgb = (along - self.low) / (self.high - self.low).clamp(min=1e-12)
         return rgb.clamp(0, 1).numpy()
 
 
 def fit_basis(features: Tensor) -> Basis:
-    """The basis of a map (C, H, W); of fewer than three channels the rest is grey."""
+    """Fit the basis of a map (C, H, W); with fewer than three channels the rest is grey."""
     flat = features.double().flatten(1).T
     mean = flat.mean(0)
     centred = flat - mean

@@ -55,7 +55,7 @@ def fields_of(call: Call) -> list[Field]:
 
 
 def _by_group(what: str, offsets: Tensor) -> list[Field]:
-    """One field a group, (G, 2, H', W') in all."""
+    """Return one field for each group of offsets (G, 2, H', W')."""
     names = [f"{what}, group {number}" for number in range(1, len(offsets) + 1)]
     if len(names) == 1:
         return [Field(what, offsets[0].numpy())]
@@ -63,7 +63,7 @@ def _by_group(what: str, offsets: Tensor) -> list[Field]:
 
 
 def _of_kernels(weight: Tensor, call: Call) -> list[Field]:
-    """Of kernels (k*k, H', W'), the mean over their groups."""
+    """Return the fields of kernels (k*k, H', W'), the mean over their groups."""
     taps = len(weight)
     if taps == 1:
         return [Field("index map", weight[0].numpy())]
@@ -83,7 +83,7 @@ def _of_kernels(weight: Tensor, call: Call) -> list[Field]:
 
 
 def _owners(call: Call) -> tuple[Tensor, Tensor]:
-    """Column and row of each output pixel's low-res pixel, (H', W') each."""
+    """Return column and row of each output pixel's low-res pixel, (H', W') each."""
     regular = regular_positions(call.size, call.low)
     x, y = (regular + 0.5).floor()
     return x, y

@@ -53,7 +53,7 @@ class Row:
 
 
 def draw(subject: Subject, pixel: tuple[int, int]) -> Sheet:
-    """Draw everything that there is to see.
+    """Draw the whole figure.
 
     Args:
         subject: model and image.

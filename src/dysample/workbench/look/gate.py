@@ -1,7 +1,7 @@
-"""What stands before the page, and refuses requests of other sites or of other forms than its own.
+"""A gate in front of the page, which refuses requests of other sites or of unexpected form.
 
-Gradio serves more than this page needs, such as a proxy and files by their address, answers every
-`Host`, and reads what a request names before the page sees it.
+Gradio serves more than this page needs, such as a proxy and files by path. It answers every `Host`,
+and reads the files that a request names before the page sees it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Refused(Exception):  # noqa: N818  # it is an answer
 
 
 class Gate:
-    """An application before that of gradio.
+    """An ASGI application in front of gradio's.
 
     Args:
         app: gradio's.
@@ -121,7 +121,7 @@ class Gate:
                 await PlainTextResponse(f"{reason}\n", code)(scope, receive, send)
 
     def _check_sender(self, request: Request) -> None:
-        """Refuse what another site has a browser send: it names itself, or is not our name."""
+        """Refuse requests that another site makes a browser send, by `Origin` and `Host`."""
         hosts = request.headers.getlist("host")
         host = hosts[0].lower() if len(hosts) == 1 else ""
         found = _HOST.fullmatch(host)
@@ -160,7 +160,7 @@ class Gate:
         return found.is_relative_to(self.folder) and found.is_file()
 
     async def _body(self, request: Request) -> bytes:
-        """What is posted, if it may be."""
+        """Return the body of a request, within the size limit."""
         path, length = request.scope["path"], request.headers.get("content-length", "")
         if not length.isdecimal() or "transfer-encoding" in request.headers:
             raise Refused(411, "`Content-Length` must be given")
@@ -184,7 +184,7 @@ class Gate:
         return body
 
     def _check_event(self, event: Any) -> None:
-        """Refuse files of elsewhere, and whatever the page refuses."""
+        """Refuse foreign files, and whatever the page refuses."""
         self.check_event(event)
         for value in event["data"]:
             if isinstance(value, dict) and not self._is_in_folder(str(value.get("path"))):
@@ -197,7 +197,7 @@ class Gate:
         self.times.append(now)
 
     def _keep(self, answer: bytes) -> None:
-        """Note the uploads of an answer, and delete the oldest ones."""
+        """Record the uploads in an answer, and delete the oldest ones."""
         try:
             names = json.loads(answer)
         except ValueError:  # a refusal
@@ -211,7 +211,7 @@ class Gate:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """What was received, once more."""
+    """Replay the received body."""
     rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

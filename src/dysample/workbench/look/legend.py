@@ -1,4 +1,4 @@
-"""The column on the right of the figure: what colours mean."""
+"""The legend on the right of the figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model is looked at: one in memory, a checkpoint, or one trained for a moment."""
+"""Choose the model to look at: one in memory, a checkpoint, or a briefly trained one."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ QUICK = {"steps": 150, "train_frames": 500, "val_frames": 8}
 
 
 def choose_models(checkpoint: Path | None, names: str | None) -> dict[str, str | Path]:
-    """What to look at, by the upsamplers' names.
+    """Return the models to look at, by the upsamplers' names.
 
     Args:
         checkpoint: a run's folder, a file in it, or the folder of a comparison, of which the runs
-            of the lowest seed are taken; None for models that are trained for a moment.
+            of the lowest seed are taken; None for briefly trained models.
         names: upsamplers or patterns, separated by commas.
 
     Raises:
-        ValueError, FileNotFoundError: nothing that can be looked at.
+        ValueError, FileNotFoundError: nothing to look at.
     """
     if checkpoint is None:
         return {name: name for name in _choose_names(names or "dysample")}
@@ -76,7 +76,7 @@ def models_of_page(folder: Path | None, names: str | None, console: Console) -> 
     """Folders of the runs to choose from, by labels.
 
     Args:
-        folder: of a comparison; None for models that are trained for a moment.
+        folder: of a comparison; None for briefly trained models.
         names: of the upsamplers of the latter.
         console: for progress.
 
@@ -116,7 +116,7 @@ def find_references(checkpoint: Path, restored: Restored) -> list[tuple[str, Res
 
 
 def quick_model(upsampler: str, console: Console) -> Path:
-    """The folder of a small model trained on the embedded scenes for a moment, once.
+    """Return the folder of a small model that is trained briefly on the embedded scenes, once.
 
     It is kept in `$DYSAMPLE_CACHE/look`, else beside the scenes in the user's cache.
 

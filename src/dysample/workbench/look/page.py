@@ -1,4 +1,4 @@
-"""The same as `show` as a local web page: an image, a model, a click on a pixel."""
+"""`show` as a local web page: choose an image and a model, click a pixel."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _FONTS = ["system-ui", "sans-serif"]  # the reader's own: none is fetched
 
 
 def build_page(models: Mapping[str, Path]) -> gr.Blocks:
-    """The page.
+    """Build the page.
 
     Args:
         models: folders of runs or checkpoints, by the names to choose from.
@@ -142,7 +142,7 @@ def build_page(models: Mapping[str, Path]) -> gr.Blocks:
 
 @contextmanager
 def serve(models: Mapping[str, Path], host: str, port: int | None) -> Iterator[str]:
-    """Serve the page from threads of their own, until the context is left; gives its address.
+    """Serve the page in background threads until the context ends; yields its address.
 
     Args:
         models: see `build_page`.
@@ -236,7 +236,7 @@ def _check_index(event: Any) -> None:
 
 
 def _told(action: Callable[..., Any]) -> Callable[..., Any]:
-    """Mistakes as a message on the page."""
+    """Show errors as a message on the page."""
 
     @wraps(action)
     def call(*values: Any) -> Any:

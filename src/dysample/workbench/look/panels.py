@@ -33,7 +33,7 @@ SHORTEST = 0.05
 
 
 def values_of(subject: Subject) -> Any:
-    """What is summed or sampled, (C, H, W): the features, projected where the upsampler does."""
+    """Return the features (C, H, W) that are summed or sampled, projected if the upsampler does."""
     call = subject.call
     return call.upsampler.inspect(call.x, call.guide, call.size).values[0].detach()
 
@@ -50,7 +50,7 @@ def _left(column: int) -> int:
 
 
 def _extent(subject: Subject) -> tuple[float, float, float, float]:
-    """Of the whole image in low-res pixels, for `imshow`."""
+    """Return the extent of the whole image in low-res pixels, for `imshow`."""
     H, W = subject.call.low
     return -0.5, W - 0.5, H - 0.5, -0.5
 

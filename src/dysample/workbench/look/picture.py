@@ -1,4 +1,4 @@
-"""The image that is looked at: a file, an array, or an embedded scene."""
+"""Load the image to look at: a file, an array, or an embedded scene."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Picture:
         return None if self.pixels is None else (self.pixels.shape[0], self.pixels.shape[1])
 
     def at(self, size: tuple[int, int]) -> Bytes:
-        """The image at a size, (height, width, 3)."""
+        """Return the image at a size, (height, width, 3)."""
         if self.pixels is None:
             return self.frame(size).image
         if self.size == size:
@@ -67,7 +67,7 @@ class Picture:
 
 
 def load_picture(source: Source) -> Picture:
-    """The image that a user names.
+    """Load the image that a user names.
 
     Args:
         source: ``"scene"`` or ``"scene:7"``, an embedded validation frame; a file; an array
@@ -107,7 +107,7 @@ def load_picture(source: Source) -> Picture:
 
 
 def check_file(path: Path) -> None:
-    """Look at an image file's size and head, before anything of it is decoded.
+    """Check an image file's size and header before it is decoded.
 
     Raises:
         FileNotFoundError: no such file.

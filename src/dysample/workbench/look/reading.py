@@ -1,4 +1,4 @@
-"""What one output pixel reads: which low-res places, and how much each counts."""
+"""What one output pixel reads: low-res positions and their weights."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Reading:
 def read(
     up: Upsampler, x: Tensor, guide: Tensor | None, size: tuple[int, int], pixel: tuple[int, int]
 ) -> Reading:
-    """What output pixel (row, column) of the first image reads.
+    """Return what output pixel (row, column) of the first image reads.
 
     Points with DySample and SAPA-D, kernels with what reassembles; of any other upsampler, which
     low-res pixels its output depends on. Where a kernel has groups it is their mean.
@@ -65,13 +65,13 @@ def read(
 
 
 def owner(size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of the low-res pixel that holds an output pixel's centre."""
+    """Return row and column of the low-res pixel that holds an output pixel's centre."""
     rows, columns = (nearest_index(*sides, torch.device("cpu")) for sides in zip(size, low))
     return int(rows[pixel[0]]), int(columns[pixel[1]])
 
 
 def regular_positions(size: tuple[int, int], low: tuple[int, int]) -> Tensor:
-    """Where bilinear interpolation reads: (2, H', W'), x then y, in low-res pixels."""
+    """Return where bilinear interpolation reads: (2, H', W'), x then y, in low-res pixels."""
     y, x = (
         sum(regular_position(*sides, "bilinear", torch.float64, torch.device("cpu")))
         for sides in zip(size, low)

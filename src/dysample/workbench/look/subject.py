@@ -1,4 +1,4 @@
-"""One model on one image: everything that a figure shows of it, computed."""
+"""Compute everything that a figure shows of one model on one image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SCENE_SIDE = 256
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at.
+    """A model on an image, with everything that a figure shows.
 
     Attributes:
         title: the model, for people.
@@ -81,7 +81,7 @@ def look_at(
     picture = load_picture(image)
     if isinstance(model, str) and model in list_upsamplers():
         if label is not None:
-            _given_label(picture, label)  # what is wrong with it is told before the training
+            _given_label(picture, label)  # fail before the training
         # Errors are shown beside those of the fixed interpolations, where labels are known.
         known = picture.scene is not None or label is not None
         console = console or Console(stderr=True)
@@ -212,7 +212,7 @@ def _label(
 
 
 def _given_label(picture: Picture, label: Label) -> Bytes:
-    """Of the image's size, as a user gives it."""
+    """Read the user's label, which must have the image's size."""
     if picture.size is None:
         raise ValueError(f"`label` must be left out: that of {picture.name} is known")
     if isinstance(label, (str, Path)):

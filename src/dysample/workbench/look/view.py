@@ -70,7 +70,7 @@ def place_of(subject: Subject, pixel: tuple[int, int] | None) -> tuple[int, int]
 
     Args:
         subject: model and image.
-        pixel: row and column in the image; None for the place that is worth a look.
+        pixel: row and column in the image; None for where nearest and bilinear differ most.
 
     Raises:
         ValueError: outside the image.
@@ -88,7 +88,7 @@ def place_of(subject: Subject, pixel: tuple[int, int] | None) -> tuple[int, int]
 
 
 def _telling(subject: Subject) -> tuple[int, int]:
-    """Where nearest and bilinear interpolation differ most, away from the border."""
+    """Return where nearest and bilinear interpolation differ most, away from the border."""
     call = subject.call
     channels = call.x.shape[1]
     fixed = [kind(channels)(call.x, size=call.size) for kind in (Nearest, Bilinear)]

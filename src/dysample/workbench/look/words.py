@@ -10,7 +10,7 @@ from dysample.workbench.report.boundary import BAND
 
 
 def describe_reading(reading: Reading, subject: Subject) -> str:
-    """Of the first row."""
+    """Return the caption of the first row."""
     grid = "White lines divide the low-res pixels; the pale square is the output pixel."
     if reading.ties is not None:
         return (
@@ -27,7 +27,7 @@ def describe_reading(reading: Reading, subject: Subject) -> str:
 
 
 def describe_fields(fields: list[Field]) -> str:
-    """Of the fields."""
+    """Return the caption of the fields."""
     parts = []
     if any(field.values.ndim == 3 for field in fields):
         parts.append("Hue is the direction of the offset, paler if shorter.")
@@ -45,7 +45,7 @@ def describe_fields(fields: list[Field]) -> str:
 
 
 def describe_features() -> str:
-    """Of the features."""
+    """Return the caption of the features."""
     return (
         "The first three principal components of the low-res features as red, green and blue;"
         " every panel has the same basis and range unless it says otherwise."
@@ -53,7 +53,7 @@ def describe_features() -> str:
 
 
 def describe_errors(subject: Subject) -> str:
-    """Of the predictions."""
+    """Return the caption of the predictions."""
     if not subject.predictions:
         return ""
     own = list(subject.predictions)[-1]

@@ -1,1 +1,1 @@
-"""Small dense-prediction models with a seam for the upsampler."""
+"""Dense-prediction models with exchangeable upsamplers."""

@@ -1,4 +1,4 @@
-"""Models from names and seeds.
+"""Build models from names and seeds.
 
 Encoder and head start from one stream of random numbers and the upsamplers from another: with the
 same seed, models that differ in the upsampler are equal in everything else.
@@ -24,7 +24,7 @@ from dysample.workbench.settings import HeadSettings, Settings
 def create_upsamplers(
     count: int, width: int, upsampler: str, options: dict[str, Any], seed: int
 ) -> list[Upsampler]:
-    """The 2x upsamplers of a model, all of one kind.
+    """Create the 2x upsamplers of a model, all of one kind.
 
     Raises:
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
@@ -49,7 +49,7 @@ def create_encoder(settings: Settings) -> Encoder | EfficientNetEncoder:
 
 
 def find_upsamplers(model: nn.Module) -> list[Upsampler]:
-    """All upsamplers of a model, outermost ones, in the order of its modules."""
+    """Return the outermost upsamplers of a model, in the order of its modules."""
     found: list[Upsampler] = []
     for child in model.children():
         found += [child] if isinstance(child, Upsampler) else find_upsamplers(child)

@@ -93,7 +93,7 @@ def build_detector(
 
 
 def detector_options(width: int, classes: int, size: tuple[int, int]) -> dict[str, Any]:
-    """What torchvision's detectors are told: its defaults are for 91 classes and 800 pixels."""
+    """Return torchvision's options; its defaults are for 91 classes and 800 pixels."""
     hidden = 128
     return {
         "min_size": min(size),

@@ -51,7 +51,7 @@ def fill_resnet(body: nn.Module, depth: int, weights: str) -> None:
 
 
 def fill_transformer(body: Any, name: str, weights: str) -> None:
-    """Fill a backbone of transformers, whatever version of it has named the weights.
+    """Fill a backbone of transformers with weights named by any of its versions.
 
     Args:
         body: `SegformerModel` or `SwinBackbone`.
@@ -122,7 +122,7 @@ def _download(what: str) -> Iterator[None]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Transformers without its bars and its table of names, which are checked here."""
+    """Silence transformers' progress bars and its report of names, which are checked here."""
     from transformers.utils import logging as _logging
 
     logging: Any = _logging  # its functions are not annotated

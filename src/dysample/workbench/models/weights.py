@@ -1,4 +1,4 @@
-"""Weights to start from: read from a file, and filled into a part of a model."""
+"""Read initial weights from a file, and load them into a part of a model."""
 
 import pickle
 import re
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a state dict by name; no code in the file is run.
+    """Read the tensors of a state dict by name; no code in the file is run.
 
     Args:
         path: of a ``.safetensors`` file, or of one that torch has saved.

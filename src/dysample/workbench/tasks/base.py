@@ -1,4 +1,4 @@
-"""What every task is: one training loop, four hooks."""
+"""The base class of the tasks: one training loop, four hooks."""
 
 import math
 from abc import ABC, abstractmethod
@@ -60,11 +60,11 @@ class Task(LightningModule, ABC):
         self.evaluated_after: int | None = None
         """Optimiser steps before the last evaluation; None before the first one."""
         self.place = (1, 0, 1)
-        """Parts that a process takes of a batch, this process's number, and how many there are."""
+        """(accumulation steps, rank, world size)."""
 
     @classmethod
     def describe(cls, data: str, settings: Settings) -> dict[str, Any]:
-        """What a record says about the data, without rendering or decoding it.
+        """Describe the data for a record, without rendering or decoding it.
 
         Args:
             data: ``"scenes"`` or ``"NAME:PATH"``.
@@ -83,7 +83,7 @@ class Task(LightningModule, ABC):
     def load(
         cls, data: str, settings: Settings, progress: Callable[[int, int], None] | None = None
     ) -> tuple[SceneSet, SceneSet] | tuple[DiskSet, DiskSet]:
-        """Training and validation set, in memory.
+        """Load training and validation set into memory.
 
         Args:
             data: ``"scenes"`` or ``"NAME:PATH"``.
@@ -101,18 +101,18 @@ class Task(LightningModule, ABC):
     @staticmethod
     @abstractmethod
     def batch(samples: list[Sample]) -> Any:
-        """What `losses` and `update` take, of samples as in `dysample.workbench.data.sample`."""
+        """Collate samples, see `dysample.workbench.data.sample`, for `losses` and `update`."""
 
     @staticmethod
     @abstractmethod
     def build_model(
         upsampler: str, options: dict[str, Any], about: dict[str, Any], settings: Any, seed: int
     ) -> nn.Module:
-        """The model; runs of one seed differ in the upsamplers alone."""
+        """Build the model; runs of one seed differ only in the upsamplers."""
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """The parts of the loss, whose sum is minimised."""
+        """Compute the loss terms by name; their sum is minimised."""
 
     @abstractmethod
     def update(self, batch: Any) -> None:
@@ -120,38 +120,38 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def compute(self) -> dict[str, Any]:
-        """The metrics: numbers, or dictionaries of numbers by class; NaN where undefined."""
+        """Return the metrics: numbers, or dictionaries of numbers by class; NaN where undefined."""
 
     def predict_classes(self, batch: Any) -> Tensor:
-        """The class of each pixel (B, H, W), of tasks that have such."""
+        """Predict the class of each pixel (B, H, W), if the task has classes of pixels."""
         raise NotImplementedError(f"{type(self).__name__} predicts no classes of pixels")
 
     def on_train_start(self) -> None:
-        """Notes how batches are cut."""
+        """Record how batches are split."""
         trainer = self.trainer
         self.place = (trainer.accumulate_grad_batches, trainer.global_rank, trainer.world_size)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
-        """The sum of the losses.
+        """Return the sum of the losses.
 
         Raises:
-            ValueError: it is not finite.
+            ValueError: the sum is not finite.
         """
-        # Detectors draw the boxes that they learn from: a resumed run must draw the same ones.
+        # Detectors sample boxes at random: a resumed run must sample the same ones.
         with seeded(self.seed, f"step {self.global_step}{self._part(index)}"):
             losses = self.losses(batch)
         loss = sum(losses.values())
         assert isinstance(loss, Tensor)
         if not loss.isfinite():
             raise self._diverged(f"the loss is {loss.item()}")
-        # The mean over processes; batch sizes are equal, so that their means may be averaged.
+        # The mean over ranks; their batch sizes are equal, so their means may be averaged.
         self.log("loss", loss, batch_size=1, sync_dist=True)
         if len(losses) > 1:
             self.log_dict(losses, batch_size=1, sync_dist=True)
         return loss
 
     def _check_weights(self) -> None:
-        """Find what no loss tells: the last step made weights that are not finite."""
+        """Check that the weights are finite, which after the last step no loss shows."""
         for name, weights in self.named_parameters():
             if not weights.isfinite().all():
                 raise self._diverged(f"`{name}` is not finite")
@@ -163,7 +163,7 @@ class Task(LightningModule, ABC):
         )
 
     def _causes(self) -> Iterator[str]:
-        """Settings by which a loss can stop being finite, with their values."""
+        """Name the settings that can make a loss not finite, with their values."""
         settings = self.settings
         yield f"`learning_rate` (={settings.learning_rate})"
         if settings.learning_rate * settings.weight_decay > 1:
@@ -175,7 +175,7 @@ class Task(LightningModule, ABC):
         yield f"`data` ({self.about.get('name', 'unnamed')}) with values that are not finite"
 
     def on_validation_epoch_start(self) -> None:
-        """Begins a new evaluation.
+        """Start a new evaluation.
 
         Raises:
             ValueError: weights that are not finite.
@@ -184,24 +184,24 @@ class Task(LightningModule, ABC):
         self.reset_metrics()
 
     def reset_metrics(self) -> None:
-        """Forgets what the metrics have collected."""
+        """Reset the metrics."""
         for module in self.modules():
             if isinstance(module, Metric):
                 module.reset()
 
     def validation_step(self, batch: Any, index: int) -> None:
-        """Collects what the metrics need."""
+        """Update the metrics."""
         self.update(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Computes the metrics and logs those that are one number."""
+        """Compute the metrics and log those that are single numbers."""
         found = self.compute()
         self.log_dict({key: value for key, value in found.items() if not isinstance(value, dict)})
         self.results = {key: plain(value) for key, value in found.items()}
         self.evaluated_after = self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the run, so that no other goes on from it, and the data, which shape the model.
+        """Store the run's id, so that no other run resumes from it, and the data's description.
 
         Raises:
             ValueError: weights that are not finite.
@@ -211,13 +211,13 @@ class Task(LightningModule, ABC):
         checkpoint["about"] = self.about
 
     def _part(self, index: int) -> str:
-        """Of the step's batch, by accumulation and process; nothing for the first part."""
-        accumulate, process, processes = self.place
-        part = index % accumulate * processes + process
+        """Name the part of the step's batch, by accumulation step and rank; empty for the first."""
+        accumulate, rank, world_size = self.place
+        part = index % accumulate * world_size + rank
         return f" part {part}" if part else ""
 
     def configure_optimizers(self) -> Any:
-        """One group: every parameter has the same rate and decay, in the upsamplers and around."""
+        """Return AdamW and its schedule; all parameters share one learning rate and decay."""
         settings = self.settings
         optimizer = AdamW(
             self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -230,7 +230,7 @@ class Task(LightningModule, ABC):
 
 
 def plain(value: Any) -> Any:
-    """A float, or None for NaN, which JSON does not have; of a dictionary, each value so."""
+    """Return a float, or None for NaN, which JSON does not have; dictionaries value by value."""
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
     number = float(value)

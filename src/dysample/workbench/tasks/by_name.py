@@ -7,7 +7,7 @@ from dysample.workbench.tasks.base import Task
 
 
 def task_class(name: str) -> type[Task]:
-    """The class of a task; only that task's libraries are imported.
+    """Return the class of a task; only that task's libraries are imported.
 
     Raises:
         ValueError: an unknown name.

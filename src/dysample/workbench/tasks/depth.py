@@ -41,7 +41,7 @@ class DepthTask(Task):
 
     @staticmethod
     def batch(samples: list[Sample]) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) in -1..1 and depths (B, H, W)."""
+        """Return images (B, 3, H, W) in -1..1 and depths (B, H, W)."""
         images = torch.stack([image for image, _ in samples])
         depths = torch.stack([target["depth"] for _, target in samples])
         return images.contiguous(memory_format=torch.channels_last) * 2 - 1, depths
@@ -54,22 +54,22 @@ class DepthTask(Task):
         settings: DepthSettings,
         seed: int,
     ) -> nn.Module:
-        """A small encoder with a decoder, or a model of the papers."""
+        """Build a small encoder with a decoder, or a model of the papers."""
         build = build_depth_estimator if settings.model == SMALL else build_paper_depth_estimator
         return build(upsampler, options, settings, seed)
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """The mean over pixels of known depth; 0 if there are none."""
+        """Return the mean over pixels of known depth; 0 if there are none."""
         images, depths = batch
         known = depths > 0
         error = (self.model(images).log() - depths.where(known, 1).log()).abs()
         return {"log_l1": (error * known).sum() / known.sum().clamp(min=1)}
 
     def update(self, batch: tuple[Tensor, Tensor]) -> None:
-        """Measure the images of a batch."""
+        """Add the errors of a batch."""
         images, depths = batch
         self.errors.update(self.model(images), depths)
 
     def compute(self) -> dict[str, Any]:
-        """Over all images."""
+        """Return the metrics over all images."""
         return self.errors.compute()

@@ -35,7 +35,7 @@ class DetectionTask(ObjectTask):
         self.precision = AveragePrecision("bbox", (about["height"], about["width"]))
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
-        """Those of the proposals and of the boxes, two each."""
+        """Return the losses of the proposals and of the boxes, two each."""
         return cast(dict[str, Tensor], self.model(*batch))
 
     def update(self, batch: ObjectBatch) -> None:
@@ -44,5 +44,5 @@ class DetectionTask(ObjectTask):
         self.precision.update(self.model(images), targets)
 
     def compute(self) -> dict[str, Any]:
-        """Over all images, and by class."""
+        """Return the metrics over all images, and by class."""
         return self.precision.compute_plain("ap", dict(enumerate(self.about["things"], start=1)))

@@ -41,7 +41,7 @@ class InstanceTask(ObjectTask):
         self.boxes = AveragePrecision("bbox", size)
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
-        """Those of the proposals, of the boxes and of the masks."""
+        """Return the losses of the proposals, of the boxes and of the masks."""
         return cast(dict[str, Tensor], self.model(*batch))
 
     def update(self, batch: ObjectBatch) -> None:
@@ -54,7 +54,7 @@ class InstanceTask(ObjectTask):
         self.boxes.update(found, targets)
 
     def compute(self) -> dict[str, Any]:
-        """Over all images, and by class."""
+        """Return the metrics over all images, and by class."""
         names = dict(enumerate(self.about["things"], start=1))
         return {
             **self.masks.compute_plain("mask_ap", names),

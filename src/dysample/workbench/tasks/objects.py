@@ -1,4 +1,4 @@
-"""What detection, instance and panoptic segmentation have in common."""
+"""The shared base of detection, instance and panoptic segmentation."""
 
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -26,7 +26,7 @@ class ObjectTask(Task):
 
     @staticmethod
     def batch(samples: list[Sample]) -> ObjectBatch:
-        """Images and targets in two lists, as torchvision's detectors take them."""
+        """Return images and targets in two lists, as torchvision's detectors expect them."""
         return [image for image, _ in samples], [target for _, target in samples]
 
     @classmethod
@@ -38,7 +38,7 @@ class ObjectTask(Task):
         settings: PyramidSettings,
         seed: int,
     ) -> nn.Module:
-        """A small detector, or a model of the papers."""
+        """Build a small detector, or a model of the papers."""
         build = build_detector if settings.model == SMALL else build_paper_detector
         model: nn.Module = build(cls.kind, upsampler, options, about, settings, seed)
         return model

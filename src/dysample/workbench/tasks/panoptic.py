@@ -49,7 +49,7 @@ class PanopticTask(ObjectTask):
         self.quality = PanopticQuality(classes)
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
-        """Those of Mask R-CNN and of the semantic branch."""
+        """Return the losses of Mask R-CNN and of the semantic branch."""
         images, targets = batch
         targets = [
             {**target, "semantic": branch_labels(semantic_labels(target["panoptic"]), self.stuff)}
@@ -58,7 +58,7 @@ class PanopticTask(ObjectTask):
         return cast(dict[str, Tensor], self.model(images, targets))
 
     def predict(self, images: list[Tensor]) -> Tensor:
-        """Category, `IGNORE` for none, and instance of each pixel: (B, H, W, 2) int64."""
+        """Predict category, or `IGNORE`, and instance of each pixel: (B, H, W, 2) int64."""
         maps = [
             merge_panoptic(
                 one["masks"][:, 0] > 0.5,
@@ -72,7 +72,7 @@ class PanopticTask(ObjectTask):
         return torch.stack(maps)
 
     def predict_classes(self, batch: ObjectBatch) -> Tensor:
-        """The categories; `IGNORE` for none."""
+        """Predict the category of each pixel; `IGNORE` for none."""
         return self.predict(batch[0])[..., 0]
 
     def update(self, batch: ObjectBatch) -> None:
@@ -82,7 +82,7 @@ class PanopticTask(ObjectTask):
             self.quality.update(prediction, target["panoptic"])
 
     def compute(self) -> dict[str, Any]:
-        """Means over the classes that occur in labels or predictions, and PQ by class."""
+        """Return means over the classes that occur in labels or predictions, and PQ by class."""
         numbers = self.quality.compute()
         groups = {"": numbers, "_things": numbers[self.stuff :], "_stuff": numbers[: self.stuff]}
         return {
@@ -96,5 +96,5 @@ class PanopticTask(ObjectTask):
 
 
 def branch_labels(classes: Tensor, stuff: int) -> Tensor:
-    """The semantic branch's labels: stuff classes, then one for all things; or `IGNORE`."""
+    """Return the semantic branch's labels: stuff classes, then one for all things; or `IGNORE`."""
     return classes.clamp(max=stuff).where(classes != IGNORE, IGNORE)

@@ -18,10 +18,10 @@ from dysample.workbench.tasks.base import Task
 
 @runtime_checkable
 class HasLosses(Protocol):
-    """A model that is not trained with cross entropy."""
+    """A model with its own losses instead of cross entropy."""
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The parts of its loss by name."""
+        """Return the loss terms by name."""
 
 
 class SemanticTask(Task):
@@ -54,7 +54,7 @@ class SemanticTask(Task):
 
     @staticmethod
     def batch(samples: list[Sample]) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) in -1..1 and labels (B, H, W)."""
+        """Return images (B, 3, H, W) in -1..1 and labels (B, H, W)."""
         images = torch.stack([image for image, _ in samples])
         labels = torch.stack([target["semantic"] for _, target in samples])
         return images.contiguous(memory_format=torch.channels_last) * 2 - 1, labels
@@ -67,12 +67,12 @@ class SemanticTask(Task):
         settings: SemanticSettings,
         seed: int,
     ) -> nn.Module:
-        """A small encoder with the head of SegFormer, or a model of the papers."""
+        """Build a small encoder with the head of SegFormer, or a model of the papers."""
         build = build_segmenter if settings.model == SMALL else build_paper_segmenter
         return build(upsampler, options, len(about["classes"]), settings, seed)
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """The mean cross entropy over labelled pixels, 0 if there are none; or the model's own."""
+        """Return the mean cross entropy over labelled pixels, 0 without any; or the model's own."""
         images, labels = batch
         if isinstance(self.model, HasLosses):
             return self.model.losses(images, labels)
@@ -80,7 +80,7 @@ class SemanticTask(Task):
         return {"cross_entropy": total / (labels != IGNORE).sum().clamp(min=1)}
 
     def predict_classes(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """The classes of the highest scores."""
+        """Predict the classes with the highest scores."""
         images, _ = batch
         classes: Tensor = self.model(images).argmax(dim=1)
         return classes
@@ -93,7 +93,7 @@ class SemanticTask(Task):
         self.boundary_iou.update(prediction, labels)
 
     def compute(self) -> dict[str, Any]:
-        """Over all images."""
+        """Return the metrics over all images."""
         class_iou = self.class_iou.compute()
         return {
             "miou": class_iou.nanmean(),

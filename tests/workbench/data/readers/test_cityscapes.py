@@ -78,8 +78,8 @@ def test_what_is_passed_over(tmp_path: Path) -> None:
     data = open_data(f"cityscapes:{tmp_path}", "val")
     assert len(data) == 1
     assert data.notes == (
-        f"passed over in {base}, no folders of cities: 1 (list.txt)",
-        f"passed over in {base / 'munster'}, no images: 1 (movie.mp4)",
+        f"skipped in {base}, no folders of cities: 1 (list.txt)",
+        f"skipped in {base / 'munster'}, no images: 1 (movie.mp4)",
     )
 
 

@@ -38,9 +38,7 @@ def test_objects(tmp_path: Path) -> None:
     _, target = data[0]
     # A box of no width is left out, and said to be.
     path = tmp_path / "annotations" / "instances_val2017.json"
-    assert data.notes == (
-        f"passed over in {path}, boxes without width or height: 1 (annotation 3)",
-    )
+    assert data.notes == (f"skipped in {path}, boxes without width or height: 1 (annotation 3)",)
     assert target["boxes"].tolist() == [[1, 2, 5, 5], [6, 0, 8, 6]]
     assert [data.classes.names[i - 1] for i in target["labels"]] == ["cat", "car"]
     assert target["iscrowd"].tolist() == [0, 1]

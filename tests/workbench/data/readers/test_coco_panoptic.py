@@ -158,4 +158,4 @@ def test_images_without_segments_are_counted(tmp_path: Path) -> None:
     )
     data = open_data(f"coco_panoptic:{tmp_path}", "val")
     assert len(data) == 1
-    assert data.notes == (f"passed over in {path}, images without segments: 1 (b.jpg)",)
+    assert data.notes == (f"skipped in {path}, images without segments: 1 (b.jpg)",)

@@ -108,7 +108,7 @@ def test_what_is_passed_over(tmp_path: Path) -> None:
     data = open_data(f"folders:{folder}", "val")
     assert len(data) == 2
     assert data.notes == (
-        f"passed over in {images}, no images: 2 (a.gif, more/)",
-        f"passed over in {masks}, of no image: 1 (old.png)",
+        f"skipped in {images}, no images: 2 (a.gif, more/)",
+        f"skipped in {masks}, of no image: 1 (old.png)",
     )
     assert open_data(f"folders:{folder}", "train").notes == ()

@@ -43,4 +43,4 @@ def test_frames_without_depth_are_counted(tmp_path: Path) -> None:
     data = open_data(f"kitti:{tmp_path}", "val")
     assert len(data) == 2
     path = "2011_10_03/2011_10_03_drive_0047_sync/image_02/data/0000000004.png"
-    assert data.notes == (f"passed over in {tmp_path}, images of val without depth: 1 ({path})",)
+    assert data.notes == (f"skipped in {tmp_path}, images of val without depth: 1 ({path})",)

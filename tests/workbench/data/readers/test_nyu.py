@@ -52,6 +52,6 @@ def test_frames_without_depth_are_counted(tmp_path: Path) -> None:
     data = open_data(f"nyu:{tmp_path}", "train")
     assert len(data) == 1
     assert data.notes == (
-        f"passed over in {tmp_path / 'sync'}, images without depth: 2 (kitchen_0001/rgb_00046.jpg,"
+        f"skipped in {tmp_path / 'sync'}, images without depth: 2 (kitchen_0001/rgb_00046.jpg,"
         " kitchen_0001/rgb_00047.jpg)",
     )

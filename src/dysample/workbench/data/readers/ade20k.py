@@ -33,7 +33,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
 
 
 def _read_classes(path: Path) -> Classes:
-    """From a table with a heading, in columns set apart by tabs, of which the last is the name."""
+    """Read the class names from a tab-separated table with a heading; the last column counts."""
     lines = read_lines(path, "class list")[1:]
     # "building" of "building, edifice".
     names = tuple(line.split("\t")[-1].split(",")[0].strip() for line in lines)

@@ -27,7 +27,7 @@ _LAYOUT = "{train,val}2017/*.jpg, annotations/instances_{train,val}2017.json"
 
 
 def open_boxes(folder: Path, split: str) -> DataSet[DetectionTarget]:
-    """Every image of the annotation file, also those without an object; no masks are decoded."""
+    """List every image of the annotation file, with or without objects; no masks are decoded."""
     path = _path(folder, split)
     classes, items, notes = _list(path, folder, split)
     read = partial(_read_boxes, path)
@@ -35,7 +35,7 @@ def open_boxes(folder: Path, split: str) -> DataSet[DetectionTarget]:
 
 
 def open_masks(folder: Path, split: str) -> DataSet[InstanceTarget]:
-    """Every image of the annotation file, also those without an object."""
+    """List every image of the annotation file, with or without objects."""
     path = _path(folder, split)
     classes, items, notes = _list(path, folder, split, "segmentation")
     read = partial(_read_masks, path)
@@ -47,7 +47,7 @@ def _path(folder: Path, split: str) -> Path:
 
 
 def _list(path: Path, folder: Path, split: str, *masks: str) -> tuple[Classes, list[Item], Notes]:
-    """Classes and items, with the boxes and, under the keys `masks`, the masks as packed text."""
+    """List classes and items, with boxes and, for the keys `masks`, masks as packed text."""
     file = CocoFile(path)
     annotations = file.annotations()
     items: list[Item] = []

@@ -1,4 +1,4 @@
-"""Folders of images and of masks with one class index a pixel: the layouts for data of one's own.
+"""Folders of images and of masks with one class index per pixel: the layouts for your own data.
 
 Masks of one thing on a ground are often written as 0 and 255, black and white: `binary` takes 255
 for the second class, `folders` for none.
@@ -30,7 +30,7 @@ def open_indices(folder: Path, split: str) -> DataSet[Mask]:
 
 
 def open_binary(folder: Path, split: str) -> DataSet[Mask]:
-    """The same with two classes, of which 255 is the second."""
+    """List images with the masks of the same stem, for two classes, of which 255 is the second."""
     items, notes = _pair(folder, split)
     names = _read_names(folder / CLASS_FILE)
     if len(names) != 2:

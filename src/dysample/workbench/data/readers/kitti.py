@@ -22,7 +22,7 @@ _ENDINGS = (".png", ".jpg")
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
     """Every depth map of both colour cameras, with its image.
 
-    The first and last five frames of a drive have no depth map and are passed over.
+    The first and last five frames of a drive have no depth map and are skipped.
     """
     base = split_folder(folder / split)
     depths = visible(base.glob("*/proj_depth/groundtruth/image_0[23]/*.png"))
