@@ -40,7 +40,7 @@ def test_every_public_name_loads_the_library_alone() -> None:
     )
     loaded = python(code)[1].split()
     wing = "backends checks explanation export files fixed functional geometry layout model_files"
-    wing += " modes nn ops origins papers proxies registry surgery"
+    wing += " modes nn numeric ops origins papers proxies registry surgery"
     assert loaded == [f"dysample.{part}" for part in wing.split()]
 
 

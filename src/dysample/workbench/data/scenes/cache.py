@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from dysample.files import whole_file
+from dysample.numeric import check_int
 from dysample.workbench.folders import locked
 
-from . import checks
 from .arrays import Bytes, Floats
-from .render import VERSION, render_frame
+from .render import SMALLEST, VERSION, render_frame
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +66,11 @@ def load_scenes(
     """
     if split not in list(_FIRST_INDEX):  # a list takes unhashable values too
         raise ValueError(f"`split` (={split!r}) must be 'train' or 'val'")
-    count = checks.between("count", count, 1, LARGEST_SET)
-    size, seed = checks.at_least("size", size, checks.SMALLEST), checks.at_least("seed", seed, 0)
-    folder = cache_folder() if cache is None else checks.path("cache", cache)
+    count = check_int("count", count, 1, LARGEST_SET)
+    size, seed = check_int("size", size, SMALLEST), check_int("seed", seed, 0)
+    if not isinstance(cache, str | os.PathLike | None):
+        raise TypeError(f"`cache` (={cache!r}) must be a path")
+    folder = cache_folder() if cache is None else Path(cache)
     path = folder / f"scenes-v{VERSION}-{split}-seed{seed}-{size}px-{count}.npz"
     with kept_in_cache(folder) if cache is None else nullcontext():
         with suppress(FileNotFoundError, _DamagedError):
