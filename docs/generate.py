@@ -210,7 +210,7 @@ def _provenance(page: Page) -> Iterator[str]:
         yield "## Paper"
     for paper in papers.values():
         yield _wrap(f"{paper.title}. {paper.venue}, {paper.year}.")
-        yield f"```bibtex\n{paper.bibtex()}\n```"
+        yield f"```bibtex\n{paper.bibtex}\n```"
 
 
 def _deviations(origins: dict[str, Origin]) -> Iterator[str]:

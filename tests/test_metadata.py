@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 import dysample.nn
+import dysample.papers
 from dysample.nn import Nearest
 from dysample.origins import ORIGINS
-from dysample.papers import PAPERS, references
+from dysample.papers import PAPERS
 from dysample.registry import _ENTRIES, get_entry, list_upsamplers, register_upsampler
 
 TEXTBOOK = {"nearest", "bilinear"}
@@ -40,7 +41,7 @@ def test_every_paper_is_complete(key: str) -> None:
     assert str(paper.year) in key
     assert paper.authors[0].split(",")[0].lower() in key
     assert all(author.count(", ") == 1 for author in paper.authors)
-    entry = paper.bibtex()
+    entry = paper.bibtex
     assert entry.count("{") == entry.count("}")
     for field in ("title", "author", "year"):
         assert f"  {field} = {{" in entry
@@ -63,11 +64,16 @@ def test_every_class_cites_the_paper_of_its_name() -> None:
     assert any(CITATION.search(source.read_text(encoding="utf-8")) for source in SOURCES)
 
 
-def test_references_as_text() -> None:
-    text = references()
-    assert text.count("@") == len(PAPERS)
-    assert "@inproceedings{liu2023dysample,\n" in text
-    assert "journal = {International Journal of Computer Vision}," in text
+def test_the_bibliography_is_read_to_the_end() -> None:
+    text = Path(dysample.papers.__file__).with_name("references.bib").read_text(encoding="utf-8")
+    assert "\n\n".join(paper.bibtex for paper in PAPERS.values()) + "\n" == text
+    fade = PAPERS["lu2024fade"]
+    assert fade.title == (
+        "FADE: A Task-Agnostic Upsampling Operator for Encoder-Decoder Architectures"
+    )
+    assert fade.authors == ("Lu, Hao", "Liu, Wenze", "Fu, Hongtao", "Cao, Zhiguo")
+    assert (fade.venue, fade.year) == ("International Journal of Computer Vision", 2024)
+    assert "Husz{\\'a}r, Ferenc" in PAPERS["shi2016espcn"].authors
 
 
 def test_your_own_name_brings_its_own_origin_or_none() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from dysample.model_files import module_in, read_file
+from dysample.model_files import module_in, read_file, write_file
 
 
 def model() -> nn.Module:
@@ -22,6 +22,23 @@ def model() -> nn.Module:
 def loaded(content: object, path: Path) -> nn.Module:
     torch.save(content, path)
     return module_in(read_file(path, trust=True), path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
+def test_a_full_disk_is_an_error_of_the_system_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    write_file({"a": torch.ones(3)}, path)
+    code = (
+        "import resource, signal, sys, torch; from pathlib import Path;"
+        "from dysample.model_files import write_file;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999));"
+        "write_file(torch.ones(9999), Path(sys.argv[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == f"OSError: [Errno 27] File too large: '{path}'"
+    assert read_file(path)["a"].tolist() == [1, 1, 1]
+    assert [left.name for left in tmp_path.iterdir()] == ["model.pt"]
 
 
 def test_a_module_is_read_only_if_it_is_trusted(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+
+from dysample.numeric import check_int
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Dtypes of features: narrower ones only store."""
@@ -36,13 +37,12 @@ def is_forward_mode() -> bool:
 
 
 def check_positive_int(name: str, value: Any) -> int:
-    """Return `value` if it is an integer of at least 1."""
-    if not is_int(value):
-        raise TypeError(f"`{name}` (={value!r}) must be an integer")
+    """Return `value` if it is an integer of at least 1; an exporter's symbols stay symbols."""
+    if isinstance(value, Integral) or not is_int(value):
+        return check_int(name, value)
     if value < 1:
         raise ValueError(f"`{name}` (={value}) must be at least 1")
-    # An exporter's symbols are returned unchanged.
-    return int(value) if isinstance(value, Integral) else value
+    return value  # type: ignore[no-any-return]
 
 
 def check_odd(name: str, value: Any) -> int:
@@ -65,16 +65,6 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     if value not in choices:
         raise ValueError(f"`{name}` (={value!r}) must be one of {', '.join(map(repr, choices))}")
     return value  # type: ignore[no-any-return]
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return `value` if it is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` (={value!r}) must be a number")
-    number = int(value) if isinstance(value, Integral) else float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"`{name}` (={value}) must be finite and above 0")
-    return number
 
 
 def check_divides(name: str, value: int, of_name: str, of_value: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -13,11 +14,25 @@ import torch
 from torch import Tensor, nn
 
 from dysample.checks import one_line
+from dysample.files import whole_file
 
 _MODELS = ("ema", "model")
 """Keys under which checkpoints hold a model, the one that is used first: ultralytics' layout."""
 
 _INSTEAD = "build the model in a function, and give package.module:function"
+
+
+def write_file(content: Any, path: Path) -> None:
+    """Save `content` as `torch.save` does, the whole file or none.
+
+    Raises:
+        OSError: naming `path`, which cannot be written.
+    """
+    # First into memory: a full disk is an error of another kind where torch meets it.
+    saved = io.BytesIO()
+    torch.save(content, saved)
+    with whole_file(path) as file:
+        file.write(saved.getbuffer())
 
 
 def read_file(path: Path, *, trust: bool = False) -> Any:

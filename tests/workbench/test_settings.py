@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dysample.workbench.settings import (
@@ -11,6 +12,7 @@ from dysample.workbench.settings import (
     settings_of,
     split_data,
 )
+from dysample.workbench.training import TrainingOptions
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,16 @@ from dysample.workbench.settings import (
 )
 def test_is_plain_data(settings: SemanticSettings) -> None:
     assert SemanticSettings(**json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_numbers_of_numpy_become_those_of_json() -> None:
+    given = SemanticSettings(
+        steps=np.int64(3), learning_rate=np.float32(0.5), val_frames=np.uint8(9), weight_decay=0
+    )
+    assert given == SemanticSettings(steps=3, learning_rate=0.5, val_frames=9, weight_decay=0)
+    assert json.loads(json.dumps(given.to_dict())) == given.to_dict()
+    options = TrainingOptions(accumulate=np.int64(2), validate_every=np.int32(5))
+    assert json.loads(json.dumps(options.to_dict())) == options.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +48,7 @@ def test_is_plain_data(settings: SemanticSettings) -> None:
         ({"size": 2049}, ValueError, r"`size` \(=2049\) must be from 32 to 2048"),
         ({"train_frames": 0}, ValueError, r"`train_frames` \(=0\) must be at least 1"),
         ({"val_frames": "9"}, TypeError, r"`val_frames` \(='9'\) must be an integer"),
-        ({"learning_rate": 0}, ValueError, r"`learning_rate` \(=0\) must be above 0"),
+        ({"learning_rate": 0}, ValueError, r"`learning_rate` \(=0\) must be finite and above 0"),
         ({"learning_rate": float("nan")}, ValueError, r"`learning_rate` \(=nan\) must be finite"),
         ({"learning_rate": "fast"}, TypeError, r"`learning_rate` \(='fast'\) must be a number"),
         (

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dysample.checks import check_choice, check_number, check_positive_int
+from dysample.checks import check_choice, check_positive_int
 from dysample.export.sizes import check_varied, other_sizes, traceable
+from dysample.numeric import check_number
 
 SAMPLERS = ("auto", "grid_sample", "gather")
 """How samples between pixels are taken, see `export_onnx`."""

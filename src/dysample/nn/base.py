@@ -14,7 +14,6 @@ from torch.fx import Proxy
 
 from dysample.checks import (
     check_feature,
-    check_number,
     check_positive_int,
     check_same_batch,
     check_same_device,
@@ -24,6 +23,7 @@ from dysample.checks import (
 from dysample.geometry import ceil_scale, scaled_size
 from dysample.nn.script import scriptable
 from dysample.nn.weights import channels_made, is_untouched, without_weights
+from dysample.numeric import check_number
 from dysample.proxies import module_node, proxy_in
 
 

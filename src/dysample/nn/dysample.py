@@ -8,17 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from dysample import functional, ops
-from dysample.checks import (
-    check_bool,
-    check_choice,
-    check_divides,
-    check_number,
-    check_positive_int,
-)
+from dysample.checks import check_bool, check_choice, check_divides, check_positive_int
 from dysample.geometry import pixel_shuffle, read_nearest, regular_position, sampling_positions
 from dysample.layout import compute_dtype
 from dysample.nn.base import Inspection, Upsampler
 from dysample.nn.weights import channels_made, channels_read, is_plain
+from dysample.numeric import check_number
 
 STYLES = ("lp", "pl")
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dysample.files import whole_file
+from dysample.model_files import write_file
 from dysample.nn import Upsampler
 from dysample.surgery.replace import replace_upsamplers
 from dysample.surgery.report import Report
@@ -55,8 +55,7 @@ def save_upsamplers(model: nn.Module, report: Report, path: str | Path) -> None:
         "channels": {site.name: site.channels for site in report.replaced},
         "weights": weights,
     }
-    with whole_file(path) as file:
-        torch.save(content, file)
+    write_file(content, path)
 
 
 def load_upsamplers(

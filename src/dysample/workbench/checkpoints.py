@@ -1,6 +1,5 @@
 """Atomic checkpoints."""
 
-import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
-from dysample.files import whole_file
+from dysample.model_files import write_file
 from dysample.workbench.tasks.base import Task
 
 LAST = "last.ckpt"
@@ -36,11 +35,7 @@ class WholeFileIO(TorchCheckpointIO):
         """Replace the file at `path`."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # First into memory: for a full disk torch would raise another kind of error.
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        with whole_file(target) as file:
-            file.write(content.getbuffer())
+        write_file(checkpoint, target)
 
 
 class Checkpoints(Checkpoint):

@@ -18,13 +18,13 @@ from dysample.workbench.costs.models import model_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline, say
-from dysample.workbench.identity import run_id
-from dysample.workbench.prepare import columns, prepare
-from dysample.workbench.record import Record
+from dysample.workbench.prepare import prepare
+from dysample.workbench.record import run_id
 from dysample.workbench.results import RESULTS, ResultFile
 from dysample.workbench.run import build, run_task
 from dysample.workbench.settings import Settings, check_count, split_data
 from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.terminal import columns
 
 
 @dataclass(frozen=True)

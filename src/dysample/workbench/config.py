@@ -52,7 +52,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check the seed; settings and training check themselves."""
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))
 
     def to_yaml(self) -> str:
         """Return it as a configuration file."""

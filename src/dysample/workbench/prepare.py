@@ -3,14 +3,7 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import TaskID
 
 from dysample.workbench.data.catalog import open_splits
 from dysample.workbench.data.disk_set import DiskSet
@@ -18,6 +11,7 @@ from dysample.workbench.data.scan import check
 from dysample.workbench.headline import say
 from dysample.workbench.settings import Settings
 from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.terminal import bars
 
 
 def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
@@ -32,8 +26,7 @@ def prepare(data: str, tasks: Mapping[str, Settings], console: Console) -> None:
         ValueError, FileNotFoundError: data that cannot be used.
     """
     check_files(data, console)
-    shown = console.is_terminal
-    with Progress(*columns(), console=console, transient=True, disable=not shown) as progress:
+    with bars(console) as progress:
         for task, settings in tasks.items():
             bar = progress.add_task(f"{data.partition(':')[0]} for {task}", total=None)
 
@@ -59,13 +52,3 @@ def check_files(data: str, console: Console) -> None:
     if data != "scenes":
         for split in open_splits(data):
             check(split, console)
-
-
-def columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeElapsedColumn]:
-    """Return the columns of a progress bar with a counter."""
-    return (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )

@@ -4,18 +4,11 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
 from dysample.workbench.headline import headline, say
 from dysample.workbench.tasks.base import Task
+from dysample.workbench.terminal import bars
 
 
 class Bars(Callback):
@@ -28,16 +21,7 @@ class Bars(Callback):
     """
 
     def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self.progress = bars(console)
         self._training: TaskID | None = None
         self._evaluation: TaskID | None = None
 

@@ -1,8 +1,9 @@
 """The options of a run: plain data, importable without torch."""
 
-import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
+
+from dysample.numeric import check_int, check_number
 
 HEADS = ("plain", "skip")
 
@@ -77,14 +78,12 @@ class Settings:
         """Check every value."""
         self._check_model()
         for name, most in (("steps", MOST), ("batch_size", MOST_IMAGES), ("size", MOST)):
-            check_count(name, getattr(self, name), most=most)
+            keep_count(self, name, most=most)
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
-        for name in ("learning_rate", "weight_decay"):
-            _check_number(name, getattr(self, name))
-        if self.learning_rate == 0:
-            raise ValueError("`learning_rate` (=0) must be above 0")
+                keep_count(self, name)
+        for name, zero in (("learning_rate", False), ("weight_decay", True)):
+            object.__setattr__(self, name, check_number(name, getattr(self, name), zero=zero))
         if not SIZES[0] <= self.size <= SIZES[1]:
             raise ValueError(f"`size` (={self.size}) must be from {SIZES[0]} to {SIZES[1]} pixels")
 
@@ -102,7 +101,7 @@ class Settings:
                         f"models, and `model` is {self.model!r}"
                     )
             return
-        check_count("width", self.width, most=WIDEST)
+        keep_count(self, "width", most=WIDEST)
         if self.encoder not in ENCODERS:
             raise ValueError(f"`encoder` (={self.encoder!r}) must be one of {', '.join(ENCODERS)}")
         if self.weights == PRETRAINED:
@@ -232,27 +231,19 @@ def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settin
     }
 
 
-def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> None:
-    """Raise unless a value is an integer in a range, both ends included."""
-    # bool is an int in Python, but `steps=True` is a mistake.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"`{name}` (={value!r}) must be an integer")
-    if value < least:
-        raise ValueError(f"`{name}` (={value}) must be at least {least}")
-    if value > most:
-        raise ValueError(f"`{name}` (={value}) must be at most {most}")
+def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
+    """Return `value` as Python's integer if it is one in a range, both ends of which are in it."""
+    return check_int(name, value, least, most)
 
 
-def check_seed(value: Any) -> None:
-    """Raise unless a value is an integer of 64 bits."""
-    check_count("seed", value, -(2**63), 2**63 - 1)
+def keep_count(options: Any, name: str, least: int = 1, most: int = MOST) -> None:
+    """Check a field of frozen options, and keep Python's integer of it, which JSON can hold."""
+    object.__setattr__(options, name, check_count(name, getattr(options, name), least, most))
 
 
-def _check_number(name: str, value: Any) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"`{name}` (={value!r}) must be a number")
-    if not 0 <= value <= sys.float_info.max:
-        raise ValueError(f"`{name}` (={value}) must be finite and not negative")
+def check_seed(value: Any) -> int:
+    """Return `value` as Python's integer if it is one of 64 bits."""
+    return check_int("seed", value, -(2**63), 2**63 - 1)
 
 
 SCENES: dict[str, Settings] = {

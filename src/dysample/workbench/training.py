@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from dysample.workbench.settings import MOST, MOST_IMAGES, check_count
+from dysample.workbench.settings import MOST, MOST_IMAGES, keep_count
 
 Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
@@ -48,7 +48,7 @@ class TrainingOptions:
             ("loader_workers", 0, 1024),
         ):
             if name != "validate_every" or self.validate_every is not None:
-                check_count(name, getattr(self, name), least, most)
+                keep_count(self, name, least, most)
         for name, kind in (("precision", Precision), ("accelerator", Accelerator)):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(

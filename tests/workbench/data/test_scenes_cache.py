@@ -1,6 +1,6 @@
 """Sets of scenes: the splits, and the file that keeps them."""
 
-import json
+import io
 import logging
 import os
 import subprocess
@@ -20,7 +20,7 @@ def same(left, right) -> bool:
 
 
 def only_file(folder):
-    (path,) = folder.glob("*.bin")
+    (path,) = folder.glob("*.npz")
     return path
 
 
@@ -68,7 +68,7 @@ def test_every_choice_has_a_file_of_its_own(tmp_path):
     load_scenes("train", 2, 8, 0, tmp_path)
     load_scenes("train", 1, 9, 0, tmp_path)
     load_scenes("train", 1, 8, 1, tmp_path)
-    assert len(list(tmp_path.glob("*.bin"))) == 5
+    assert len(list(tmp_path.glob("*.npz"))) == 5
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -88,26 +88,53 @@ def empty(content: bytes) -> bytes:
     return b""
 
 
-def lengthen(content: bytes) -> bytes:
-    return content + b"\0"
-
-
 def flip_a_bit(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-def garble_header(content: bytes) -> bytes:
-    return b"\xff{" + content[2:]
+def garble_end(content: bytes) -> bytes:
+    return content[:-22] + bytes(22)
 
 
-def claim_another_size(content: bytes) -> bytes:
-    header, _, payload = content.partition(b"\n")
-    return json.dumps(json.loads(header) | {"size": 17}).encode() + b"\n" + payload
+def changed(**arrays):
+    """A whole file of other arrays."""
+
+    def change(content: bytes) -> bytes:
+        with np.load(io.BytesIO(content)) as found:
+            held = dict(found) | arrays
+        file = io.BytesIO()
+        np.savez(file, **{name: array for name, array in held.items() if array is not None})
+        return file.getvalue()
+
+    return change
+
+
+def old_form(content: bytes) -> bytes:
+    return b'{"count": 2, "size": 16, "bytes": 4608, "crc32": 0}\n' + bytes(4608)
+
+
+def one_array(content: bytes) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
-    "damage", [truncate, empty, lengthen, flip_a_bit, garble_header, claim_another_size]
+    "damage",
+    [
+        truncate,
+        empty,
+        flip_a_bit,
+        garble_end,
+        old_form,
+        one_array,
+        pytest.param(changed(depth=np.zeros((2, 17, 17), np.float32)), id="size"),
+        pytest.param(changed(depth=np.zeros((2, 16, 16))), id="dtype"),
+        pytest.param(changed(depth=np.array([{}], object)), id="pickle"),
+        pytest.param(changed(depth=None), id="missing"),
+        pytest.param(changed(more=np.zeros(1)), id="more"),
+    ],
 )
 def test_a_damaged_file_is_noticed_and_rendered_again(tmp_path, caplog, no_rendering, damage):
     good = load_scenes("train", 2, 16, 0, tmp_path)
@@ -123,13 +150,28 @@ def test_a_damaged_file_is_noticed_and_rendered_again(tmp_path, caplog, no_rende
     assert same(good, load_scenes("train", 2, 16, 0, tmp_path))
 
 
+def test_no_flipped_bit_gives_other_frames(tmp_path):
+    good = load_scenes("train", 1, 8, 0, tmp_path)
+    path = only_file(tmp_path)
+    content = path.read_bytes()
+    damaged = 0
+    places = range(0, len(content), 5)
+    for place in places:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        try:
+            assert same(cache_module._read(path, 1, 8), good)  # a date, or what nothing reads
+        except cache_module._DamagedError:
+            damaged += 1
+    assert damaged > 0.75 * len(places)
+
+
 def test_an_interrupted_rendering_leaves_nothing_behind(tmp_path, monkeypatch):
     def stop(done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         load_scenes("train", 2, 8, 0, tmp_path, stop)
-    assert not list(tmp_path.glob("*.bin"))
+    assert not list(tmp_path.glob("*.npz"))
 
     def full_disk(descriptor):
         raise OSError("no space left")

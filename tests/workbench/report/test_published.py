@@ -3,7 +3,7 @@
 import pytest
 
 from dysample import list_upsamplers
-from dysample.workbench.costs.published import models
+from dysample.workbench.costs.published import models, read_rows
 from dysample.workbench.report import published
 
 
@@ -16,6 +16,12 @@ def test_scores_name_known_upsamplers_sources_and_notes(scores):
         assert not score.note or score.note in published.NOTES
         assert 0 < score.value < 100
     assert scores.task == "depth" or scores.model in {model.title for model in models()}
+
+
+def test_every_row_is_a_score_and_none_comes_twice():
+    rows = read_rows(published.__file__)
+    assert len(rows) == sum(len(scores.by_name) for scores in published.SCORES)
+    assert published.DEPTH.by_name["dysample_plus"] == published.Score("0.116", "P")
 
 
 def test_the_main_measure_of_each_task_comes_first():

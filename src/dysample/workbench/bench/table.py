@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dysample.workbench.bench.results import Row
+from dysample.workbench.terminal import empty_table
 
 COLUMNS = ("ms", "ratio", "target", "ns/element", "to floor", "peak MiB", "error", "backend")
 
@@ -41,7 +40,7 @@ def print_workload(rows: Sequence[Row], console: Console) -> None:
     console.print(Text(written, style="dim"))
     # A terminal of 80 columns has room for one of them.
     left_out = "ns/element" if any(row["target"] is not None for row in rows) else "target"
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    table = empty_table(wide=False)
     table.add_column("row", min_width=15, no_wrap=True)
     for name in COLUMNS:
         if name != left_out:

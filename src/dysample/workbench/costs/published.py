@@ -1,10 +1,16 @@
-"""The costs printed in the papers, beside ours at the same steps of the same models."""
+"""The costs that the papers print, beside ours at the same places of the same models.
+
+What they print is in `published.csv`, a row for each number: the keys of its sources and of its
+note are those of `SOURCES` and `NOTES`.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from dysample.registry import create_upsampler, list_upsamplers
 from dysample.workbench.costs.count import count_parameters
@@ -90,158 +96,35 @@ class Comparison:
         return float(self.ours / self.published - 1)
 
 
-# Rows: (name, quantity, printed, sources[, note]).
-_Row = tuple[str, ...]
-_TABLE: tuple[tuple[Model, tuple[_Row, ...]], ...] = (
-    (
-        # Stages at 16, 32 and 64 pixels climb to 128 in three, two and one step.
-        Model("SegFormer-B1, ADE20K, 512x512", 6, (16, 32, 64, 32, 64, 64)),
-        (
-            ("deconv", PARAMETERS, "3.5 M", "S2"),
-            ("deconv", FLOPS, "34.4 G", "S2", "deconv"),
-            ("pixel_shuffle", PARAMETERS, "3.5 M", "S2", "slip"),
-            ("pixel_shuffle", FLOPS, "34.4 G", "S2"),
-            ("carafe", PARAMETERS, "0.44 M", "F S1 S2"),
-            ("carafe", FLOPS, "1.45 G", "F S1 S2"),
-            ("indexnet", PARAMETERS, "12.60 M", "F S1 S2"),
-            ("indexnet", FLOPS, "30.65 G", "F S1 S2"),
-            ("a2u", PARAMETERS, "0.12 M", "F", "a2u_raw"),
-            ("a2u", PARAMETERS, "0.06 M", "S1"),
-            ("a2u", PARAMETERS, "0.1 M", "S2"),
-            ("a2u", FLOPS, "0.41 G", "F S1 S2"),
-            ("fade", PARAMETERS, "0.29 M", "F"),
-            ("fade", PARAMETERS, "0.3 M", "S2"),
-            ("fade", FLOPS, "2.65 G", "F"),
-            ("fade", FLOPS, "2.7 G", "S2"),
-            ("fade_lite", PARAMETERS, "80 K", "F"),
-            ("fade_lite", FLOPS, "0.89 G", "F"),
-            ("sapa_i", PARAMETERS, "0 M", "S1 S2"),
-            ("sapa_i", FLOPS, "0.75 G", "S1 S2"),
-            ("sapa_b", PARAMETERS, "0.1 M", "S1 S2"),
-            ("sapa_b", FLOPS, "1.02 G", "S1 S2"),
-            ("sapa_g", PARAMETERS, "0.1 M", "S1", "sapa_g"),
-            ("sapa_g", FLOPS, "1.02 G", "S1", "sapa_g"),
-            ("sapa_d", PARAMETERS, "0.8 M", "S2"),
-            ("sapa_d", FLOPS, "5.3 G", "S2", "sapa_d"),
-            ("dysample", PARAMETERS, f"{UNKNOWN} K", "", "unread"),
-            ("dysample", FLOPS, f"{UNKNOWN} G", "", "unread"),
-            ("dysample_plus", PARAMETERS, f"{UNKNOWN} K", "", "unread"),
-            ("dysample_plus", FLOPS, f"{UNKNOWN} G", "", "unread"),
-            ("dysample_s", PARAMETERS, f"{UNKNOWN} K", "", "unread"),
-            ("dysample_s", FLOPS, f"{UNKNOWN} G", "", "unread"),
-            ("dysample_s_plus", PARAMETERS, f"{UNKNOWN} K", "", "unread"),
-            ("dysample_s_plus", FLOPS, f"{UNKNOWN} G", "", "unread"),
-            ("freqfusion", PARAMETERS, "0.34 M", "P2", "absent"),
-            ("freqfusion", FLOPS, "2.35 G", "P2", "absent"),
-        ),
-    ),
-    (
-        Model("MaskFormer Swin-B, ADE20K, 640x640", 3, (20, 40, 80)),
-        (
-            ("carafe", PARAMETERS, "0.22 M", "S1"),
-            ("carafe", FLOPS, "0.84 G", "S1"),
-            ("indexnet", PARAMETERS, "6.30 M", "S1"),
-            ("indexnet", FLOPS, "17.64 G", "S1"),
-            ("a2u", PARAMETERS, "0.03 M", "S1"),
-            ("a2u", FLOPS, "0.23 G", "S1"),
-            ("sapa_i", PARAMETERS, "0 M", "S1"),
-            ("sapa_i", FLOPS, "0.43 G", "S1"),
-            ("sapa_b", PARAMETERS, "0.05 M", "S1"),
-            ("sapa_b", FLOPS, "0.59 G", "S1"),
-            ("sapa_g", PARAMETERS, "0.05 M", "S1", "sapa_g"),
-            ("sapa_g", FLOPS, "0.59 G", "S1", "sapa_g"),
-            ("dysample_s_plus", PARAMETERS, f"3 {OF_CARAFE}", "P"),
-            ("dysample_s_plus", FLOPS, f"20 {OF_CARAFE}", "P", "share"),
-        ),
-    ),
-    (
-        Model("Mask2Former Swin-B, ADE20K, 640x640", 1, (80,)),
-        (
-            ("carafe", PARAMETERS, "0.07 M", "S1"),
-            ("carafe", FLOPS, "0.63 G", "S1", "cut"),
-            ("indexnet", PARAMETERS, "2.10 M", "S1"),
-            ("indexnet", FLOPS, "13.44 G", "S1"),
-            ("a2u", PARAMETERS, "0.01 M", "S1"),
-            ("a2u", FLOPS, "0.18 G", "S1"),
-            ("sapa_i", PARAMETERS, "0 M", "S1"),
-            ("sapa_i", FLOPS, "0.33 G", "S1"),
-            ("sapa_b", PARAMETERS, "0.02 M", "S1"),
-            ("sapa_b", FLOPS, "0.45 G", "S1"),
-            ("sapa_g", PARAMETERS, "0.02 M", "S1", "sapa_g"),
-            ("sapa_g", FLOPS, "0.45 G", "S1", "sapa_g"),
-        ),
-    ),
-    (
-        # The pyramid makes P6 by a strided lateral and upsamples that too.
-        Model("Faster R-CNN R50, COCO", 4),
-        (
-            ("deconv", PARAMETERS, "2.4 M", "S2"),
-            ("pixel_shuffle", PARAMETERS, "9.4 M", "S2"),
-            ("carafe", PARAMETERS, "0.3 M", "S2"),
-            ("indexnet", PARAMETERS, "8.4 M", "S2"),
-            ("a2u", PARAMETERS, "0.1 M", "S2", "a2u_raw"),
-            ("fade", PARAMETERS, "0.2 M", "S2"),
-            ("sapa_i", PARAMETERS, "0 M", "S2"),
-            ("sapa_b", PARAMETERS, "0.1 M", "S2"),
-            ("sapa_d", PARAMETERS, "0.6 M", "S2"),
-            ("dysample", PARAMETERS, "32.7 K", "D", "biases"),
-            ("dysample_plus", PARAMETERS, "65.5 K", "D", "biases"),
-        ),
-    ),
-    (
-        Model("Faster R-CNN R101, COCO", 4),
-        (
-            ("sapa_d", PARAMETERS, "0.6 M", "S2"),
-            ("dysample_plus", PARAMETERS, "65.5 K", "D", "biases"),
-        ),
-    ),
-    (
-        Model("Faster R-CNN R50, COCO, plain pyramid", 3),
-        (
-            ("carafe", PARAMETERS, "0.22 M", "S1"),
-            ("indexnet", PARAMETERS, "6.30 M", "S1"),
-            ("a2u", PARAMETERS, "0.03 M", "S1"),
-            ("sapa_i", PARAMETERS, "0 M", "S1"),
-            ("sapa_b", PARAMETERS, "0.05 M", "S1"),
-            ("sapa_g", PARAMETERS, "0.05 M", "S1", "sapa_g"),
-        ),
-    ),
-    (
-        Model("Mask R-CNN R50, COCO", 4),
-        (
-            ("dysample", PARAMETERS, "32.7 K", "D", "biases"),
-            ("dysample_plus", PARAMETERS, "65.5 K", "D", "biases"),
-        ),
-    ),
-    (
-        Model("Mask R-CNN R101, COCO", 4),
-        (("dysample_plus", PARAMETERS, "65.5 K", "D", "biases"),),
-    ),
-    (
-        Model("Panoptic FPN R50, COCO", 3),
-        (
-            ("deconv", PARAMETERS, "1.8 M", "Q"),
-            ("pixel_shuffle", PARAMETERS, "7.1 M", "Q"),
-            ("carafe", PARAMETERS, "0.2 M", "Q"),
-            ("indexnet", PARAMETERS, "6.3 M", "Q"),
-            ("a2u", PARAMETERS, "29.2 K", "Q", "a2u_bare"),
-            ("fade", PARAMETERS, "0.1 M", "Q"),
-            ("sapa_b", PARAMETERS, "0.1 M", "Q"),
-            ("dysample_s_plus", PARAMETERS, "6.2 K", "Q"),
-            ("dysample", PARAMETERS, "24.6 K", "D", "biases"),
-            ("dysample_plus", PARAMETERS, "49.2 K", "D Q"),
-        ),
-    ),
-    (
-        Model("Panoptic FPN R101, COCO", 3),
-        (("dysample_plus", PARAMETERS, "49.2 K", "D Q"),),
-    ),
+_MODELS = (
+    # Stages at 16, 32 and 64 pixels climb to 128 in three, two and one step.
+    Model("SegFormer-B1, ADE20K, 512x512", 6, (16, 32, 64, 32, 64, 64)),
+    Model("MaskFormer Swin-B, ADE20K, 640x640", 3, (20, 40, 80)),
+    Model("Mask2Former Swin-B, ADE20K, 640x640", 1, (80,)),
+    # The pyramid makes P6 by a strided lateral and upsamples that too.
+    Model("Faster R-CNN R50, COCO", 4),
+    Model("Faster R-CNN R101, COCO", 4),
+    Model("Faster R-CNN R50, COCO, plain pyramid", 3),
+    Model("Mask R-CNN R50, COCO", 4),
+    Model("Mask R-CNN R101, COCO", 4),
+    Model("Panoptic FPN R50, COCO", 3),
+    Model("Panoptic FPN R101, COCO", 3),
 )
 
 
 def models() -> tuple[Model, ...]:
     """The models of the papers' tables."""
-    return tuple(model for model, _ in _TABLE)
+    return _MODELS
+
+
+def read_rows(module: str) -> list[dict[str, str]]:
+    """The rows of the CSV file beside a module, by the names of its columns.
+
+    Args:
+        module: its `__file__`.
+    """
+    with Path(module).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def compare_published() -> Iterator[Comparison]:
@@ -250,23 +133,24 @@ def compare_published() -> Iterator[Comparison]:
     Ours is the sum over the model's steps, each a fresh upsampler of 256 channels: all its
     parameters, and its formula at the size of the step. The papers call multiply-adds FLOPs.
     """
-    for model, rows in _TABLE:
-        for name, quantity, printed, source, *note in rows:
-            number, _, unit = printed.partition(" ")
-            ours = increment(model, name, quantity)
-            if ours is not None:
-                ours /= _unit(model, quantity, unit)
-            yield Comparison(
-                model,
-                name,
-                quantity,
-                printed,
-                source,
-                "".join(note),
-                None if number == UNKNOWN else Fraction(number),
-                ours,
-                len(number.partition(".")[2]),
-            )
+    by_title = {model.title: model for model in _MODELS}
+    for row in read_rows(__file__):
+        model, name, quantity = by_title[row["model"]], row["upsampler"], row["quantity"]
+        number, _, unit = row["printed"].partition(" ")
+        ours = increment(model, name, quantity)
+        if ours is not None:
+            ours /= _unit(model, quantity, unit)
+        yield Comparison(
+            model,
+            name,
+            quantity,
+            row["printed"],
+            row["sources"],
+            row["note"],
+            None if number == UNKNOWN else Fraction(number),
+            ours,
+            len(number.partition(".")[2]),
+        )
 
 
 def increment(model: Model, name: str, quantity: str) -> Fraction | None:

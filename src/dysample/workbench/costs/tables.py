@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,9 +17,7 @@ from dysample.workbench.costs.published import (
     Comparison,
     compare_published,
 )
-
-WIDE = 100
-"""Console width from which columns stand further apart."""
+from dysample.workbench.terminal import WIDE, empty_table
 
 
 def print_costs(
@@ -28,7 +25,7 @@ def print_costs(
 ) -> None:
     """One row an upsampler, and below the table why those without a row have none."""
     console.print(Text(title, style="bold"))
-    table = _table(console)
+    table = empty_table(console.width >= WIDE)
     table.add_column("upsampler", overflow="fold")
     table.add_column("guided")
     macs_size, macs_unit = _unit(
@@ -91,7 +88,7 @@ def print_published(console: Console) -> None:
 
 
 def _published_table(console: Console) -> Table:
-    table = _table(console)
+    table = empty_table(console.width >= WIDE)
     # Fixed widths: the tables of all models stand in line.
     table.add_column("upsampler", min_width=15, no_wrap=True)
     table.add_column("what", min_width=6, no_wrap=True)
@@ -122,17 +119,6 @@ def _published_cells(row: Comparison, numbers: Mapping[str, str]) -> tuple[str, 
 def _percent(difference: float) -> str:
     text = f"{difference:+.1%}"
     return "0.0%" if text in ("+0.0%", "-0.0%") else text
-
-
-def _table(console: Console) -> Table:
-    return Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        # The box puts one more space between columns.
-        padding=(0, 2 if console.width >= WIDE else 0, 0, 0),
-        header_style="bold",
-    )
 
 
 def _unit(values: Iterable[int], step: int, names: Sequence[str]) -> tuple[int, str]:

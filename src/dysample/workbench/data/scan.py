@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from dysample.workbench.data.counts import Counts, count, no_counts
 from dysample.workbench.data.dataset import DataSet
 from dysample.workbench.data.images import Size, check_image
 from dysample.workbench.data.listing import NAMED
+from dysample.workbench.terminal import bars
 
 Target = TypeVar("Target")
 
@@ -131,20 +131,13 @@ def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] 
         except MemoryError:
             return f"image {item.image}: there is not enough memory for it"
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     # Decoding files releases the interpreter's lock.
     threads = ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1)))
     try:
-        with bar:
+        with bars(console) as progress:
             found = threads.map(look, range(len(data)))
             name = f"{data.name} {data.split}"
-            yield from bar.track(found, total=len(data), description=name)
+            yield from progress.track(found, total=len(data), description=name)
     finally:
         # If the scan is stopped, do not wait for the remaining files.
         threads.shutdown(cancel_futures=True)

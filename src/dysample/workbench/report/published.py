@@ -1,5 +1,5 @@
 """
-Scores that the literature prints for the upsamplers, each with its source.
+Scores that the literature prints for the upsamplers, each with its source, from `published.csv`.
 
 Costs, and what the keys of most sources mean, are in `dysample.workbench.costs.published`.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dysample.workbench.costs.published import SOURCES as SOURCES_OF_COSTS
+from dysample.workbench.costs.published import read_rows
 
 SOURCES: Mapping[str, str] = {
     **SOURCES_OF_COSTS,
@@ -78,127 +79,43 @@ class Scores:
     noise: float | None = None
 
 
+def _scores(metric: str) -> dict[str, Score]:
+    return {
+        row["upsampler"]: Score(row["printed"], row["sources"], row["note"])
+        for row in read_rows(__file__)
+        if row["metric"] == metric
+    }
+
+
 SEMANTIC = Scores(
     "semantic",
     "miou",
     "mIoU",
     "SegFormer-B1, ADE20K, 512x512",
     0.01,
-    {
-        "bilinear": Score("41.68", "F Fig", "bilinear"),
-        "deconv": Score("40.71", "S2 Fig"),
-        "pixel_shuffle": Score("41.50", "S2 Fig"),
-        "carafe": Score("42.82", "F S1 S2 Fig"),
-        "indexnet": Score("41.50", "F S1 S2"),
-        "a2u": Score("41.45", "F S1 S2"),
-        "fade": Score("44.41", "F", "fade"),
-        "fade_lite": Score("43.49", "F"),
-        "sapa_i": Score("43.05", "S1 S2"),
-        "sapa_b": Score("43.20", "S1 S2 Fig"),
-        "sapa_g": Score("44.39", "S1"),
-        "sapa_d": Score("44.68", "S2"),
-        "dysample": Score("43.21", "Fig", "series"),
-        "dysample_plus": Score("43.28", "Fig", "series"),
-        "dysample_s": Score("43.23", "Fig", "series"),
-        "dysample_s_plus": Score("43.58", "Fig P"),
-    },
+    _scores("miou"),
     noise=0.5,
 )
-
 BOUNDARY = Scores(
     "semantic",
     "boundary_iou",
     "boundary IoU",
     "SegFormer-B1, ADE20K, 512x512",
     0.01,
-    {
-        "bilinear": Score("27.80", "F", "bilinear"),
-        "deconv": Score("25.94", "S2"),
-        "pixel_shuffle": Score("26.58", "S2"),
-        "carafe": Score("29.84", "F S1 S2"),
-        "indexnet": Score("28.27", "F S1 S2"),
-        "a2u": Score("27.31", "F S1 S2"),
-        "fade": Score("32.65", "F", "fade"),
-        "fade_lite": Score("31.55", "F"),
-        "sapa_i": Score("30.25", "S1 S2"),
-        "sapa_b": Score("30.96", "S1 S2"),
-        "sapa_d": Score("31.74", "S2"),
-    },
+    _scores("boundary_iou"),
 )
-
-DETECTION = Scores(
-    "detection",
-    "ap",
-    "AP",
-    "Faster R-CNN R50, COCO",
-    0.01,
-    {
-        "nearest": Score("37.5", "D Q"),
-        "deconv": Score("37.3", "S2 Q"),
-        "pixel_shuffle": Score("37.5", "S2"),
-        "carafe": Score("38.6", "S2"),
-        "indexnet": Score("37.6", "S2"),
-        "a2u": Score("37.3", "S2"),
-        "fade": Score("38.5", "S2"),
-        "sapa_i": Score("37.7", "S2"),
-        "sapa_b": Score("37.8", "S2"),
-        "sapa_g": Score("37.8", "S1"),
-        "sapa_d": Score("39.2", "S2"),
-        "dysample": Score("38.6", "D"),
-        "dysample_plus": Score("38.7", "D"),
-        "dysample_s_plus": Score("38.6", "Q"),
-    },
-)
-
+DETECTION = Scores("detection", "ap", "AP", "Faster R-CNN R50, COCO", 0.01, _scores("ap"))
 INSTANCE = Scores(
-    "instance",
-    "mask_ap",
-    "mask AP",
-    "Mask R-CNN R50, COCO",
-    0.01,
-    {
-        "nearest": Score("34.7", "D Q"),
-        "deconv": Score("34.5", "Q"),
-        "pixel_shuffle": Score("34.8", "Q"),
-        "carafe": Score("35.4", "Q"),
-        "indexnet": Score("34.7", "Q"),
-        "a2u": Score("34.6", "Q"),
-        "fade": Score("35.1", "Q"),
-        "sapa_b": Score("35.1", "Q"),
-        "dysample": Score("35.4", "D"),
-        "dysample_plus": Score("35.7", "D Q"),
-        "dysample_s_plus": Score("35.5", "Q"),
-    },
+    "instance", "mask_ap", "mask AP", "Mask R-CNN R50, COCO", 0.01, _scores("mask_ap")
 )
-
-PANOPTIC = Scores(
-    "panoptic",
-    "pq",
-    "PQ",
-    "Panoptic FPN R50, COCO",
-    0.01,
-    {
-        "nearest": Score("40.2", "D Q"),
-        "deconv": Score("39.6", "Q"),
-        "pixel_shuffle": Score("40.0", "Q"),
-        "carafe": Score("40.8", "Q"),
-        "indexnet": Score("40.2", "Q"),
-        "a2u": Score("40.1", "Q"),
-        "fade": Score("40.9", "Q"),
-        "sapa_b": Score("40.6", "Q"),
-        "dysample": Score("41.4", "D"),
-        "dysample_plus": Score("41.5", "D Q"),
-        "dysample_s_plus": Score("41.1", "Q"),
-    },
-)
-
+PANOPTIC = Scores("panoptic", "pq", "PQ", "Panoptic FPN R50, COCO", 0.01, _scores("pq"))
 DEPTH = Scores(
     "depth",
     "abs_rel",
     "AbsRel",
     "DepthFormer Swin-T, NYU Depth v2",
     1.0,
-    {"bilinear": Score("0.120", "P"), "dysample_plus": Score("0.116", "P")},
+    _scores("abs_rel"),
     higher_is_better=False,
 )
 

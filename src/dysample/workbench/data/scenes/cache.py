@@ -1,13 +1,7 @@
-"""Sets of frames, rendered once and kept in a file.
+"""Sets of frames, rendered once and kept in a file of numpy's, whose zip has checksums."""
 
-A file is one line of JSON (the shape of the set, the length and the CRC-32 of the rest) followed by
-the bytes of depth, image, semantic and instance, little-endian, in C order.
-"""
-
-import json
 import logging
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -16,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from dysample.files import named, whole_file
+from dysample.files import whole_file
+from dysample.numeric import check_int
 from dysample.workbench.folders import locked
 
-from . import checks
 from .arrays import Bytes, Floats
-from .render import VERSION, render_frame
+from .render import SMALLEST, VERSION, render_frame
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +66,12 @@ def load_scenes(
     """
     if split not in list(_FIRST_INDEX):  # a list takes unhashable values too
         raise ValueError(f"`split` (={split!r}) must be 'train' or 'val'")
-    count = checks.between("count", count, 1, LARGEST_SET)
-    size, seed = checks.at_least("size", size, checks.SMALLEST), checks.at_least("seed", seed, 0)
-    folder = cache_folder() if cache is None else checks.path("cache", cache)
-    path = folder / f"scenes-v{VERSION}-{split}-seed{seed}-{size}px-{count}.bin"
+    count = check_int("count", count, 1, LARGEST_SET)
+    size, seed = check_int("size", size, SMALLEST), check_int("seed", seed, 0)
+    if not isinstance(cache, str | os.PathLike | None):
+        raise TypeError(f"`cache` (={cache!r}) must be a path")
+    folder = cache_folder() if cache is None else Path(cache)
+    path = folder / f"scenes-v{VERSION}-{split}-seed{seed}-{size}px-{count}.npz"
     with kept_in_cache(folder) if cache is None else nullcontext():
         with suppress(FileNotFoundError, _DamagedError):
             return _read(path, count, size)
@@ -88,7 +84,8 @@ def load_scenes(
             except _DamagedError as damage:
                 logger.warning("%s is damaged (%s): rendering it again", path, damage)
             scenes = _render(_FIRST_INDEX[split], count, size, seed, progress)
-            _write(path, scenes)
+            with whole_file(path) as file:
+                np.savez(file, **vars(scenes))
     return scenes
 
 
@@ -125,7 +122,7 @@ def _render(
     seed: int,
     progress: Callable[[int, int], None] | None,
 ) -> Scenes:
-    scenes = _split(np.empty(_length(count, size), np.uint8), count, size)
+    scenes = _empty(count, size)
     for number in range(count):
         frame = render_frame(seed, first + number, size)
         scenes.image[number] = frame.image
@@ -137,55 +134,26 @@ def _render(
     return scenes
 
 
-def _length(count: int, size: int) -> int:
-    """Return the number of bytes of a set: 4 of depth, 3 of image and 2 of labels a pixel."""
-    return 9 * count * size * size
-
-
-def _split(payload: Bytes, count: int, size: int) -> Scenes:
-    """Return the arrays that lie one after the other in `payload`, without a copy."""
-    pixels = count * size * size
-    # Depth first: float32 wants an address that is a multiple of 4.
-    depth, image, semantic, instance = np.split(payload, [4 * pixels, 7 * pixels, 8 * pixels])
+def _empty(count: int, size: int) -> Scenes:
     shape = (count, size, size)
     return Scenes(
-        image=image.reshape(*shape, 3),
-        depth=depth.view("<f4").reshape(shape),
-        semantic=semantic.reshape(shape),
-        instance=instance.reshape(shape),
+        image=np.empty((*shape, 3), np.uint8),
+        depth=np.empty(shape, np.float32),
+        semantic=np.empty(shape, np.uint8),
+        instance=np.empty(shape, np.uint8),
     )
 
 
-def _parts(scenes: Scenes) -> list[Bytes]:
-    arrays = (scenes.depth, scenes.image, scenes.semantic, scenes.instance)
-    return [array.reshape(-1).view(np.uint8) for array in arrays]
-
-
-def _write(path: Path, scenes: Scenes) -> None:
-    """Write the file as a whole or not at all."""
-    checksum = 0
-    for part in _parts(scenes):
-        checksum = zlib.crc32(part.data, checksum)
-    count, size = scenes.depth.shape[:2]
-    header = {"count": count, "size": size, "bytes": _length(count, size), "crc32": checksum}
-    with whole_file(path) as file:
-        file.write(json.dumps(header).encode() + b"\n")
-        for part in _parts(scenes):
-            file.write(part.data)
-
-
 def _read(path: Path, count: int, size: int) -> Scenes:
-    """Read a file; raise _DamagedError if it is not exactly what `_write` wrote."""
-    length = _length(count, size)
-    with named(path), path.open("rb") as file:
+    """Read a file; raise _DamagedError if it does not hold the arrays of such a set."""
+    with path.open("rb") as file:
         try:
-            header = json.loads(file.readline())
-        except ValueError:
-            raise _DamagedError("no header") from None
-        payload = np.empty(length, np.uint8)
-        if file.readinto(payload.data) != length or file.read(1):
-            raise _DamagedError("wrong length")
-    checksum = zlib.crc32(payload.data)
-    if header != {"count": count, "size": size, "bytes": length, "crc32": checksum}:
-        raise _DamagedError("wrong checksum")
-    return _split(payload, count, size)
+            with np.load(file) as arrays:
+                scenes = Scenes(**arrays)
+        except Exception as error:  # of whatever kind damaged bytes lead to
+            raise _DamagedError(repr(error)) from error
+    for name, wanted in vars(_empty(count, size)).items():
+        found = getattr(scenes, name)
+        if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+            raise _DamagedError(f"{name} is {found.dtype} of shape {found.shape}")
+    return scenes

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import checks
+from dysample.numeric import check_int
+
 from .arrays import Bools, Bytes, Floats
 from .classes import CEILING, FLOOR, WALL
 from .layout import Scene, compose
@@ -13,6 +14,9 @@ from .trace import Hits, cast
 
 VERSION = 1
 """Raised whenever the same (seed, index) gives other pixels than before."""
+
+SMALLEST = 8
+"""Fewest pixels a side."""
 
 NOISE = 0.012
 """Standard deviation of the image noise, of a range of 1."""
@@ -40,8 +44,11 @@ def render_frame(seed: int, index: int, size: int | tuple[int, int] = 64) -> Fra
     (seed, index) shows the same scene at every size. Raises TypeError for what is not an integer
     and ValueError for a negative seed or index or for too small a size.
     """
-    seed, index = checks.at_least("seed", seed, 0), checks.at_least("index", index, 0)
-    height, width = checks.sides(size)
+    seed, index = check_int("seed", seed, 0), check_int("index", index, 0)
+    sides = size if isinstance(size, tuple) else (size, size)
+    if len(sides) != 2:
+        raise ValueError(f"`size` (={size!r}) must be one integer or (height, width)")
+    height, width = (check_int("size", side, SMALLEST) for side in sides)
     scene = compose(np.random.default_rng([seed, index]))
     origin = np.array(scene.camera.position, np.float32)
     rays = scene.camera.rays(height, width)

@@ -1,0 +1,46 @@
+"""Bars and tables on the terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+WIDE = 100
+"""Console width from which columns of tables stand further apart."""
+
+
+def bars(console: Console) -> Progress:
+    """Bars that count, removed at the end; not shown where there is no terminal."""
+    shown = console.is_terminal
+    return Progress(*columns(), console=console, transient=True, disable=not shown)
+
+
+def columns() -> tuple[ProgressColumn, ...]:
+    """What stands beside a bar that counts."""
+    return (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+
+def empty_table(wide: bool) -> Table:
+    """A table without columns yet, with a line below its head."""
+    return Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        # The box puts one more space between columns.
+        padding=(0, 2 if wide else 0, 0, 0),
+        header_style="bold",
+    )
