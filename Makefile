@@ -50,7 +50,7 @@ FLOOR_TORCH := $(shell sed -n 's/^dependencies = \["torch>=\(.*\)"\]/\1/p' pypro
 FLOOR_TESTS := tests/ops tests/nn tests/backends tests/surgery/test_exchange.py \
   tests/surgery/test_replace.py tests/surgery/test_reroute.py tests/surgery/test_sites.py \
   $(addprefix tests/test_,affinity.py affinity_refusals.py explanation.py fitting.py functional.py \
-  functional_refusals.py geometry.py golden.py import.py metadata.py registry.py resolver.py saved.py)
+  functional_refusals.py geometry.py golden.py import.py metadata.py registry.py saved.py)
 
 test-floor:
 	test -x $(FLOOR)/bin/python || $(FLOOR_PYTHON) -m venv $(FLOOR)

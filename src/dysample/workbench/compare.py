@@ -18,8 +18,9 @@ from dysample.workbench.costs.models import model_macs
 from dysample.workbench.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import headline, say
+from dysample.workbench.identity import run_id
 from dysample.workbench.prepare import prepare
-from dysample.workbench.record import run_id
+from dysample.workbench.record import Record
 from dysample.workbench.results import RESULTS, ResultFile
 from dysample.workbench.run import build, run_task
 from dysample.workbench.settings import Settings, check_count, split_data
@@ -199,4 +200,7 @@ def _line(plan: Plan, outcome: Outcome) -> str:
     record, seconds = outcome.record, outcome.record.seconds
     main = headline(record.measures, record.metrics)
     line = f"{plan.label}: {main}, {seconds.train + seconds.evaluate:.0f} s"
-    return line + (f", begun {outcome.lost_workers + 1} times" if outcome.lost_workers else "")
+    if not outcome.lost_workers:
+        return line
+    times = "once" if outcome.lost_workers == 1 else f"{outcome.lost_workers} times"
+    return f"{line}, restarted {times}"

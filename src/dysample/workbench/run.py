@@ -50,7 +50,7 @@ def identify(
     Raises:
         ValueError, TypeError, FileNotFoundError: as `run_task`.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     training.check_batch_size(settings.batch_size)
     about = describe_data(name, data, settings, streamed)
     run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
@@ -121,7 +121,7 @@ def run_task(
             cannot be used, a checkpoint that cannot be read or belongs to another run; all before
             the first step. ValueError also when the loss stops being finite.
     """
-    options = upsampler_options or {}
+    options, seed = upsampler_options or {}, check_seed(seed)
     training = training or TrainingOptions(accelerator="cpu")
     folder, kind = Path(folder), task_class(name)
     run, about = identify(name, upsampler, options, seed, data, settings, training, streamed)

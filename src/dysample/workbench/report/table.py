@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -33,9 +32,7 @@ from dysample.workbench.report.wording import (
     spread,
     three_digits,
 )
-
-WIDE = 100
-"""Console width from which the spread of the metrics themselves fits as well."""
+from dysample.workbench.terminal import WIDE, empty_table
 
 
 def print_table(records: Sequence[Record], output: str, console: Console) -> None:
@@ -91,7 +88,7 @@ def _notes(groups: Sequence[Group]) -> Iterator[str]:
 
 def _table(group: Group, console: Console) -> Table:
     wide = console.width >= WIDE
-    table = _empty_table(wide)
+    table = empty_table(wide)
     table.add_column("upsampler", overflow="fold")
     heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
     for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
@@ -102,7 +99,7 @@ def _table(group: Group, console: Console) -> Table:
 
 def _others_table(group: Group, console: Console) -> Table:
     """The measures that have no column in the first table."""
-    table = _empty_table(wide=False)
+    table = empty_table(wide=False)
     table.add_column("upsampler", overflow="fold")
     for key in group.others:
         table.add_column(Text(_head(group, key)), justify="right", no_wrap=True)
@@ -145,7 +142,7 @@ def _level(values: OverSeeds) -> str:
 
 def _head_table(groups: Sequence[Group], console: Console) -> Table:
     """Differences to bilinear, the heads side by side."""
-    table = _empty_table(console.width >= WIDE)
+    table = empty_table(console.width >= WIDE)
     table.add_column("upsampler", overflow="fold")
     main = groups[0].main
     for key in main:
@@ -163,17 +160,6 @@ def _head_table(groups: Sequence[Group], console: Console) -> Table:
         ]
         table.add_row(*(_plain(cell, console) for cell in (name, *cells)))
     return table
-
-
-def _empty_table(wide: bool) -> Table:
-    return Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        # The box puts one more space between columns.
-        padding=(0, 2 if wide else 0, 0, 0),
-        header_style="bold",
-    )
 
 
 def _say(sentences: Sequence[str], console: Console) -> None:
