@@ -94,9 +94,10 @@ def point_attention(
     weights: list[Tensor] = []
 
     def attended(x: Tensor, query: Tensor, key: Tensor, offset: Tensor) -> Tensor:
+        planes = [plane.squeeze(1) for plane in offset.chunk(2 * P, dim=1)]
         points = [
-            sampler(column + offset[:, 2 * p], row + offset[:, 2 * p + 1], (H, W), border=False)
-            for p in range(P)
+            sampler(column + p_x, row + p_y, (H, W), border=False)
+            for p_x, p_y in zip(planes[::2], planes[1::2])
         ]
         weight = _inner_products((read(key) for read in points), query).softmax(1)
         weights.append(weight)
