@@ -26,7 +26,7 @@ class Net(nn.Module):
         self.neck = nn.ModuleDict({"up": create_upsampler(name, C)})
         self.head = nn.Conv2d(C, 2, 3, padding=1)
 
-    # Without annotations, which are text here: torch before 2.14 cannot pickle a graph with such.
+    # Without annotations, which are text here: torch 2.12 cannot pickle a graph with such.
     def forward(self, x):
         low = self.stem(x)
         up = self.neck["up"]
