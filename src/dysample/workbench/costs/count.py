@@ -160,7 +160,9 @@ def allocated_peak(call: Callable[[], object]) -> int:
     Buffers that the kernels and the convolution library allocate by themselves are not seen.
     """
     gc.collect()  # what earlier calls left behind would be given back during this one
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
+    # Without `acc_events` torch 2.12 warns that it keeps one cycle's events; there is only one.
+    activities = [ProfilerActivity.CPU]
+    with profile(activities=activities, profile_memory=True, acc_events=True) as run:
         result = call()  # held, or its end would be part of the sum
     del result
     if run.profiler is None or run.profiler.kineto_results is None:
