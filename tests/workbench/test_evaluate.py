@@ -79,7 +79,7 @@ def test_data_on_disk_and_others_of_the_same_classes(
         "--output", folder,
     )  # fmt: skip
     assert ended.code == 0, ended.stderr
-    assert result(folder)["samples"] == []
+    assert len(result(folder)["samples"]) == (task in ("semantic", "panoptic"))
     assert dysample("report", folder / "results.jsonl").code == 0
     # The folder of the training is gone; another copy has the same images.
     other = f"{layout}:{shutil.move(tmp_path / 'data', tmp_path / 'other')}"

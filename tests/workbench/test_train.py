@@ -38,6 +38,30 @@ EXACT = [
 ]
 
 
+@pytest.mark.parametrize("augment", [False, True])
+def test_compare_makes_the_same_run_of_photographs(
+    augment: bool, camvid: Path, tmp_path: Path, dysample: Callable
+) -> None:
+    same = {"size": 32, "width": 8, "steps": 2, "batch_size": 2, "train_frames": 5, "val_frames": 4}
+    word = "--augment" if augment else "--no-augment"
+    compared = dysample(
+        "compare", "--data", f"camvid:{camvid}", "--upsamplers=dysample", "--seeds=1", word,
+        *(f"--{name.replace('_', '-')}={value}" for name, value in same.items()),
+        "--output", tmp_path / "compared",
+    )  # fmt: skip
+    assert compared.code == 0, compared.stderr
+    trained = dysample(
+        "train", "--task=semantic", "--data", f"camvid:{camvid}", "--upsampler=dysample",
+        "--training.accelerator=cpu", "--training.loader_workers=1",
+        *(f"--settings.{name}={value}" for name, value in {**same, "augment": augment}.items()),
+        "--output", tmp_path / "trained",
+    )  # fmt: skip
+    assert trained.code == 0, trained.stderr
+    one, other = record(tmp_path / "compared"), record(tmp_path / "trained")
+    assert one["settings"].get("augment", False) is augment
+    assert all(one[key] == other[key] for key in ("run", "data", "settings", "metrics", "samples"))
+
+
 class KilledError(Exception):
     """Stands for the end of the process."""
 

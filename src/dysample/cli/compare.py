@@ -45,6 +45,9 @@ from dysample.cli.options import option
 @option("--train-frames", "Training images.", int)
 @option("--val-frames", "Validation images.", int)
 @option(
+    "--augment/--no-augment", "Scale, crop and colour photographs at random, besides flips.", bool
+)
+@option(
     "--output",
     "Folder for results.jsonl, the page, figures, checkpoints and logs.",
     click.Path(path_type=Path, file_okay=False),

@@ -11,9 +11,8 @@ from dysample.files import whole_file
 from dysample.workbench.checkpoints import find_checkpoint
 from dysample.workbench.config import CONFIG, Config, load_config
 from dysample.workbench.data.batches import EvaluationBatches
-from dysample.workbench.data.disk_set import open_split
+from dysample.workbench.data.disk_set import DiskSet, open_split
 from dysample.workbench.data.sample import class_order
-from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.identity import run_id
 from dysample.workbench.progress import Bars
@@ -111,7 +110,7 @@ def _open(config: Config, task: Task, data: str) -> Any:
         split = open_split(data, "val", task.kind)
         wanted = settings.val_frames if data == config.data else None
         size = (about["height"], about["width"])
-        images = StreamedSet(task.kind, split, size, wanted or len(split), task.batch)
+        images = DiskSet(task.kind, split, size, wanted or len(split), task.batch)
         classes = [split.classes.names[i] for i in class_order(task.kind, split.classes)]
     if classes != about["classes"]:
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 from dysample.workbench.checkpoints import LAST, read_checkpoint
 from dysample.workbench.config import CONFIG, Config, load_config
 from dysample.workbench.results import RESULTS, ResultFile
-from dysample.workbench.run import describe_data
+from dysample.workbench.tasks.by_name import task_class
 
 
 def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
@@ -35,7 +35,7 @@ def check_folder(folder: Path, config: Config, run: str, resume: bool) -> None:
         found = read_checkpoint(folder / LAST)
         if found["run"] != run:
             there = {**_dict(found["recipe"]), "data": _dict(found["about"])}
-            about = describe_data(config.task, config.data, config.settings, streamed=True)
+            about = task_class(config.task).describe(config.data, config.settings)
             _refuse(folder / LAST, there, {**_identity(config), "data": about})
         read_checkpoint(folder / LAST, run)
     elif CONFIG in held:

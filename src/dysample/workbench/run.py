@@ -13,7 +13,6 @@ from dysample.workbench.callbacks import LearningCurve, Stopwatch
 from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs.models import model_macs, model_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
-from dysample.workbench.data.streamed_set import describe_streamed, stream_sets
 from dysample.workbench.folders import undone
 from dysample.workbench.identity import run_id
 from dysample.workbench.models.build import find_upsamplers
@@ -27,14 +26,6 @@ from dysample.workbench.trainer import LOGS, is_first_process, make_trainer, qui
 from dysample.workbench.training import TrainingOptions
 
 
-def describe_data(name: str, data: str, settings: Settings, streamed: bool) -> dict[str, Any]:
-    """What a task's record says about its data; see `run_task`."""
-    kind = task_class(name)
-    if streamed and data != "scenes":
-        return describe_streamed(data, settings, kind.kind)
-    return kind.describe(data, settings)
-
-
 def identify(
     name: str,
     upsampler: str,
@@ -43,7 +34,6 @@ def identify(
     data: str,
     settings: Settings,
     training: TrainingOptions,
-    streamed: bool,
 ) -> tuple[str, dict[str, Any]]:
     """A run's id, and what its record says about the data; see `run_task`.
 
@@ -52,7 +42,7 @@ def identify(
     """
     seed = check_seed(seed)
     training.check_batch_size(settings.batch_size)
-    about = describe_data(name, data, settings, streamed)
+    about = task_class(name).describe(data, settings)
     run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
     return run, about
 
@@ -90,7 +80,6 @@ def run_task(
     training: TrainingOptions | None = None,
     callbacks: Sequence[Callback] = (),
     tensorboard: bool = False,
-    streamed: bool = False,
     pictures: bool = True,
 ) -> Record:
     """Train and evaluate a model for one task; return its record.
@@ -113,8 +102,6 @@ def run_task(
         callbacks: to tell the progress, for example.
         tensorboard: write a log for TensorBoard as well.
         pictures: keep some predictions in the record, of a task and data that have such.
-        streamed: read data on disk as they are needed and augment them; otherwise they are read
-            into memory at the size of the run, and mirrored.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: an unknown task, upsampler or data set, data that
@@ -124,7 +111,7 @@ def run_task(
     options, seed = upsampler_options or {}, check_seed(seed)
     training = training or TrainingOptions(accelerator="cpu")
     folder, kind = Path(folder), task_class(name)
-    run, about = identify(name, upsampler, options, seed, data, settings, training, streamed)
+    run, about = identify(name, upsampler, options, seed, data, settings, training)
     checkpoint = folder / LAST
     resumes = checkpoint.exists()
     if resumes:
@@ -134,10 +121,7 @@ def run_task(
         sweep(folder)
     # Before the data: a misspelt upsampler should not cost the rendering of scenes.
     model = build(name, upsampler, options, about, settings, seed)
-    streamed = streamed and data != "scenes"
-    train, val = (
-        stream_sets(data, about, kind.kind, kind.batch) if streamed else kind.load(data, settings)
-    )
+    train, val = kind.load(data, settings)
 
     task = kind(model, about, settings, seed, run)
     stopwatch, curve = Stopwatch(), LearningCurve(settings.steps)
@@ -186,8 +170,7 @@ def run_task(
     return Record(
         run=run,
         task=name,
-        # Images without objects may have been left out.
-        data={**about, "train": len(train)},
+        data=about,
         upsampler=upsampler,
         upsampler_options=options,
         guided=find_upsamplers(model)[-1].guided,
@@ -195,12 +178,12 @@ def run_task(
         settings=settings.to_dict(),
         training=training.to_dict(),
         metrics=task.results,
-        parts={} if streamed or training.processes > 1 else measure_parts(task, val),
+        parts={} if training.processes > 1 else measure_parts(task, val),
         curve=curve.curve,
         measures=kind.measures,
         parameters=Size(**model_parameters(model)),
         macs=Size(**model_macs(model, about["height"], about["width"])),
         seconds=Seconds(round(stopwatch.seconds, 2), round(stopwatch.evaluation, 2)),
         **surroundings(),
-        samples=encode_samples(task, val) if pictures and not streamed else (),
+        samples=encode_samples(task, val) if pictures else (),
     )

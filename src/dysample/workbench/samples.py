@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dysample.nn import Upsampler
 from dysample.workbench.boundary import IGNORE, boundary_band
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.record import Sample, Sampling
+from dysample.workbench.settings import LONGEST
 from dysample.workbench.tasks.base import Task
 
 SAMPLES = 3
@@ -21,21 +23,19 @@ SAMPLES = 3
 _UNIT = 256
 
 
-def choose_frames(labels: Tensor, count: int = SAMPLES) -> list[int]:
+def choose_frames(labels: Iterable[Tensor], count: int = SAMPLES) -> list[int]:
     """The frame with the most boundary pixels in its label, of each of `count` parts of the set.
 
     Such frames hold thin things. The parts are consecutive, as neighbours may be frames of one
     video. The choice depends on the labels alone, so that every run on a data set shows the same.
 
     Args:
-        labels: (N, H, W) uint8.
+        labels: of each frame, (H, W) uint8.
         count: of frames, at most.
     """
-    lengths = []
-    for part in torch.split(labels, 32):
-        lengths.append(boundary_band(part, part != IGNORE, 1).sum((1, 2)))
-    every = torch.cat(lengths)
-    parts = torch.arange(len(labels)).tensor_split(min(count, len(labels)))
+    lengths = [boundary_band(one[None], one[None] != IGNORE, 1).sum() for one in labels]
+    every = torch.stack(lengths)
+    parts = torch.arange(len(every)).tensor_split(min(count, len(every)))
     return [int(part[every[part].argmax()]) for part in parts]
 
 
@@ -48,17 +48,16 @@ def encode_samples(task: Task, images: Any) -> tuple[Sample, ...]:
 
     Args:
         task: trained.
-        images: a data set of the task, with its `images` (N, 3, H, W) and `labels` (N, H, W).
+        images: a data set of the task.
 
     Returns:
-        One a frame; none for a task that predicts no class map.
+        One a frame; none for a task that predicts no class map, or images beyond `LONGEST` pixels.
     """
-    if not task.predicts_classes:
+    if not task.predicts_classes or max(task.about["height"], task.about["width"]) > LONGEST:
         return ()
     task.eval()
     samples = []
-    labels = images.labels
-    for frame in choose_frames(labels):
+    for frame in choose_frames(images.label(i) for i in range(len(images))):
         caught: list[Sampling | None] = []
         hook = find_upsamplers(task.model)[-1].register_forward_hook(
             lambda up, args, kwargs, out, into=caught: into.append(_sampling(up, args, kwargs)),
@@ -71,8 +70,8 @@ def encode_samples(task: Task, images: Any) -> tuple[Sample, ...]:
         samples.append(
             Sample(
                 index=frame,
-                image=_picture(images.images[frame].permute(1, 2, 0), "JPEG"),
-                label=_picture(labels[frame], "PNG"),
+                image=_picture((images.sample(frame)[0] * 255).round().permute(1, 2, 0), "JPEG"),
+                label=_picture(images.label(frame), "PNG"),
                 prediction=_picture(prediction[0], "PNG"),
                 sampling=caught[0],
             )

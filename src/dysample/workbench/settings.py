@@ -1,6 +1,6 @@
 """The options of a run: plain data, importable without torch."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
 from dysample.numeric import check_int, check_number
@@ -29,8 +29,8 @@ WIDEST = 4096
 """Channels of a head or pyramid."""
 
 LONGEST = 512
-"""Longest side of images that a record shows: it keeps the low-res maps below 128 pixels, so that
-sampling positions fit the record's 16-bit fixed point."""
+"""Longest side of scenes, and of images that a record shows: it keeps the low-res maps below 128
+pixels, so that sampling positions fit the record's 16-bit fixed point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,8 @@ class Settings:
         size: height of the images in pixels; the data set's aspect ratio is kept.
         train_frames: training images; None for all that a folder holds.
         val_frames: validation images; None for all that a folder holds.
+        augment: scale, crop, flip and colour photographs at random in training; otherwise they are
+            only flipped, and kept in memory.
 
     Raises:
         TypeError: a value of another type.
@@ -73,6 +75,7 @@ class Settings:
     size: int
     train_frames: int | None = 2000
     val_frames: int | None = 400
+    augment: bool = False
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -82,6 +85,8 @@ class Settings:
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
                 keep_count(self, name)
+        if not isinstance(self.augment, bool):
+            raise TypeError(f"`augment` (={self.augment!r}) must be true or false")
         for name, zero in (("learning_rate", False), ("weight_decay", True)):
             object.__setattr__(self, name, check_number(name, getattr(self, name), zero=zero))
         if not SIZES[0] <= self.size <= SIZES[1]:
@@ -111,8 +116,15 @@ class Settings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options by name, as plain data for JSON."""
-        return asdict(self)
+        """Return the options by name, as plain data for JSON.
+
+        `augment` is there only if true: runs without it are the same as before there was such an
+        option, and so are their ids.
+        """
+        found = asdict(self)
+        if not self.augment:
+            del found["augment"]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,16 +213,17 @@ def settings_for(task: str, data: str, **changes: Any) -> Settings:
     """
     if task not in SCENES:
         raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
-    recipe = (SCENES if split_data(data)[0] == "scenes" else PHOTOGRAPHS)[task]
+    photographs = split_data(data)[0] != "scenes"
+    recipe = (PHOTOGRAPHS if photographs else SCENES)[task]
     given = {name: value for name, value in changes.items() if value is not None}
+    known = [one.name for one in fields(recipe)]
     for name in given:
-        if name not in recipe.to_dict():
-            raise TypeError(
-                f"`{name}` is not a setting of {task}; there are {', '.join(recipe.to_dict())}"
-            )
+        if name not in known:
+            raise TypeError(f"`{name}` is not a setting of {task}; there are {', '.join(known)}")
     if given.get("model", SMALL) != SMALL:
-        of_small: dict[str, Any] = {name: None for name in _OF_SMALL if name in recipe.to_dict()}
-        recipe = replace(recipe, model=given["model"], learning_rate=PAPER_RATE, **of_small)
+        paper: dict[str, Any] = {name: None for name in _OF_SMALL if name in known}
+        paper |= {"model": given["model"], "learning_rate": PAPER_RATE, "augment": photographs}
+        recipe = replace(recipe, **paper)
     return replace(recipe, **given)
 
 
@@ -221,7 +234,7 @@ def settings_of(tasks: list[str], data: str, **changes: Any) -> dict[str, Settin
         TypeError, ValueError: as `settings_for`; an option that none of the tasks has.
     """
     given = {name: value for name, value in changes.items() if value is not None}
-    known = {task: settings_for(task, data).to_dict() for task in tasks}
+    known = {task: {one.name for one in fields(settings_for(task, data))} for task in tasks}
     for name in given:
         if not any(name in options for options in known.values()):
             raise TypeError(f"`{name}` is not a setting of {', '.join(tasks)}")

@@ -10,7 +10,7 @@ from dysample.workbench.checkpoints import LAST
 from dysample.workbench.config import CONFIG, Config, load_config
 from dysample.workbench.folders import alone_in, undone
 from dysample.workbench.headline import print_metrics
-from dysample.workbench.prepare import check_files, prepare
+from dysample.workbench.prepare import prepare
 from dysample.workbench.progress import Bars
 from dysample.workbench.results import RESULTS, ResultFile
 from dysample.workbench.resume import check_folder
@@ -39,7 +39,9 @@ def train(config: Config, resume: bool, console: Console) -> None:
         if first:
             stack.enter_context(alone_in(folder, PATIENCE))
             check_folder(folder, config, run, resume)
-            _prepare(config, resume, console)
+            if config.data == "scenes" or not resume:
+                # A large data set takes minutes, and the first attempt has checked it.
+                prepare(config.data, {config.task: config.settings}, console)
             stack.enter_context(undone(folder, [CONFIG], kept=LAST))
             _claim(folder, config)
         record = run_task(
@@ -53,7 +55,6 @@ def train(config: Config, resume: bool, console: Console) -> None:
             training=config.training,
             callbacks=[Bars(console)],
             tensorboard=True,
-            streamed=True,
         )
         if first:
             results = ResultFile(folder / RESULTS)
@@ -73,7 +74,6 @@ def _check(config: Config) -> str:
         config.data,
         config.settings,
         config.training,
-        streamed=True,
     )
     build(
         config.task,
@@ -84,14 +84,6 @@ def _check(config: Config) -> str:
         config.seed,
     )
     return run
-
-
-def _prepare(config: Config, resume: bool, console: Console) -> None:
-    """Check the data now; data sets on disk are read later, image by image."""
-    if config.data == "scenes":
-        prepare(config.data, {config.task: config.settings}, console)
-    elif not resume:  # a large data set takes minutes, and the first attempt has checked it
-        check_files(config.data, console)
 
 
 def _claim(folder: Path, config: Config) -> None:

@@ -32,7 +32,10 @@ def test_things_are_what_the_maps_show(scene_set: SceneSet) -> None:
     for i in range(len(scene_set)):
         image, target = scene_set.sample(i)
         frames = scene_set.frames
-        assert torch.equal((image * 255).round().byte(), scene_set.images[i])
+        assert torch.equal(
+            (image * 255).round().byte(),
+            torch.from_numpy(scene_set.frames.image[i]).permute(2, 0, 1),
+        )
         found = 0
         for k in range(1, frames.instance[i].max() + 1):
             y, x = np.where(frames.instance[i] == k)
@@ -64,7 +67,7 @@ def test_things_are_what_the_maps_show(scene_set: SceneSet) -> None:
 
 def test_segments_of_stuff(scene_set: SceneSet) -> None:
     _, target = scene_set.sample(0)
-    semantic = scene_set.labels[0]
+    semantic = scene_set.label(0)
     shown = semantic_labels(target["panoptic"])
     known = shown != IGNORE
     stuff = target["panoptic"]["categories"] < 4
@@ -75,8 +78,8 @@ def test_segments_of_stuff(scene_set: SceneSet) -> None:
 
 
 def test_mirrors_everything(scene_set: SceneSet) -> None:
-    (image, target), (mirrored, other) = scene_set.batch(
-        torch.tensor([1, 1]), torch.tensor([False, True])
+    (image, target), (mirrored, other) = scene_set.training_batch(
+        torch.tensor([1, 1]), torch.tensor([False, True]), [0, 1], seed=0
     )
     assert torch.equal(mirrored, image.flip(-1))
     assert torch.equal(other["masks"], target["masks"].flip(-1))

@@ -40,6 +40,7 @@ def test_data_on_disk_have_a_path_to_fill_in(families):
     (family,) = families([run])
     text = commands([family.members[0].group])
     assert "--data pennfudan:PATH " in text
+    assert "--no-augment" in text.split()
     assert "--head" not in text
     assert "--weights" not in text
 
@@ -83,7 +84,7 @@ def test_the_command_for_a_conclusion_on_photographs(families):
         "dysample compare --tasks detection --data pennfudan:PATH --upsamplers bilinear,carafe "
         "--seeds 3 --output 'out dir' --steps 300"
     )
-    # Runs of `dysample train` are on augmented images, and no part of a comparison.
-    run["data"]["augmented"] = True
-    assert "--output" not in more(families, [run])
+    assert "augment" not in line  # as in the recipe
+    run["settings"]["augment"] = True
+    assert "--augment" in more(families, [run]).split()
     assert more(families, [made_run("detection", "bilinear", 0, None)]) is None

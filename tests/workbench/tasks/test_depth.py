@@ -42,7 +42,8 @@ def test_a_batch_of_unknown_depth_teaches_nothing() -> None:
 def test_a_batch_is_centred_images_and_depths() -> None:
     train, _ = DepthTask.load("scenes", SETTINGS)
     images, depths = train.batch(torch.tensor([2, 0]))
-    assert torch.allclose((images + 1) * 127.5, train.images[[2, 0]].float(), atol=1e-4)
+    colours = torch.from_numpy(train.frames.image)[[2, 0]].permute(0, 3, 1, 2)
+    assert torch.allclose((images + 1) * 127.5, colours.float(), atol=1e-4)
     assert torch.equal(depths, torch.from_numpy(train.frames.depth)[[2, 0]])
     assert images.is_contiguous(memory_format=torch.channels_last)
 

@@ -1,7 +1,7 @@
 """The stream of training batches, seeded and resumable at any batch."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from dysample.workbench.data.streamed_set import StreamedSet
 from dysample.workbench.seeds import derive_seed
 from dysample.workbench.signals import kept_from_workers
 
@@ -18,17 +17,27 @@ EVALUATION_BATCH = 32
 
 
 class Images(Protocol):
-    """A data set in memory."""
+    """A data set: `SceneSet` or `DiskSet`."""
 
     def __len__(self) -> int:
         """Number of images."""
 
-    def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """Return a task's batch of the images `index` (B,), flipped where `flip` (B,) is true."""
+    def batch(self, index: Tensor) -> Any:
+        """Return a task's batch of the images `index` (B,), as they are."""
+
+    def training_batch(self, index: Tensor, flip: Tensor, places: Sequence[int], seed: int) -> Any:
+        """Return a task's batch of the images `index` (B,), varied at random.
+
+        Args:
+            index: (B,) int64.
+            flip: (B,) bool, the images to flip where flipping is all that is done.
+            places: positions in the stream, on which augmentation depends besides the seed.
+            seed: of the run.
+        """
 
 
 class TrainingBatches:
-    """The training batches of a run: shuffled and randomly flipped images.
+    """The training batches of a run: shuffled images, flipped or augmented at random.
 
     Batch i depends on the seed and i alone: a resumed run, and runs of other upsamplers with the
     same seed, see the same images in the same order. Batches run across the ends of epochs, so
@@ -50,7 +59,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: Images | StreamedSet,
+        images: Images,
         batch_size: int,
         steps: int,
         seed: int,
@@ -87,9 +96,7 @@ class TrainingBatches:
         size = self.batch_size // (self.accumulate * self.world_size)
         first = step * self.batch_size + (part * self.world_size + self.rank) * size
         index, flips = self._images(first, first + size)
-        if isinstance(self.images, StreamedSet):
-            return self.images.augmented(index, range(first, first + size), self.seed)
-        return self.images.batch(index, flips)
+        return self.images.training_batch(index, flips, range(first, first + size), self.seed)
 
     def _images(self, first: int, end: int) -> tuple[Tensor, Tensor]:
         """Return the image indices at some positions of the stream, and whether to flip them."""
@@ -131,7 +138,7 @@ class EvaluationBatches:
 
     def __init__(
         self,
-        images: Images | StreamedSet,
+        images: Images,
         rank: int = 0,
         world_size: int = 1,
         workers: int = 0,

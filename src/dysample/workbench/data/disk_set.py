@@ -1,6 +1,6 @@
-"""Data sets on disk, loaded into memory at the size of a run."""
+"""Data sets on disk at the size of a run, for training and evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,14 +13,16 @@ from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.reader import SPLITS
 from dysample.workbench.data.sample import SOURCES, Sample, class_order, to_sample
 from dysample.workbench.data.targets import Kind
-from dysample.workbench.data.transforms import evaluation_transform
-from dysample.workbench.settings import LONGEST, SIZES, Settings
+from dysample.workbench.data.transforms import evaluation_transform, training_transform
+from dysample.workbench.seeds import seeded
+from dysample.workbench.settings import SIZES, Settings
 
-_OBJECTS = ("detection", "instance")
+KEPT = 2**30
+"""Bytes of images and targets that a set keeps in memory; what does not fit is read again."""
 
 
 class DiskSet:
-    """Images of one size in memory, as samples and as batches.
+    """Images of one size, read when they are first needed and kept in memory while they fit.
 
     Args:
         task: that the samples are for.
@@ -28,14 +30,8 @@ class DiskSet:
         size: height and width into which the images are fitted, and padded on the right or below.
         count: of images, the first ones.
         collate: makes a batch of a list of samples.
-        progress: called with (done, total) while files are read.
-
-    Attributes:
-        images: (N, 3, H, W) uint8, RGB.
-        left_out: number of training images without an object, which detectors skip.
-
-    Raises:
-        ValueError, FileNotFoundError: a file cannot be used, or no image has an object.
+        training: drop objects that cannot be learned from: crowds, and objects without pixels.
+        augment: `training_batch` augments images at random, each read anew, instead of flipping.
     """
 
     def __init__(
@@ -45,71 +41,92 @@ class DiskSet:
         size: tuple[int, int],
         count: int,
         collate: Callable[[list[Sample]], Any],
-        progress: Callable[[int, int], None] | None = None,
+        *,
+        training: bool = False,
+        augment: bool = False,
     ) -> None:
         self.task = task
+        self.kind = data.kind
         self.classes = data.classes
-        self.training = data.split == "train"
+        self.count = count
         self.collate = collate
-        transformed = data.transformed(evaluation_transform(data.kind, size))
-        images = torch.empty((count, 3, *size), dtype=torch.uint8)
-        self.targets: list[Any] = []
-        for i in range(count):
-            image, target = transformed[i]
-            if task == "detection":
-                target.pop("masks", None)  # not to be kept in memory
-            kept = len(self.targets)
-            images[kept] = (image * 255).round()
-            if not self.training or task not in _OBJECTS or self._objects(image, target):
-                self.targets.append(_packed(data.kind, target))
-            if progress is not None:
-                progress(i + 1, count)
-        self.images = images[: len(self.targets)]
-        self.left_out = count - len(self.targets)
-        if not self.targets:
-            raise ValueError(f"{data.name} {data.split} must hold objects, but no image has one")
+        self.training = training
+        self.augment = augment
+        self.whole = data.transformed(evaluation_transform(data.kind, size))
+        self.random = data.transformed(training_transform(data.kind, size))
+        self.room = KEPT
+        self._kept: dict[int, tuple[Tensor, Any]] = {}
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self.targets)
+        return self.count
 
-    @property
-    def labels(self) -> Tensor:
-        """(N, H, W) uint8, the class of each pixel, if the task has classes of pixels."""
-        maps = [self.sample(i)[1] for i in range(len(self))]
-        found = [
-            one["semantic"] if self.task == "semantic" else semantic_labels(one["panoptic"])
-            for one in maps
-        ]
-        return torch.stack(found).to(torch.uint8)
+    def batch(self, index: Tensor) -> Any:
+        """Return the collated samples `index` (B,) int64, as they are."""
+        return self.collate([self.sample(i) for i in index.tolist()])
 
-    def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """Return the collated samples `index` (B,) int64, flipped where `flip` (B,) is true."""
-        flips = [False] * len(index) if flip is None else flip.tolist()
-        return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flips)])
+    def training_batch(self, index: Tensor, flip: Tensor, places: Sequence[int], seed: int) -> Any:
+        """Return the collated samples `index`, augmented or only flipped.
+
+        The augmentation depends only on the seed and the position in the stream of samples, so it
+        is the same for any world size and in a resumed run.
+
+        Args:
+            index: (B,) int64.
+            flip: (B,) bool, the samples to flip if the set does not augment.
+            places: positions of the samples in the stream.
+            seed: of the run.
+        """
+        if not self.augment:
+            pairs = zip(index.tolist(), flip.tolist())
+            return self.collate([self.sample(i, flipped) for i, flipped in pairs])
+        samples = []
+        for i, place in zip(index.tolist(), places):
+            with seeded(seed, f"place {place}"):
+                samples.append(self._to_sample(*self.random[i]))
+        return self.collate(samples)
 
     def sample(self, i: int, flip: bool = False) -> Sample:
         """Return image and target of sample i."""
-        image, target = self.images[i] / 255, _unpacked(self.targets[i])
+        image, target = self._read(i)
+        image, target = image / 255, _unpacked(target)
         if flip:
             image, target = image.flip(-1), _mirrored(target, image.shape[-1])
+        return self._to_sample(image, target)
+
+    def label(self, i: int) -> Tensor:
+        """Return the class of each pixel of image i, (H, W) uint8, of a task that has such."""
+        target = self.sample(i)[1]
+        found: Tensor = (
+            target["semantic"] if self.task == "semantic" else semantic_labels(target["panoptic"])
+        )
+        return found.to(torch.uint8)
+
+    def _to_sample(self, image: Tensor, target: Any) -> Sample:
         return to_sample(self.task, self.classes, image, target, self.training)
 
-    def _objects(self, image: Tensor, target: Any) -> int:
-        _, kept = to_sample(self.task, self.classes, image, target, training=True)
-        return len(kept["labels"])
+    def _read(self, i: int) -> tuple[Tensor, Any]:
+        """Return image i as (3, H, W) uint8 and its packed target."""
+        if i in self._kept:
+            return self._kept[i]
+        image, target = self.whole[i]
+        if self.task == "detection":
+            target.pop("masks", None)
+        found = (image * 255).round().to(torch.uint8), _packed(self.kind, target)
+        size = sum(one.nbytes for one in _tensors(found))
+        if size <= self.room:
+            self.room -= size
+            self._kept[i] = found
+        return found
 
 
-def describe_disk(
-    data: str, settings: Settings, task: Kind, longest: int = LONGEST
-) -> dict[str, Any]:
+def describe_disk(data: str, settings: Settings, task: Kind) -> dict[str, Any]:
     """Describe a data set for a record, without decoding images.
 
     Args:
         data: ``"NAME:PATH"``.
         settings: of the run; size and frame counts matter here.
         task: that is to learn from it.
-        longest: side of the images in pixels.
 
     Raises:
         ValueError: an unknown data set, one of another kind, or frame counts that it does not have.
@@ -127,10 +144,10 @@ def describe_disk(
     first = train.items[0]
     height, width = check_image(first.image, first.size)
     width = round(settings.size * width / height)
-    if not SIZES[0] <= width <= longest or settings.size > longest:
+    if not SIZES[0] <= width <= SIZES[1]:
         raise ValueError(
             f"`size` (={settings.size}) makes images {width} pixels wide; both must be from "
-            f"{SIZES[0]} to {longest}"
+            f"{SIZES[0]} to {SIZES[1]}"
         )
     order = class_order(task, train.classes)
     return {
@@ -143,28 +160,36 @@ def describe_disk(
     }
 
 
-def load_disk_sets(
+def open_disk_sets(
     data: str,
     about: dict[str, Any],
     task: Kind,
     collate: Callable[[list[Sample]], Any],
-    progress: Callable[[int, int], None] | None = None,
+    augment: bool,
 ) -> tuple[DiskSet, DiskSet]:
-    """Load training and validation set.
+    """Open training and validation set.
 
     Args:
         data: ``"NAME:PATH"``.
         about: from `describe_disk`.
         task: that is to learn from it.
         collate: makes a batch of a list of samples.
-        progress: called with (done, total) while files are read, once a split.
+        augment: training images at random; otherwise they are only flipped.
 
     Raises:
-        ValueError, FileNotFoundError: as `describe_disk`, and for every file that cannot be used.
+        ValueError, FileNotFoundError: as `describe_disk`.
     """
     size = (about["height"], about["width"])
     train, val = (
-        DiskSet(task, open_split(data, split, task), size, about[split], collate, progress)
+        DiskSet(
+            task,
+            open_split(data, split, task),
+            size,
+            about[split],
+            collate,
+            training=split == "train",
+            augment=augment and split == "train",
+        )
         for split in SPLITS
     )
     return train, val
@@ -202,6 +227,15 @@ def _packed(kind: Kind, target: Any) -> Any:
     if kind == "panoptic":
         return {**target, "segments": target["segments"].to(torch.int16)}
     return target
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor of an image and its target."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(part)
 
 
 def _unpacked(target: Any) -> Any:

@@ -4,7 +4,7 @@ Label 1 stands for the first of `THINGS`; classes of pixels and segments are pos
 `describe_scenes`'s classes, stuff first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -52,20 +52,17 @@ class SceneSet:
         """Number of images."""
         return len(self.frames.image)
 
-    @property
-    def images(self) -> Tensor:
-        """(N, 3, H, W) uint8, RGB."""
-        return torch.from_numpy(self.frames.image).permute(0, 3, 1, 2)
+    def batch(self, index: Tensor) -> Any:
+        """Return the collated samples `index` (B,) int64, as they are."""
+        return self.collate([self.sample(i) for i in index.tolist()])
 
-    @property
-    def labels(self) -> Tensor:
-        """(N, H, W) uint8, classes."""
-        return torch.from_numpy(self.places[self.frames.semantic])
+    def training_batch(self, index: Tensor, flip: Tensor, places: Sequence[int], seed: int) -> Any:
+        """Return the collated samples `index` (B,), flipped where `flip` (B,) is true."""
+        return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flip.tolist())])
 
-    def batch(self, index: Tensor, flip: Tensor | None = None) -> Any:
-        """Return the collated samples `index` (B,) int64, flipped where `flip` (B,) is true."""
-        flips = [False] * len(index) if flip is None else flip.tolist()
-        return self.collate([self.sample(i, f) for i, f in zip(index.tolist(), flips)])
+    def label(self, i: int) -> Tensor:
+        """Return the class of each pixel of frame i, (H, W) uint8."""
+        return torch.from_numpy(self.places[self.frames.semantic[i]])
 
     def sample(self, i: int, flip: bool = False) -> Sample:
         """Return image and target of frame i."""
@@ -102,8 +99,10 @@ def describe_scenes(settings: Settings, task: Kind) -> dict[str, Any]:
         task: that the samples are for.
 
     Raises:
-        ValueError: a frame count is missing, or images too large for a record.
+        ValueError: a frame count is missing, images too large for a record, or `augment`.
     """
+    if settings.augment:
+        raise ValueError("`augment` (=True) must be left out for scenes: it is for photographs")
     if settings.size > LONGEST:
         raise ValueError(f"`size` (={settings.size}) of scenes must be at most {LONGEST} pixels")
     for option in ("train_frames", "val_frames"):

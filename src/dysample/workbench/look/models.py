@@ -19,8 +19,9 @@ from dysample.workbench.identity import run_id
 from dysample.workbench.progress import Bars
 from dysample.workbench.resolver import Run, find_runs, holds_model
 from dysample.workbench.restore import Recipe, Restored, restore
-from dysample.workbench.run import describe_data, run_task
+from dysample.workbench.run import run_task
 from dysample.workbench.settings import settings_for
+from dysample.workbench.tasks.by_name import task_class
 
 REFERENCES = ("nearest", "bilinear")
 """The fixed interpolations that others are shown beside."""
@@ -128,7 +129,7 @@ def quick_model(upsampler: str, console: Console) -> Path:
         ValueError: an unknown upsampler.
     """
     settings = settings_for("semantic", "scenes", **QUICK)
-    about = describe_data("semantic", "scenes", settings, streamed=False)
+    about = task_class("semantic").describe("scenes", settings)
     get_entry(upsampler)
     run = run_id("semantic", about, upsampler, {}, 0, settings.to_dict())
     output = cache_folder() / "look"

@@ -233,7 +233,7 @@ def _label_of_scene(task: Task, picture: Picture, size: tuple[int, int]) -> Byte
     scenes = SceneSet(task.kind, one, task.batch)
     if list(task.about["classes"]) != list(scenes.names):
         return None
-    labels: Bytes = scenes.labels[0].numpy()
+    labels: Bytes = scenes.label(0).numpy()
     return labels
 
 

@@ -41,11 +41,10 @@ def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str
         "data": data if data != "scenes" else None,
         "upsamplers": ",".join([BASELINE, *words]),
         "seeds": ENOUGH,
-        # What `dysample train` streams and augments is another run: the folder is no place for it.
-        "output": None if group.data.get("augmented") else output,
+        "output": output,
         **{
             key: value
-            for key, value in group.settings.items()
+            for key, value in _settings(group).items()
             if usual is None or getattr(usual, key, None) != value
         },
     }
@@ -63,7 +62,13 @@ def _of_group(group: Group) -> Iterator[str]:
             "upsamplers": ",".join(_word(row.records[0]) for row in rows),
             "seeds": seeds,
         }
-        yield " ".join(_command({**options, **group.settings}))
+        yield " ".join(_command({**options, **_settings(group)}))
+
+
+def _settings(group: Group) -> dict[str, Any]:
+    """The settings, with `augment` where there is a choice: records name it only if true."""
+    augment = {} if group.data["name"] == "scenes" else {"augment": False}
+    return {**augment, **group.settings}
 
 
 def _data(group: Group) -> str:
@@ -72,12 +77,17 @@ def _data(group: Group) -> str:
 
 
 def _command(options: Mapping[str, Any]) -> list[str]:
-    words = [
-        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
-        for key, value in options.items()
-        if value is not None
+    return [
+        "dysample compare",
+        *(_option(key, value) for key, value in options.items() if value is not None),
     ]
-    return ["dysample compare", *words]
+
+
+def _option(key: str, value: Any) -> str:
+    name = key.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {shlex.quote(str(value))}"
 
 
 def _word(record: Record) -> str:

@@ -66,7 +66,7 @@ def settings_text(group: Group) -> str:
     """What all runs of a group have in common and its title does not say."""
     parts = [f"{group.data[key]} {key} frames" for key in ("train", "val") if key in group.data]
     parts += [
-        f"{key} {value}"
+        key if value is True else f"{key} {value}"
         for key, value in group.settings.items()
         if key not in SAID and value is not None
     ]

@@ -11,7 +11,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
-from dysample.workbench.data.disk_set import DiskSet, describe_disk, load_disk_sets
+from dysample.workbench.data.disk_set import DiskSet, describe_disk, open_disk_sets
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_scene_sets
 from dysample.workbench.data.targets import Kind
@@ -83,20 +83,20 @@ class Task(LightningModule, ABC):
     def load(
         cls, data: str, settings: Settings, progress: Callable[[int, int], None] | None = None
     ) -> tuple[SceneSet, SceneSet] | tuple[DiskSet, DiskSet]:
-        """Load training and validation set into memory.
+        """Render or open training and validation set.
 
         Args:
             data: ``"scenes"`` or ``"NAME:PATH"``.
             settings: of the run.
-            progress: called with (done, total) while images are rendered or read, once a split.
+            progress: called with (done, total) while scenes are rendered, once a split.
 
         Raises:
-            ValueError, FileNotFoundError: as `describe`, and for every file that cannot be used.
+            ValueError, FileNotFoundError: as `describe`.
         """
         about = cls.describe(data, settings)
         if about["name"] == "scenes":
             return load_scene_sets(about, cls.kind, cls.batch, progress)
-        return load_disk_sets(data, about, cls.kind, cls.batch, progress)
+        return open_disk_sets(data, about, cls.kind, cls.batch, settings.augment)
 
     @staticmethod
     @abstractmethod

@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.camvid import CLASSES
+from dysample.workbench.prepare import prepare
 from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.semantic import SemanticTask
 
@@ -25,12 +28,12 @@ def test_reads_images_and_labels(camvid: Path, tiny: Callable) -> None:
         "classes": list(CLASSES.names),
         "things": [],
     }
-    assert train.images.shape == (5, 3, 60, 80)
-    assert val.labels.shape == (4, 60, 80)
+    assert (len(train), len(val)) == (5, 4)
+    assert train.sample(0)[0].shape == (3, 60, 80)
     # Five rows a class in ascending order, void last; grey level 20 times the class.
     expected = torch.arange(12).repeat_interleave(5)
-    assert torch.equal(val.labels[0, :, 7].long(), expected.where(expected < 11, IGNORE))
-    assert (val.images[1, 0, 52].float() - 200).abs().max() <= 9
+    assert torch.equal(val.label(0)[:, 7].long(), expected.where(expected < 11, IGNORE))
+    assert (val.sample(1)[0][0, 52] * 255 - 200).abs().max() <= 9
 
 
 def test_sample_on_disk(camvid: Path) -> None:
@@ -45,14 +48,14 @@ def test_sample_on_disk(camvid: Path) -> None:
 
 def test_resizes_to_the_aspect_ratio(camvid: Path, tiny: Callable) -> None:
     _, val = SemanticTask.load(f"camvid:{camvid}", tiny("camvid:x", size=33))
-    assert val.images.shape == (4, 3, 33, 44)
+    assert val.sample(0)[0].shape == (3, 33, 44)
 
 
 def test_resizing_invents_no_labels(camvid: Path, tiny: Callable) -> None:
     stripes = np.where(np.arange(80) % 4 < 2, 0, 10).astype(np.uint8)[None].repeat(60, axis=0)
     Image.fromarray(stripes).save(camvid / "valannot" / "f0.png")
     _, val = SemanticTask.load(f"camvid:{camvid}", tiny(size=33))
-    assert val.labels[0].unique().tolist() == [0, 10]
+    assert val.label(0).unique().tolist() == [0, 10]
 
 
 def test_fewer_frames_than_found(camvid: Path, tiny: Callable) -> None:
@@ -74,8 +77,8 @@ def test_void_255_and_palette(camvid: Path, tiny: Callable) -> None:
     palette.putpalette([i % 256 for i in range(768)])
     palette.save(camvid / "valannot" / "f1.png")
     _, val = SemanticTask.load(f"camvid:{camvid}", tiny(size=60))
-    assert val.labels[0].unique().tolist() == [3, IGNORE]
-    assert val.labels[1].unique().tolist() == [4]
+    assert val.label(0).unique().tolist() == [3, IGNORE]
+    assert val.label(1).unique().tolist() == [4]
 
 
 def _truncate(path: Path) -> None:
@@ -98,7 +101,7 @@ def _label(path: Path, value: int = 3, size: tuple[int, int] = (80, 60), mode: s
         (
             "valannot/f2.png",
             _rename,
-            FileNotFoundError,
+            ValueError,
             r"annotation .*valannot/f2.png does not exist",
         ),
         ("train/f1.png", _truncate, ValueError, r"image .*train/f1.png cannot be read: "),
@@ -133,8 +136,13 @@ def test_bad_files(
     camvid: Path, tiny: Callable, path: str, damage: Callable, error: type, message: str
 ) -> None:
     damage(camvid / path)
+
+    def opened() -> None:
+        SemanticTask.describe(f"camvid:{camvid}", tiny())
+        prepare(f"camvid:{camvid}", {}, Console(file=io.StringIO()))
+
     with pytest.raises(error, match=message) as caught:
-        SemanticTask.load(f"camvid:{camvid}", tiny())
+        opened()
     assert "\n" not in str(caught.value)
 
 
@@ -151,6 +159,6 @@ def test_more_frames_than_there_are(camvid: Path, tiny: Callable) -> None:
 
 
 def test_too_wide(camvid: Path, tiny: Callable) -> None:
-    Image.new("RGB", (400, 40)).save(camvid / "train" / "f0.jpg")
-    with pytest.raises(ValueError, match=r"`size` \(=64\) makes images 640 pixels wide"):
+    Image.new("RGB", (4000, 40)).save(camvid / "train" / "f0.jpg")
+    with pytest.raises(ValueError, match=r"`size` \(=64\) makes images 6400 pixels wide"):
         SemanticTask.describe(f"camvid:{camvid}", tiny(size=64))

@@ -15,7 +15,7 @@ from rich.console import Console
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers import coco
 from dysample.workbench.data.scan import scan
-from dysample.workbench.prepare import check_files
+from dysample.workbench.prepare import prepare
 from support import layouts
 
 MISSING = object()
@@ -270,4 +270,4 @@ def test_wrong_data_are_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"1 of 1 samples of coco_instance val cannot be used; the"
     ):
-        check_files(data, Console(file=io.StringIO()))
+        prepare(data, {}, Console(file=io.StringIO()))
