@@ -26,7 +26,7 @@ def test_everything_loads_torch_and_nothing_heavy_and_prints_nothing() -> None:
         "import sys, torch; before = set(sys.modules); from dysample import *;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
         "heavy = new & {'lightning', 'matplotlib', 'torchmetrics', 'torchvision', 'rich', 'PIL',"
-        " 'jsonargparse', 'numpy', 'onnx', 'onnxruntime', 'onnxscript', 'huggingface_hub',"
+        " 'numpy', 'onnx', 'onnxruntime', 'onnxscript', 'huggingface_hub',"
         " 'safetensors'};"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

@@ -12,9 +12,9 @@ from typing import Any
 from attack.children import Child, Ended, verb
 
 TINY = [
-    "--settings.size=32", "--settings.width=8", "--settings.train_frames=9",
-    "--settings.val_frames=4", "--settings.steps=6", "--settings.batch_size=2",
-    "--training.validate_every=2", "--training.checkpoint_every=1", "--training.accelerator=cpu",
+    "--size=32", "--width=8", "--train-frames=9",
+    "--val-frames=4", "--steps=6", "--batch-size=2",
+    "--validate-every=2", "--checkpoint-every=1", "--accelerator=cpu",
 ]  # fmt: skip
 TRAIN = ["train", "semantic_scenes", *TINY, "--upsampler=bilinear"]
 COMPARE = [

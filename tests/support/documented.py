@@ -87,29 +87,14 @@ def check_verb(arguments: list[str]) -> None:
     if not rest:  # named, or given without arguments, which some verbs need
         return
     try:
-        if name == "train":
-            check_training(rest)
-        else:
-            # Runs and files of the pages are not here; all else is checked.
-            with patch.object(click.Path, "convert", lambda self, value, *_: Path(value)):
-                verb.make_context(name, rest)
+        # Runs and files of the pages are not here; all else is checked.
+        with patch.object(click.Path, "convert", lambda self, value, *_: Path(value)):
+            whole = verbs.make_context("dysample", [*arguments])
+            context = verb.make_context(name, [*rest], whole)
+        if name == "train" and not context.params["resume"]:
+            with patch("click.echo"):  # the values too
+                verbs.main([*arguments, "--print-config"], standalone_mode=False)
     except click.ClickException as error:
         pytest.fail(f"dysample {shlex.join(arguments)}: {error.format_message()}")
     except click.exceptions.Exit:  # help was asked for
         pass
-
-
-def check_training(arguments: list[str]) -> None:
-    """The same of `dysample train`, whose options are those of a configuration."""
-    from dysample.workbench.config import parse_config
-
-    if "--resume" in arguments and "--output" in arguments:  # the run that goes on
-        folder = Path(arguments[arguments.index("--output") + 1])
-        folder.mkdir(parents=True, exist_ok=True)
-        config, _ = parse_config(["semantic_scenes", "--output", str(folder)])
-        (folder / "config.yaml").write_text(config.to_yaml())
-    try:
-        parse_config(arguments)
-    except SystemExit as end:  # help, or the configuration, was asked for
-        if end.code:
-            pytest.fail(f"dysample train {shlex.join(arguments)} ends with {end.code}")

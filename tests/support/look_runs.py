@@ -6,22 +6,18 @@ import struct
 import zlib
 from pathlib import Path
 
-from dysample.workbench.compare import run_folder
-from dysample.workbench.identity import run_id
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import settings_for
-from dysample.workbench.tasks.by_name import task_class
+from support.specs import spec_of
 
 TINY = {"size": 64, "steps": 2, "batch_size": 2, "width": 32, "train_frames": 4, "val_frames": 2}
 
 
 def train(output: Path, upsampler: str, task: str = "semantic") -> Path:
     """The folder of a run, as `dysample compare` leaves it."""
-    settings = settings_for(task, "scenes", **TINY)
-    about = task_class(task).describe("scenes", settings)
-    run = run_id(task, about, upsampler, {}, 0, settings.to_dict())
-    folder = run_folder(output, task, upsampler, 0, run)
-    run_task(task, upsampler, 0, "scenes", settings, folder)
+    spec = spec_of(settings_for(task, "scenes", **TINY), upsampler, task=task)
+    folder = spec.folder(output)
+    run_task(spec, folder)
     return folder
 
 

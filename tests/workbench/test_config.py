@@ -1,100 +1,104 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dysample.workbench.config import CONFIGS, load_config, parse_config
-from dysample.workbench.settings import SCENES, settings_for
-from dysample.workbench.training import TrainingOptions
+from dysample.workbench.config import configure, load_config, to_yaml
+from dysample.workbench.settings import CONFIGS, SCENES, settings_for
+from dysample.workbench.training_options import TrainingOptions
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_shipped_configs_are_read_and_written_whole(name: str, tmp_path: Path) -> None:
-    config, resume = parse_config([name])
-    assert not resume
-    assert config.output == Path("runs") / name
-    (tmp_path / "again.yaml").write_text(config.to_yaml())
-    assert load_config(tmp_path / "again.yaml") == config
+    spec, output = configure(name, [], {})
+    assert output == Path("runs") / name
+    (tmp_path / "again.yaml").write_text(to_yaml(spec, output))
+    assert load_config(tmp_path / "again.yaml") == (spec, output)
 
 
 def test_configs_of_the_scenes_are_the_recipes_of_compare() -> None:
     for task, settings in SCENES.items():
-        config, _ = parse_config([f"{task}_scenes"])
-        assert (config.task, config.data, config.settings) == (task, "scenes", settings)
-        assert config.training.identity() == {}
+        spec, _ = configure(f"{task}_scenes", [], {})
+        assert (spec.task, spec.data, spec.settings) == (task, "scenes", settings)
+        assert spec.training.identity() == {}
 
 
 def test_options_win_over_files_and_the_later_file_over_the_earlier(tmp_path: Path) -> None:
-    own = tmp_path / "own.yaml"
-    own.write_text("upsampler: carafe\nsettings: {steps: 7, width: 16}\nseed: 3\n")
-    config, resume = parse_config(
-        ["depth_scenes", "--config", str(own), "--settings.steps", "9", "--settings.head=skip",
-         "--upsampler_options.up_kernel", "3", "--training.precision", "bf16-mixed",
-         "--output", "x", "--resume"]
+    own, other = tmp_path / "own.yaml", tmp_path / "other.yaml"
+    own.write_text("upsampler: carafe\nsteps: 7\nwidth: 16\nseed: 3\nweight_decay: 1e-3\n")
+    other.write_text("seed: 5\n")
+    spec, output = configure(
+        "depth_scenes",
+        [own, other],
+        {"steps": 9, "head": "skip", "upsampler": "carafe(up_kernel=3)", "output": "x",
+         "precision": "bf16-mixed"},
     )  # fmt: skip
-    assert resume
-    assert (config.task, config.upsampler, config.seed) == ("depth", "carafe", 3)
-    assert config.settings == settings_for("depth", "scenes", steps=9, width=16, head="skip")
-    assert config.upsampler_options == {"up_kernel": 3}
-    assert config.training == TrainingOptions(validate_every=100, precision="bf16-mixed")
-    assert config.output == Path("x")
+    assert (spec.task, spec.upsampler.label, spec.seed) == ("depth", "carafe(up_kernel=3)", 5)
+    changes: dict[str, Any] = {"steps": 9, "width": 16, "head": "skip", "weight_decay": 1e-3}
+    assert spec.settings == settings_for("depth", "scenes", **changes)
+    assert spec.training == TrainingOptions(validate_every=100, precision="bf16-mixed")
+    assert output == Path("x")
 
 
 def test_the_recipe_follows_task_and_data() -> None:
-    config, _ = parse_config(["--task", "semantic", "--data", "camvid:x"])
-    assert config.settings == settings_for("semantic", "camvid:x")
-    assert config.output == Path("runs/semantic")
+    spec, output = configure(None, [], {"task": "semantic", "data": "camvid:x"})
+    assert spec.settings == settings_for("semantic", "camvid:x")
+    assert output == Path("runs/semantic")
 
 
 def test_resume_alone_takes_the_folder_s_configuration(tmp_path: Path) -> None:
-    written, _ = parse_config(["depth_scenes", "--seed", "4", "--output", str(tmp_path)])
-    (tmp_path / "config.yaml").write_text(written.to_yaml())
-    config, resume = parse_config(["--resume", "--output", str(tmp_path)])
-    assert resume
-    assert config == written
+    written = configure("depth_scenes", [], {"seed": 4, "output": str(tmp_path)})
+    (tmp_path / "config.yaml").write_text(to_yaml(*written))
+    assert configure(None, [], {"output": str(tmp_path)}, resume=True) == written
     with pytest.raises(FileNotFoundError, match="there is no run to go on"):
-        parse_config(["--resume", "--output", str(tmp_path / "other")])
+        configure(None, [], {"output": str(tmp_path / "other")}, resume=True)
 
 
 @pytest.mark.parametrize(
-    ("message", "arguments"),
+    ("message", "name", "options"),
     [
-        ("`task` must be given: by NAME, one of depth_nyu_swin_tiny,", []),
-        (r"NAME \(='depht'\) must be one of depth_nyu", ["depht"]),
-        (r"`task` \(='tracking'\) must be one of semantic", ["--task", "tracking"]),
-        (r"`data` \(='x'\) must be 'scenes' or", ["--task=depth", "--data=x"]),
-        ("settings.stepps", ["depth_scenes", "--settings.stepps", "3"]),
-        (r'"settings.steps".*int', ["depth_scenes", "--settings.steps", "many"]),
-        (r"`steps` \(=0\) must be at least 1", ["depth_scenes", "--settings.steps", "0"]),
-        ("settings.head", ["detection_scenes", "--settings.head", "skip"]),
-        ('"training.precision".*fp8', ["depth_scenes", "--training.precision", "fp8"]),
-        (r"`devices` \(=0\) must be", ["depth_scenes", "--training.devices", "0"]),
-        ("expected one argument", ["--config"]),
+        ("`task` must be given: by NAME, one of depth_nyu_swin_tiny,", None, {}),
+        (r"NAME \(='depht'\) must be one of depth_nyu", "depht", {}),
+        (r"`task` \(='tracking'\) must be one of semantic", None, {"task": "tracking"}),
+        (r"`data` \(='x'\) must be 'scenes' or", None, {"task": "depth", "data": "x"}),
+        (r"`steps` \(=0\) must be at least 1", "depth_scenes", {"steps": 0}),
+        ("`head` is not an option of detection", "detection_scenes", {"head": "skip"}),
+        (r"`precision` \(='fp8'\) must be one of 32", "depth_scenes", {"precision": "fp8"}),
+        (r"`devices` \(=0\) must be", "depth_scenes", {"devices": 0}),
+        (r"`output` \(=3\) must be a folder", "depth_scenes", {"output": 3}),
+        ("carafe_five", "depth_scenes", {"upsampler": "carafe_five"}),
     ],
 )
-def test_mistakes(message: str, arguments: list[str]) -> None:
-    with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
-        parse_config(arguments)
+def test_mistakes(message: str, name: str | None, options: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        configure(name, [], options)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("task: depth\nsettigns: {steps: 3}", "settigns"),
-        ("task: depth\nsettings: {stepps: 3}", "stepps"),
+        ("task: depth\nstepps: 3", "`stepps` is not an option of depth: did you mean steps"),
+        ("task: depth\nsteps: many", r"`steps` \(='many'\) must be an integer"),
+        (
+            "task: depth\nsettings: {steps: 3}",
+            "`settings` is not an option of depth: there are task",
+        ),
         ("task: [", "own.yaml'.* must be YAML"),
         ("depth", "own.yaml'.* must hold options by name"),
         ("task: 3", r"`task` \(=3\) must be a name"),
+        ("1:\n", "own.yaml'.* must hold options by name"),
+        ("", "own.yaml'.* must hold options by name"),
     ],
 )
 def test_mistakes_in_a_file(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         load_config(tmp_path / "own.yaml")
 
 
 def test_a_missing_file() -> None:
     with pytest.raises(FileNotFoundError, match=r"'/nowhere\.yaml'"):
-        parse_config(["--config", "/nowhere.yaml"])
+        load_config(Path("/nowhere.yaml"))
 
 
 @pytest.mark.parametrize(

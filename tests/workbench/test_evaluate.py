@@ -12,16 +12,16 @@ import torch
 from support.layouts import LAYOUTS
 
 TINY = [
-    "--settings.steps=3", "--settings.batch_size=2", "--settings.size=32", "--settings.width=8",
-    "--training.accelerator=cpu",
+    "--steps=3", "--batch-size=2", "--size=32", "--width=8",
+    "--accelerator=cpu",
 ]  # fmt: skip
-SCENES = [*TINY, "--settings.train_frames=5", "--settings.val_frames=4"]
+SCENES = [*TINY, "--train-frames=5", "--val-frames=4"]
 
 
 @pytest.fixture
 def trained(tmp_path: Path, dysample: Callable) -> Path:
     folder = tmp_path / "out"
-    command = ["train", "semantic_scenes", *SCENES, "--training.validate_every=2"]
+    command = ["train", "semantic_scenes", *SCENES, "--validate-every=2"]
     assert dysample(*command, "--output", folder).code == 0
     return folder
 
@@ -75,7 +75,7 @@ def test_data_on_disk_and_others_of_the_same_classes(
     data = f"{layout}:{LAYOUTS[layout](tmp_path / 'data')}"
     folder, file = tmp_path / "out", tmp_path / "found.json"
     ended = dysample(
-        "train", "--task", task, "--data", data, *TINY, "--training.loader_workers=1",
+        "train", "--task", task, "--data", data, *TINY, "--loader-workers=1",
         "--output", folder,
     )  # fmt: skip
     assert ended.code == 0, ended.stderr
@@ -96,9 +96,6 @@ def test_data_of_other_classes(trained: Path, tmp_path: Path, dysample: Callable
     assert "must have the 8 classes of the training, in their order, but has 11" in ended.stderr
 
 
-SETTINGS = {"steps": 3, "batch_size": 2, "learning_rate": 0.01, "width": 8, "size": 32}
-
-
 def _executable(path: Path) -> None:
     class Harmful:
         def __reduce__(self) -> tuple:
@@ -109,13 +106,13 @@ def _executable(path: Path) -> None:
 
 def _change(path: Path, **changes: Any) -> None:
     held = torch.load(path)
-    recipe = {**held["recipe"], **changes.pop("recipe", {})}
-    torch.save({**held, "recipe": recipe, **changes}, path)
+    spec = {**held["spec"], **changes.pop("spec", {})}
+    torch.save({**held, "spec": spec, **changes}, path)
 
 
 def _drop(path: Path, key: str) -> None:
     held = torch.load(path)
-    del held["recipe"][key]
+    del held["spec"][key]
     torch.save(held, path)
 
 
@@ -132,17 +129,18 @@ def _flip(path: Path) -> None:
         (_flip, "cannot be read: the checksum of"),
         (lambda path: _change(path, about={}), "`about` must hold `classes`, of type list"),
         (lambda path: _change(path, about=None), "`about` must hold `classes`, of type list"),
-        (lambda path: _change(path, recipe={"task": "x"}), "`task` (='x') must be one of semantic"),
-        (lambda path: _change(path, recipe={"task": ["x"]}), "must fit the model that it names: "),
+        (lambda path: _change(path, spec={"task": "x"}), "`task` (='x') must be one of semantic"),
+        (lambda path: _change(path, spec={"task": ["x"]}), "`task` (=['x']) must be a name"),
         (
-            lambda path: _change(path, recipe={"upsampler": "bilinaer"}),
+            lambda path: _change(path, spec={"upsampler": "bilinaer"}),
             "must be a known upsampler: did you mean bilinear",
         ),
-        (lambda path: _drop(path, "seed"), "must fit the model that it names: TypeError: "),
+        (lambda path: _drop(path, "seed"), "`spec` must hold every option, but lacks seed"),
         (lambda path: _drop(path, "task"), "must fit the model that it names: KeyError: 'task'"),
-        (lambda path: _change(path, recipe={"settings": {}}), "must fit the model that it names: "),
+        (lambda path: _drop(path, "steps"), "`spec` must hold every option, but lacks steps"),
+        (lambda path: _change(path, spec={"settings": {}}), "`settings` is not an option of"),
         (
-            lambda path: _change(path, recipe={"settings": {**SETTINGS, "width": 10**9}}),
+            lambda path: _change(path, spec={"width": 10**9}),
             "`width` (=1000000000) must be at most 4096",
         ),
         (
@@ -160,7 +158,7 @@ def _flip(path: Path) -> None:
         (_executable, "cannot be read: "),
         (
             lambda path: torch.save({"run": "x", "about": {}, "state_dict": {}}, path),
-            "must be one of `dysample`, but is another",
+            "`spec` must hold the options of its run by name",
         ),
         (
             lambda path: torch.save({**torch.load(path), "run": "x"}, path),

@@ -11,9 +11,9 @@ import pytest
 
 SCRIPT = Path(__file__).parent / "without_batch_norm.py"
 TINY = [
-    "--settings.size=48", "--settings.width=8", "--settings.train_frames=9",
-    "--settings.val_frames=40", "--settings.steps=12", "--settings.batch_size=4",
-    "--settings.learning_rate=1e-3", "--training.accelerator=cpu", "--training.validate_every=8",
+    "--size=48", "--width=8", "--train-frames=9",
+    "--val-frames=40", "--steps=12", "--batch-size=4",
+    "--learning-rate=1e-3", "--accelerator=cpu", "--validate-every=8",
 ]  # fmt: skip
 
 
@@ -61,7 +61,7 @@ SLOW = [pytest.param(task, marks=pytest.mark.slow) for task in ("depth", "panopt
 def test_two_processes_learn_and_measure_as_one(task: str, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     finished(train(task, one))
-    out = finished(train(task, two, "--training.devices=2"))
+    out = finished(train(task, two, "--devices=2"))
     assert out.count("step 12: ") == 1  # one process prints
     found, expected = losses(two), losses(one)
     assert list(found) == list(expected) == list(range(12))

@@ -66,9 +66,9 @@ def test_models_of_the_papers_come_back(name: str, arguments: dict, tmp_path: Pa
 
 def test_what_was_trained_is_shared_and_exported(tmp_path: Path, dysample: Callable) -> None:
     folder = tmp_path / "run"
-    command = ["train", "semantic_scenes", "--settings.steps=2", "--settings.batch_size=2"]
-    command += ["--settings.size=32", "--settings.width=8", "--training.accelerator=cpu"]
-    command += ["--settings.train_frames=4", "--settings.val_frames=2"]
+    command = ["train", "semantic_scenes", "--steps=2", "--batch-size=2"]
+    command += ["--size=32", "--width=8", "--accelerator=cpu"]
+    command += ["--train-frames=4", "--val-frames=2"]
     assert dysample(*command, "--output", folder).code == 0
     model = from_training(folder)
     assert not model.training
@@ -163,9 +163,6 @@ def test_hostile_values_are_one_line(
 ) -> None:
     hub.save_pretrained(small("semantic"), tmp_path)
     changed(tmp_path, *path, to=value)
-    if path == ("seed",):  # of random weights, in whose place those of the file come
-        same(hub.from_pretrained(tmp_path), small("semantic").eval())
-        return
     with pytest.raises(ValueError, match=r"must hold (arguments of task|the weights of)") as error:
         hub.from_pretrained(tmp_path)
     assert "\n" not in str(error.value)
@@ -186,14 +183,14 @@ def test_more_classes_than_the_weights_have_numbers(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_absurd_sizes_takes_no_memory(tmp_path: Path, dysample: Callable) -> None:
     folder = tmp_path / "run"
-    command = ["train", "depth_scenes", "--settings.steps=1", "--settings.batch_size=1"]
-    command += ["--settings.size=32", "--settings.width=8", "--training.accelerator=cpu"]
-    command += ["--settings.train_frames=1", "--settings.val_frames=1"]
+    command = ["train", "depth_scenes", "--steps=1", "--batch-size=1"]
+    command += ["--size=32", "--width=8", "--accelerator=cpu"]
+    command += ["--train-frames=1", "--val-frames=1"]
     assert dysample(*command, "--output", folder).code == 0
     path = folder / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     for width in (10**7, 10**12):
-        checkpoint["recipe"]["settings"]["width"] = width
+        checkpoint["spec"]["width"] = width
         torch.save(checkpoint, path)
         with pytest.raises(ValueError, match=r"last.ckpt must fit the model that it names: "):
             from_training(path)

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 TINY = [
-    "--settings.size=32", "--settings.width=8", "--settings.train_frames=9",
-    "--settings.val_frames=4", "--settings.steps=4", "--settings.batch_size=2",
-    "--training.validate_every=2", "--training.accelerator=cpu",
+    "--size=32", "--width=8", "--train-frames=9",
+    "--val-frames=4", "--steps=4", "--batch-size=2",
+    "--validate-every=2", "--accelerator=cpu",
 ]  # fmt: skip
 
 

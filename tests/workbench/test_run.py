@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
+from dysample import registry
 from dysample.nn import Guided
-from dysample.workbench.callbacks import Progress
-from dysample.workbench.identity import run_id
+from dysample.workbench.callbacks import StepReporter
 from dysample.workbench.record import parse_record
 from dysample.workbench.run import run_task
 from dysample.workbench.samples import choose_frames
 from dysample.workbench.tasks.semantic import SemanticTask
-from dysample.workbench.training import TrainingOptions
+from support.specs import spec_of
 
 STABLE = (
     "version", "run", "task", "data", "upsampler", "settings", "metrics", "parts", "curve", "macs",
@@ -44,15 +44,9 @@ def _picture(text: str) -> np.ndarray:
 def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     told: list[tuple[int, int]] = []
     settings = tiny()
-    record = run_task(
-        "semantic",
-        "dysample",
-        2,
-        "scenes",
-        settings,
-        tmp_path,
-        callbacks=[Progress(lambda *step: told.append(step))],
-    ).to_line()
+    spec = spec_of(settings, seed=2)
+    reporter = StepReporter(lambda *step: told.append(step))
+    record = run_task(spec, tmp_path, callbacks=[reporter]).to_line()
     assert parse_record(json.loads(json.dumps(record, allow_nan=False)), "").to_line() == record
     assert list(record) == [
         "version", "run", "task", "data", "upsampler", "upsampler_options", "guided", "seed",
@@ -65,7 +59,7 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     about = record["data"]
     assert (about["name"], about["train"], about["val"]) == ("scenes", 5, 4)
     assert (about["height"], about["width"], about["scenes_seed"]) == (32, 32, 0)
-    assert record["run"] == run_id("semantic", about, "dysample", {}, 2, settings.to_dict())
+    assert record["run"] == spec.id
     assert (record["guided"], record["seed"]) == (False, 2)
     assert list(record["metrics"]["class_iou"]) == about["classes"]
     present = [x for x in record["metrics"]["class_iou"].values() if x is not None]
@@ -101,40 +95,23 @@ def test_record(tiny: Callable, tmp_path: Path, capfd: pytest.CaptureFixture) ->
     assert log[0] == "boundary_iou,epoch,loss,miou,step"
     assert len(log) == 3  # the loss at step 6, and the metrics
     # The same run again starts anew in another folder, and gives the same.
-    again = run_task("semantic", "dysample", 2, "scenes", settings, tmp_path / "other").to_line()
+    again = run_task(spec, tmp_path / "other").to_line()
     assert {k: again[k] for k in STABLE} == {k: record[k] for k in STABLE}
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) -> None:
-    settings = tiny(steps=7)
-    often = TrainingOptions(accelerator="cpu", checkpoint_every=2)
-    whole = run_task(
-        "semantic", "dysample", 0, "scenes", settings, tmp_path / "whole", training=often
-    ).to_line()
+    spec = spec_of(tiny(steps=7), checkpoint_every=2)
+    whole = run_task(spec, tmp_path / "whole").to_line()
     folder = tmp_path / "killed"
     for step in (4, 6):  # twice: the second attempt is killed on its second step
         with pytest.raises(KilledError):
-            run_task(
-                "semantic",
-                "dysample",
-                0,
-                "scenes",
-                settings,
-                folder,
-                training=often,
-                callbacks=[Progress(_kill_at(step))],
-            )
+            run_task(spec, folder, callbacks=[StepReporter(_kill_at(step))])
+    # Its state is enough to go on from: how to build the model is known.
+    held = torch.load(folder / "last.ckpt", weights_only=True)
+    torch.save({key: held[key] for key in held if key != "spec"}, folder / "last.ckpt")
     told: list[int] = []
-    resumed = run_task(
-        "semantic",
-        "dysample",
-        0,
-        "scenes",
-        settings,
-        folder,
-        training=often,
-        callbacks=[Progress(lambda step, _: told.append(step))],
-    ).to_line()
+    reporter = StepReporter(lambda step, _: told.append(step))
+    resumed = run_task(spec, folder, callbacks=[reporter]).to_line()
     assert told[-1] == 7
     assert told[0] > 4  # it did not start anew
     assert {k: resumed[k] for k in STABLE} == {k: whole[k] for k in STABLE}
@@ -145,37 +122,30 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny: Callable, tmp_path: Path) 
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
     # A finished run is evaluated again, not trained.
     told.clear()
-    again = run_task(
-        "semantic",
-        "dysample",
-        0,
-        "scenes",
-        tiny(steps=7),
-        tmp_path / "whole",
-        callbacks=[Progress(lambda *_: told.append(1))],
-    ).to_line()
+    often = spec_of(tiny(steps=7))  # with another interval between checkpoints
+    again = run_task(often, tmp_path / "whole", callbacks=[reporter]).to_line()
     assert again["metrics"] == whole["metrics"]
     assert len(told) <= 1
 
 
 def test_checkpoint_of_another_run(tiny: Callable, tmp_path: Path) -> None:
-    held = {"run": "0123456789ab", "about": {}, "recipe": {}, "state_dict": {}}
+    held = {"run": "0123456789ab", "about": {}, "spec": {}, "state_dict": {}}
     torch.save(held, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt must be of run \w{12}, but is of run 0123"):
-        run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
+        run_task(spec_of(tiny(), "nearest"), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"nonsense"])
 def test_damaged_checkpoint(tiny: Callable, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(ValueError, match=r"last.ckpt cannot be read \(delete it\)") as caught:
-        run_task("semantic", "nearest", 0, "scenes", tiny(), tmp_path)
+        run_task(spec_of(tiny(), "nearest"), tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_camvid_with_the_skip(camvid: Path, tiny: Callable, tmp_path: Path) -> None:
     settings = tiny("camvid:x", head="skip", size=45, train_frames=None, val_frames=None)
-    record = run_task("semantic", "bilinear", 0, f"camvid:{camvid}", settings, tmp_path).to_line()
+    record = run_task(spec_of(settings, "bilinear", 0, f"camvid:{camvid}"), tmp_path).to_line()
     assert (record["data"]["height"], record["data"]["width"]) == (45, 60)
     assert (record["data"]["train"], record["data"]["val"]) == (5, 4)
     assert str(camvid) not in json.dumps(record)
@@ -211,25 +181,13 @@ def test_mistakes_cost_no_training(
 ) -> None:
     monkeypatch.setattr(SemanticTask, "load", None)
     with pytest.raises(error, match=message):
-        run_task("semantic", *arguments, tiny(), tmp_path)
+        run_task(spec_of(tiny(), *arguments), tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_run_id_depends_on_each_part() -> None:
-    base = ("semantic", {"name": "scenes"}, "dysample", {}, 0, {"steps": 1, "head": "plain"})
-    ids = {run_id(*base)}
-    for i, other in enumerate(["depth", {"name": "camvid"}, "carafe", {"groups": 2}, 1, {}]):
-        ids.add(run_id(*base[:i], other, *base[i + 1 :]))
-    assert len(ids) == 7
-    assert run_id(*base[:5], {"head": "plain", "steps": 1}) == run_id(*base)
-    assert all(len(x) == 12 and int(x, 16) >= 0 for x in ids)
 
 
 def test_guided_upsamplers_see_the_finer_map(
     tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dysample.workbench.models import build
-
     class Sum(Guided):
         def upsample(self, x: Any, guide: Any, size: Any) -> Any:
             return torch.nn.functional.interpolate(x, size=size) + guide
@@ -237,7 +195,7 @@ def test_guided_upsamplers_see_the_finer_map(
         def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
             return 1
 
-    monkeypatch.setattr(build, "create_upsampler", lambda name, *args: Sum(*args))
-    record = run_task("semantic", "guided", 0, "scenes", tiny(), tmp_path).to_line()
+    monkeypatch.setitem(registry._ENTRIES, "guided", registry.Entry("guided", Sum, guided=True))
+    record = run_task(spec_of(tiny(), "guided"), tmp_path).to_line()
     assert record["guided"] is True
     assert record["macs"]["upsamplers"] == 6

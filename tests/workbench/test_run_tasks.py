@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dysample.workbench.callbacks import Progress
+from dysample.workbench.callbacks import StepReporter
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.record import parse_record
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import TASKS
 from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.training import TrainingOptions
 from support.layouts import LAYOUTS
+from support.specs import spec_of
 
 OTHERS = [name for name in TASKS if name != "semantic"]
 STABLE = ("run", "task", "data", "metrics", "measures", "parameters", "macs", "samples")
@@ -32,9 +32,8 @@ def _kill(step: int, steps: int) -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_killed_run_goes_on_and_ends_the_same(name: str, tiny: Callable, tmp_path: Path) -> None:
     settings = tiny(task=name, size=48, steps=4)
-    arguments = (name, "dysample", 0, "scenes", settings)
-    often = TrainingOptions(accelerator="cpu", checkpoint_every=2)
-    record = run_task(*arguments, tmp_path / "whole", training=often).to_line()
+    spec = spec_of(settings, task=name, checkpoint_every=2)
+    record = run_task(spec, tmp_path / "whole").to_line()
     assert parse_record(json.loads(json.dumps(record, allow_nan=False)), "").to_line() == record
 
     kind = task_class(name)
@@ -47,8 +46,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(name: str, tiny: Callable, tmp_p
     assert len(record["samples"]) == (3 if kind.predicts_classes else 0)
 
     with pytest.raises(KilledError):
-        run_task(*arguments, tmp_path / "killed", training=often, callbacks=[Progress(_kill)])
-    resumed = run_task(*arguments, tmp_path / "killed", training=often).to_line()
+        run_task(spec, tmp_path / "killed", callbacks=[StepReporter(_kill)])
+    resumed = run_task(spec, tmp_path / "killed").to_line()
     assert {key: resumed[key] for key in STABLE} == {key: record[key] for key in STABLE}
 
 
@@ -58,7 +57,7 @@ def test_data_of_another_kind_costs_no_training(name: str, tiny: Callable, tmp_p
     with pytest.raises(
         ValueError, match=rf"must be of .* for the task {name}; camvid has semantic"
     ):
-        run_task(name, "nearest", 0, data, tiny(data, name), tmp_path / "run")
+        run_task(spec_of(tiny(data, name), "nearest", 0, data, name), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -76,7 +75,7 @@ def test_data_of_another_kind_costs_no_training(name: str, tiny: Callable, tmp_p
 def test_data_on_disk(name: str, layout: str, tiny: Callable, tmp_path: Path) -> None:
     data = f"{layout}:{LAYOUTS[layout](tmp_path / 'data')}"
     settings = replace(tiny(data, name, size=48, steps=2), train_frames=None, val_frames=None)
-    record = run_task(name, "dysample", 0, data, settings, tmp_path / "run").to_line()
+    record = run_task(spec_of(settings, data=data, task=name), tmp_path / "run").to_line()
     assert parse_record(json.loads(json.dumps(record, allow_nan=False)), "").to_line() == record
     assert record["data"]["name"] == layout
     # Image i of Penn-Fudan's stand-in has i % 3 pedestrians; COCO's has one without any.

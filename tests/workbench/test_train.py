@@ -14,27 +14,28 @@ import pytest
 import torch
 import yaml
 
-from dysample.workbench.config import parse_config
+from dysample.workbench.config import configure, load_config
 from dysample.workbench.run import run_task
 from support.made_results import made_run, write_runs
+from support.specs import spec_of
 
 # As many as here: sums of more threads are rounded in another order.
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 TINY = [
-    "--settings.size=32",
-    "--settings.width=8",
-    "--settings.train_frames=9",
-    "--settings.val_frames=4",
-    "--training.accelerator=cpu",
+    "--size=32",
+    "--width=8",
+    "--train-frames=9",
+    "--val-frames=4",
+    "--accelerator=cpu",
 ]
 EXACT = [
     *TINY,
-    "--settings.steps=7",
-    "--settings.batch_size=4",
-    "--training.accumulate=2",
-    "--training.validate_every=3",
-    "--training.checkpoint_every=1",
+    "--steps=7",
+    "--batch-size=4",
+    "--accumulate=2",
+    "--validate-every=3",
+    "--checkpoint-every=1",
 ]
 
 
@@ -42,19 +43,17 @@ EXACT = [
 def test_compare_makes_the_same_run_of_photographs(
     augment: bool, camvid: Path, tmp_path: Path, dysample: Callable
 ) -> None:
-    same = {"size": 32, "width": 8, "steps": 2, "batch_size": 2, "train_frames": 5, "val_frames": 4}
-    word = "--augment" if augment else "--no-augment"
+    same = [
+        "--data", f"camvid:{camvid}", "--augment" if augment else "--no-augment", "--size=32",
+        "--width=8", "--steps=2", "--batch-size=2", "--train-frames=5", "--val-frames=4",
+    ]  # fmt: skip
     compared = dysample(
-        "compare", "--data", f"camvid:{camvid}", "--upsamplers=dysample", "--seeds=1", word,
-        *(f"--{name.replace('_', '-')}={value}" for name, value in same.items()),
-        "--output", tmp_path / "compared",
-    )  # fmt: skip
+        "compare", "--upsamplers=dysample", "--seeds=1", *same, "--output", tmp_path / "compared"
+    )
     assert compared.code == 0, compared.stderr
     trained = dysample(
-        "train", "--task=semantic", "--data", f"camvid:{camvid}", "--upsampler=dysample",
-        "--training.accelerator=cpu", "--training.loader_workers=1",
-        *(f"--settings.{name}={value}" for name, value in {**same, "augment": augment}.items()),
-        "--output", tmp_path / "trained",
+        "train", "--task=semantic", "--upsampler=dysample", "--accelerator=cpu",
+        "--loader-workers=1", *same, "--output", tmp_path / "trained",
     )  # fmt: skip
     assert trained.code == 0, trained.stderr
     one, other = record(tmp_path / "compared"), record(tmp_path / "trained")
@@ -88,8 +87,8 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
     command = [
-        "train", "semantic_scenes", *TINY, "--settings.steps=5", "--settings.batch_size=4",
-        "--training.validate_every=2", "--output", output,
+        "train", "semantic_scenes", *TINY, "--steps=5", "--batch-size=4",
+        "--validate-every=2", "--output", output,
     ]  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-m", "dysample", *map(str, command)],
@@ -109,10 +108,10 @@ def test_trains_logs_records_and_prints(tmp_path: Path, dysample: Callable) -> N
     }  # fmt: skip
     assert len(list((output / "tensorboard").glob("events*"))) > 0
     saved = yaml.safe_load((output / "config.yaml").read_text())
-    assert (saved["settings"]["steps"], saved["training"]["validate_every"]) == (5, 2)
+    assert (saved["steps"], saved["validate_every"]) == (5, 2)
     # The same run as that of a comparison.
-    config, _ = parse_config([*map(str, command[1:])])
-    compared = run_task("semantic", "dysample", 0, "scenes", config.settings, tmp_path / "compared")
+    spec, _ = load_config(output / "config.yaml")
+    compared = run_task(spec_of(spec.settings), tmp_path / "compared")
     line = json.loads(json.dumps(compared.to_line()))
     assert {k: line[k] for k in ("run", "metrics", "samples")} == {
         k: found[k] for k in ("run", "metrics", "samples")
@@ -162,7 +161,7 @@ def test_resumes_exactly_with_accumulation_and_evaluations(
             raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"dysample.workbench.progress.Bars.{hook}", die)
+        patch.setattr(f"dysample.workbench.progress.ProgressBars.{hook}", die)
         with pytest.raises(KilledError):
             dysample(*command, "--output", killed)
     assert dysample(*command, "--output", killed, "--resume").code == 0
@@ -174,17 +173,17 @@ def test_resumes_exactly_with_accumulation_and_evaluations(
     measure = next(iter(record(whole)["measures"]))
     assert {*logged(killed, measure).values()} == {*logged(whole, measure).values()}
     # Nothing of the recipe may change on the way.
-    changed = dysample(*command, "--output", killed, "--resume", "--settings.steps=8")
+    changed = dysample(*command, "--output", killed, "--resume", "--steps=8")
     assert changed.code == 2
-    assert "`settings.steps` is 7 there and 8 here" in changed.stderr
+    assert "`steps` is 7 there and 8 here" in changed.stderr
 
 
 def test_killed_outright_at_any_moment(tmp_path: Path, dysample: Callable) -> None:
     """A process is killed while it trains, saves and evaluates, several times."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [
-        "train", "semantic_scenes", *TINY, "--settings.steps=24", "--settings.batch_size=2",
-        "--training.validate_every=4", "--training.checkpoint_every=1",
+        "train", "semantic_scenes", *TINY, "--steps=24", "--batch-size=2",
+        "--validate-every=4", "--checkpoint-every=1",
     ]  # fmt: skip
     assert dysample(*command, "--output", whole).code == 0
     for saves in (1, 4):
@@ -217,31 +216,34 @@ def _written(output: Path) -> int | None:
 
 def test_a_refused_resume_changes_nothing(tmp_path: Path, dysample: Callable) -> None:
     output = tmp_path / "out"
-    command = [*TINY, "--settings.steps=2", "--settings.batch_size=2", "--output", output]
+    command = [*TINY, "--steps=2", "--batch-size=2", "--output", output]
     assert dysample("train", "semantic_scenes", *command).code == 0
     before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     for arguments, differences in (
         (
-            ["semantic_scenes", *command, "--upsampler=carafe", "--settings.steps=9", "--seed=1"],
+            ["semantic_scenes", *command, "--upsampler=carafe", "--steps=9", "--seed=1"],
             (
                 "`upsampler` is 'dysample' there and 'carafe' here",
-                "`settings.steps` is 2 there and 9 here",
+                "`steps` is 2 there and 9 here",
                 "`seed` is 0 there and 1 here",
             ),
         ),
         (
-            ["depth_scenes", *command, "--training.precision=bf16-mixed"],
+            ["depth_scenes", *command, "--precision=bf16-mixed"],
             (
                 "`task` is 'semantic' there and 'depth' here",
-                "`training.precision` is the default there and 'bf16-mixed' here",
+                "`precision` is '32-true' there and 'bf16-mixed' here",
             ),
         ),
         (
-            ["semantic_scenes", *command, "--settings.train_frames=8"],
+            ["semantic_scenes", *command, "--train-frames=8"],
             ("`data.train` is 9 there and 8 here",),
         ),
-        (["--output", output, "--upsampler_options.groups=2"], ("`upsampler_options.groups` is",)),
-        (["semantic_scenes", *command, "--settings.width=10000"], ("`width` (=10000) must be at",)),
+        (
+            ["--output", output, "--upsampler=dysample(groups=2)"],
+            ("`upsampler` is 'dysample' there and 'dysample(groups=2)' here",),
+        ),
+        (["semantic_scenes", *command, "--width=10000"], ("`width` (=10000) must be at",)),
     ):
         refused = dysample("train", *arguments, "--resume")
         assert refused.code == 2
@@ -250,9 +252,9 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path, dysample: Callable) ->
             assert text in refused.stderr
     # Without its checkpoint too, as one that was killed at its start.
     (output / "last.ckpt").rename(tmp_path / "last.ckpt")
-    refused = dysample("train", "semantic_scenes", *command, "--resume", "--settings.steps=9")
+    refused = dysample("train", "semantic_scenes", *command, "--resume", "--steps=9")
     assert "config.yaml must be of the same run" in refused.stderr
-    assert "`settings.steps` is 2 there and 9 here" in refused.stderr
+    assert "`steps` is 2 there and 9 here" in refused.stderr
     (tmp_path / "last.ckpt").rename(output / "last.ckpt")
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
     assert dysample("evaluate", output).code == 0
@@ -268,8 +270,8 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path, dysample: Callable) ->
 
 def test_a_start_that_diverges_leaves_nothing(tmp_path: Path, dysample: Callable) -> None:
     command = [
-        "train", "semantic_scenes", *TINY, "--settings.steps=3", "--settings.batch_size=2",
-        "--settings.learning_rate=1e30", "--training.precision=bf16-mixed",
+        "train", "semantic_scenes", *TINY, "--steps=3", "--batch-size=2",
+        "--learning-rate=1e30", "--precision=bf16-mixed",
     ]  # fmt: skip
     ended = dysample(*command, "--output", tmp_path / "a" / "b")
     assert ended.code == 2
@@ -281,7 +283,7 @@ def test_a_start_that_diverges_leaves_nothing(tmp_path: Path, dysample: Callable
         assert cause in ended.stderr
     assert not list(tmp_path.iterdir())
     # With a checkpoint there is something to keep.
-    ended = dysample(*command, "--training.checkpoint_every=1", "--output", tmp_path / "c")
+    ended = dysample(*command, "--checkpoint-every=1", "--output", tmp_path / "c")
     assert ended.code == 2
     assert {path.name for path in (tmp_path / "c").iterdir()} >= {"last.ckpt", "config.yaml"}
 
@@ -295,8 +297,8 @@ def test_stopped_it_says_how_to_go_on(
     """By a supervisor, and from a terminal, whose Ctrl-C reaches the workers too."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     command = [
-        "train", "semantic_scenes", *TINY, "--settings.batch_size=2", "--settings.steps=40",
-        "--training.checkpoint_every=1", "--training.loader_workers=2",
+        "train", "semantic_scenes", *TINY, "--batch-size=2", "--steps=40",
+        "--checkpoint-every=1", "--loader-workers=2",
     ]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "dysample", *command, "--output", str(stopped)],
@@ -321,8 +323,8 @@ def test_bfloat16(tmp_path: Path, dysample: Callable) -> None:
     for task in ("semantic", "depth", "panoptic"):
         output = tmp_path / task
         ended = dysample(
-            "train", f"{task}_scenes", *TINY, "--settings.steps=2", "--settings.batch_size=2",
-            "--training.precision=bf16-mixed", "--output", output,
+            "train", f"{task}_scenes", *TINY, "--steps=2", "--batch-size=2",
+            "--precision=bf16-mixed", "--output", output,
         )  # fmt: skip
         assert ended.code == 0, ended.stderr
         found = record(output)
@@ -335,8 +337,10 @@ def test_bfloat16(tmp_path: Path, dysample: Callable) -> None:
     ("message", "arguments"),
     [
         ("NAME (='semantics') must be one of", ["semantics"]),
-        ("settings.stepps", ["semantic_scenes", "--settings.stepps=3"]),
-        ("`batch_size` (=16) must be a multiple of 3", ["semantic_scenes", "--training.devices=3"]),
+        ("No such option '--stepps'. Did you mean '--steps'?", ["semantic_scenes", "--stepps=3"]),
+        ("'many' is not a valid integer", ["semantic_scenes", "--steps=many"]),
+        ("Did you mean '--steps'?", ["semantic_scenes", "--settings.steps=3"]),
+        ("`batch_size` (=16) must be a multiple of 3", ["semantic_scenes", "--devices=3"]),
         ("must be a known upsampler", ["semantic_scenes", "--upsampler=bilinaer"]),
         ("/nowhere", ["--task=semantic", "--data=camvid:/nowhere"]),
     ],
@@ -353,10 +357,23 @@ def test_mistakes_are_one_line_and_leave_nothing(
 
 
 def test_help_and_the_whole_configuration(dysample: Callable) -> None:
+    assert "'--config' requires an argument" in dysample("train", "--config").stderr
     helped = dysample("train", "detection_scenes", "-h")
     assert helped.code == 0
-    for word in ("--settings.steps", "--training.validate_every", "--resume", "semantic_scenes"):
+    for word in ("--resume", "semantic_scenes"):
         assert word in helped.stdout
-    printed = dysample("train", "detection_scenes", "--settings.steps=9", "--print_config")
-    assert printed.code == 0
-    assert yaml.safe_load(printed.stdout)["settings"]["steps"] == 9
+    for name in configure("semantic_scenes", [], {})[0].to_dict():
+        assert f"--{name.replace('_', '-')} " in helped.stdout
+    # Hyphens and underscores are one.
+    for print_config, batch_size in (
+        ("--print-config", "--batch-size"),
+        ("--print_config", "--batch_size"),
+    ):
+        null = ["--validate-every", "null"]
+        printed = dysample("train", "detection_scenes", f"{batch_size}=9", *null, print_config)
+        assert printed.code == 0
+        found = yaml.safe_load(printed.stdout)
+        assert (found["batch_size"], found["validate_every"]) == (9, None)
+        assert found == configure(
+            "detection_scenes", [], {"batch_size": 9, "validate_every": None}
+        )[0].to_dict() | {"output": "runs/detection_scenes"}

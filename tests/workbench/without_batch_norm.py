@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from torch import nn
 
 from dysample.cli import main
-from dysample.workbench import trainer
+from dysample.workbench import lightning_trainer
 
 
 class LogsEveryStep(Trainer):
@@ -19,7 +19,7 @@ class LogsEveryStep(Trainer):
 
 
 nn.BatchNorm2d = lambda channels: nn.GroupNorm(1, channels)
-trainer.Trainer = LogsEveryStep
+lightning_trainer.Trainer = LogsEveryStep
 
 if __name__ == "__main__":
     main()

@@ -6,10 +6,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from dysample.cli.options import option
+from dysample.cli.options import hyphenated, option, settings_options
 
 
-@click.command()
+@click.command(context_settings={"token_normalize_func": hyphenated})
 @option(
     "--upsamplers",
     "Names, names with options like 'dysample(groups=8)', or patterns like 'dysample*', separated"
@@ -26,27 +26,7 @@ from dysample.cli.options import option
     "semantic",
 )
 @option("--data", "'scenes' (embedded), or NAME:PATH: see `data`.", str, "scenes")
-@option(
-    "--model",
-    "'small', or one of the papers: segformer_b0 to b5, maskformer_swin_tiny to large; r50, r101;"
-    " swin_tiny to large.",
-    str,
-    "small",
-)
-@option("--encoder", "Encoder of small models: 'conv', or pretrained 'efficientnet_lite0'.", str)
-@option("--weights", "File of the encoder's weights; or 'pretrained' to download them.", str)
-@option("--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str)
-@option("--steps", "Optimiser steps.", int)
-@option("--batch-size", "Images a step.", int)
-@option("--learning-rate", "Peak learning rate.", float)
-@option("--weight-decay", "Weight decay of AdamW.", float)
-@option("--width", "Channels of the head or feature pyramid.", int)
-@option("--size", "Image height in pixels.", int)
-@option("--train-frames", "Training images.", int)
-@option("--val-frames", "Validation images.", int)
-@option(
-    "--augment/--no-augment", "Scale, crop and colour photographs at random, besides flips.", bool
-)
+@settings_options()
 @option(
     "--output",
     "Folder for results.jsonl, the page, figures, checkpoints and logs.",

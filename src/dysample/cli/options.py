@@ -1,4 +1,4 @@
-"""Shared helpers for the verbs' options."""
+"""Shared options of the verbs, and helpers for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +10,76 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
+class OrNull(click.ParamType):  # type: ignore[type-arg]
+    """A value, or `null` for none, as in a configuration file."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = click.types.convert_type(kind)
+        self.name = self._kind.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert a word of the command line."""
+        return None if value == "null" else self._kind.convert(value, param, ctx)
+
+
 def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
     """Make an option that shows its default; without one the recipe of task and data sets it."""
     if default is None:
         help_text += "  [default: depends on task and data]"
         return click.option(name, type=kind, help=help_text)
     return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+
+
+def settings_options(null: bool = False) -> Callable[[Verb], Verb]:
+    """Make the settings of a run, which `dysample compare` and `dysample train` share.
+
+    Args:
+        null: let those that may be none be given as `null`, to override a configuration.
+    """
+    count, text = (OrNull(int), OrNull(str)) if null else (int, str)
+    options = (
+        option(
+            "--model",
+            "'small', or one of the papers: segformer_b0 to b5, maskformer_swin_tiny to large; r50,"
+            " r101; swin_tiny to large.",
+            str,
+            "small",
+        ),
+        option(
+            "--encoder", "Encoder of small models: 'conv', or pretrained 'efficientnet_lite0'.", str
+        ),
+        option(
+            "--weights", "File of the encoder's weights; or 'pretrained' to download them.", text
+        ),
+        option(
+            "--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str
+        ),
+        option("--steps", "Optimiser steps.", int),
+        option("--batch-size", "Images a step, over all processes.", int),
+        option("--learning-rate", "Peak learning rate.", float),
+        option("--weight-decay", "Weight decay of AdamW.", float),
+        option("--width", "Channels of the head or feature pyramid.", int),
+        option("--size", "Image height in pixels.", int),
+        option("--train-frames", "Training images.", count),
+        option("--val-frames", "Validation images.", count),
+        option(
+            "--augment/--no-augment",
+            "Scale, crop and colour photographs at random, besides flips.",
+            bool,
+        ),
+    )
+
+    def add(verb: Verb) -> Verb:
+        for one in reversed(options):
+            verb = one(verb)
+        return verb
+
+    return add
+
+
+def hyphenated(name: str) -> str:
+    """Return the name of an option as it is shown; with underscores, as in files, it works too."""
+    return name.replace("_", "-")
 
 
 def check_folder(name: str, path: Path | None) -> None:

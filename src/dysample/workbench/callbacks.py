@@ -10,7 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from dysample.workbench.record import Curve
 
 
-class Progress(Callback):
+class StepReporter(Callback):
     """Call ``tell(step, steps)`` after each step, counted from the start of the run."""
 
     def __init__(self, tell: Callable[[int, int], None]) -> None:

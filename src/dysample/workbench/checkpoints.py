@@ -18,7 +18,7 @@ from dysample.workbench.tasks.base import Task
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 
-_TO_LOOK = {"run", "about", "recipe", "state_dict"}
+_OF_A_RUN = {"run", "about", "state_dict"}
 _TO_GO_ON = {"global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
 _NOT_OF_THE_FILE = (OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
@@ -51,7 +51,7 @@ class Checkpoints(Checkpoint):
         validate_every: optimiser steps between evaluations; None keeps no best state.
         measure: key of the metric by which states are compared.
         higher_is_better: its direction.
-        recipe: from `Recipe.to_dict`, stored in every checkpoint: how to build its model.
+        spec: from `RunSpec.to_dict`, stored in every checkpoint: how to build its model.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Checkpoints(Checkpoint):
         validate_every: int | None,
         measure: str,
         higher_is_better: bool,
-        recipe: dict[str, Any],
+        spec: dict[str, Any],
     ) -> None:
         self.folder = folder
         self.every = every
         self.validate_every = validate_every
         self.measure = measure
         self.sign = 1 if higher_is_better else -1
-        self.recipe = recipe
+        self.spec = spec
         self.best: float | None = None
         self._saved = -1
         self._began = False
@@ -118,8 +118,8 @@ class Checkpoints(Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Store the recipe, so that the model can be built from the file alone."""
-        checkpoint["recipe"] = self.recipe
+        """Store the run's description: the model can be built from the file alone."""
+        checkpoint["spec"] = self.spec
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best metric."""
@@ -171,7 +171,7 @@ def read_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         advice = "" if run is None else " (delete it)"  # then a new run begins
         raise ValueError(f"checkpoint {path} cannot be read{advice}: {reason}") from error
-    if not isinstance(found, dict) or not found.keys() >= _TO_LOOK:
+    if not isinstance(found, dict) or not found.keys() >= _OF_A_RUN:
         raise ValueError(f"checkpoint {path} must be one of `dysample`, but is another file")
     if run is not None and found["run"] != run:
         raise ValueError(f"checkpoint {path} must be of run {run}, but is of run {found['run']}")

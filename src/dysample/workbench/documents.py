@@ -1,9 +1,9 @@
 """Load untrusted YAML with limits and checks."""
 
+import re
 from typing import Any
 
 import yaml
-from jsonargparse import get_loader, set_loader
 
 LONGEST = 2**15
 """Characters of a configuration, which has about a thousand."""
@@ -14,12 +14,24 @@ DEEPEST = 100
 MOST = 10_000
 """Values in a configuration, those counted again to which aliases point."""
 
-MODE = "bounded-yaml"
-"""By which jsonargparse's parsers find `load_yaml`."""
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML 1.1, but days are text, and numbers such as 1e-3 are those of YAML 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
 
 
 def load_yaml(text: str) -> Any:
-    """Load a document, with numbers as jsonargparse reads them.
+    """Load a document; 1e-3 is a number, and days are text.
 
     Raises:
         ValueError: a document that is too long or too deep, contains itself, expands to too many
@@ -42,7 +54,9 @@ def load_yaml(text: str) -> Any:
         raise ValueError(_no_value(text) or f"cannot be read: {error}") from error
 
 
-_build = get_loader("yaml")
+def _build(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
+
 
 _NO_VALUES = (ValueError, TypeError, LookupError, AttributeError)
 """What the loader raises at `!!int x`, `!!bool x`, `!!int ''` and `!!timestamp x`."""
@@ -103,6 +117,3 @@ def _check_keys(node: yaml.MappingNode) -> None:
 def _line(node: yaml.Node | yaml.Event) -> int:
     line: int = node.start_mark.line + 1
     return line
-
-
-set_loader(MODE, load_yaml, (yaml.YAMLError,))

@@ -9,17 +9,17 @@ from rich.console import Console
 
 from dysample.files import whole_file
 from dysample.workbench.checkpoints import find_checkpoint
-from dysample.workbench.config import CONFIG, Config, load_config
+from dysample.workbench.config import CONFIG, load_config
 from dysample.workbench.data.batches import EvaluationBatches
 from dysample.workbench.data.disk_set import DiskSet, open_split
 from dysample.workbench.data.sample import class_order
 from dysample.workbench.headline import print_metrics
-from dysample.workbench.identity import run_id
-from dysample.workbench.progress import Bars
+from dysample.workbench.lightning_trainer import make_trainer, quiet
+from dysample.workbench.progress import ProgressBars
 from dysample.workbench.restore import restore
+from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.tasks.base import Task
-from dysample.workbench.trainer import make_trainer, quiet
-from dysample.workbench.training import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 
 def evaluate(path: Path, data: str | None, file: Path | None, console: Console) -> None:
@@ -37,31 +37,31 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
     """
     if file is not None and not file.parent.is_dir():
         raise FileNotFoundError(f"`json` (={file}) must lie in a folder that exists")
-    checkpoint, config = _find(path)
-    task, step = _load(checkpoint, config)
-    images = _open(config, task, data or config.data)
+    checkpoint, spec = _find(path)
+    task, step = _load(checkpoint, spec)
+    images = _open(spec, task, data or spec.data)
     options = TrainingOptions(
-        accelerator=config.training.accelerator,
-        precision=config.training.precision,
-        loader_workers=config.training.loader_workers,
+        accelerator=spec.training.accelerator,
+        precision=spec.training.precision,
+        loader_workers=spec.training.loader_workers,
     )
     with quiet():
-        trainer = make_trainer(1, options, None, [Bars(console)])
+        trainer = make_trainer(1, options, None, [ProgressBars(console)])
         batches = EvaluationBatches(images, workers=options.loader_workers)
         trainer.validate(task, batches, verbose=False)
-    name = (data or config.data).partition(":")[0]
+    name = (data or spec.data).partition(":")[0]
     title = (
-        f"{config.task} on {name}, {len(images)} images, {config.upsampler}, {checkpoint.name} of"
-        f" step {step}"
+        f"{spec.task} on {name}, {len(images)} images, {spec.upsampler.label}, {checkpoint.name}"
+        f" of step {step}"
     )
     print_metrics(task.measures, task.results, title, console)
     if file is not None:
         found = {
             "run": task.run,
-            "task": config.task,
+            "task": spec.task,
             "data": name,
             "images": len(images),
-            "upsampler": config.upsampler,
+            "upsampler": spec.upsampler.name,
             "checkpoint": str(checkpoint),
             "step": step,
             "metrics": task.results,
@@ -71,44 +71,35 @@ def evaluate(path: Path, data: str | None, file: Path | None, console: Console) 
             target.write(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n")
 
 
-def _find(path: Path) -> tuple[Path, Config]:
+def _find(path: Path) -> tuple[Path, RunSpec]:
     """Find the checkpoint, and the configuration beside it."""
     path = find_checkpoint(path)
     if not (path.parent / CONFIG).is_file():
         raise FileNotFoundError(
             f"checkpoint {path} must lie beside the {CONFIG} that `dysample train` wrote"
         )
-    return path, load_config(path.parent / CONFIG)
+    return path, load_config(path.parent / CONFIG)[0]
 
 
-def _load(path: Path, config: Config) -> tuple[Task, int]:
+def _load(path: Path, spec: RunSpec) -> tuple[Task, int]:
     """Build the model with the weights of a checkpoint, and return their step."""
     restored = restore(path)
     task = restored.task
-    run = run_id(
-        config.task,
-        task.about,
-        config.upsampler,
-        config.upsampler_options,
-        config.seed,
-        config.settings.to_dict(),
-        config.training.identity(),
-    )
-    if task.run != run:
+    if task.run != spec.with_about(task.about).id:
         raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
     return task, restored.step
 
 
-def _open(config: Config, task: Task, data: str) -> Any:
+def _open(spec: RunSpec, task: Task, data: str) -> Any:
     """Open the validation split at the size of the training."""
-    about, settings = task.about, config.settings
+    about, settings = task.about, spec.settings
     if data == "scenes":
         described = task.describe(data, settings)
         images: Any = task.load(data, settings)[1]
         classes = described["classes"]
     else:
         split = open_split(data, "val", task.kind)
-        wanted = settings.val_frames if data == config.data else None
+        wanted = settings.val_frames if data == spec.data else None
         size = (about["height"], about["width"])
         images = DiskSet(task.kind, split, size, wanted or len(split), task.batch)
         classes = [split.classes.names[i] for i in class_order(task.kind, split.classes)]

@@ -11,7 +11,7 @@ from dysample.workbench.tasks.base import Task
 from dysample.workbench.terminal import bars
 
 
-class Bars(Callback):
+class ProgressBars(Callback):
     """Show a bar with the loss, another one for validation, and a line with its metrics.
 
     Without a terminal only the lines are printed. Only rank 0 prints.

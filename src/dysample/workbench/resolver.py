@@ -80,7 +80,7 @@ def find_model(
     if not path.is_file():
         return _made(name, pretrained)
     content = read_file(path, trust=trust)
-    if isinstance(content, Mapping) and "recipe" in content:
+    if isinstance(content, Mapping) and "spec" in content:
         return _trained(path)
     return module_in(content, path)
 

@@ -1,6 +1,6 @@
 """Models of a task: built from plain data, or restored from a checkpoint alone."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +10,20 @@ from dysample.checks import one_line
 from dysample.fitting import build_for
 from dysample.hub import RECIPE
 from dysample.workbench.checkpoints import find_checkpoint, read_checkpoint
-from dysample.workbench.settings import SIZES, Settings, check_count, settings_for
+from dysample.workbench.choose import UpsamplerSpec
+from dysample.workbench.run_spec import RunSpec
+from dysample.workbench.settings import SIZES, check_count, settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.tasks.by_name import task_class
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What a run's model is built from, besides the description of its data.
-
-    Attributes:
-        task: semantic, detection, instance, panoptic or depth.
-        upsampler: registered name.
-        upsampler_options: given to it.
-        seed: of the run.
-        settings: of the run.
-        training: what else makes the run another one, from `TrainingOptions.identity`.
-    """
-
-    task: str
-    upsampler: str
-    upsampler_options: dict[str, Any]
-    seed: int
-    settings: Settings
-    training: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for a checkpoint."""
-        return asdict(self)
+from dysample.workbench.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A trained model, the recipe it was built from, and the optimiser steps of its weights."""
+    """A trained model, the run that trained it, and the optimiser steps of its weights."""
 
     task: Task
-    recipe: Recipe
+    spec: RunSpec
     step: int
 
 
@@ -71,42 +49,43 @@ def build_for_task(
         TypeError, ValueError: naming the argument, the rule and the value.
     """
     full = replace(settings_for(task, "scenes"), **settings)
-    return task_class(task).build_model(upsampler, options, about, full, seed)
+    of_run = UpsamplerSpec(upsampler, options), seed, full, TrainingOptions()
+    return RunSpec(task, "scenes", *of_run).with_about(about).build_model()
 
 
 def restore(path: Path) -> Restored:
     """The model of a checkpoint with its weights, in eval mode.
 
     Raises:
-        ValueError, FileNotFoundError: as `read_checkpoint`; a checkpoint whose recipe is not that
-            of its model.
+        ValueError, FileNotFoundError: as `read_checkpoint`; a checkpoint whose run is not that of
+            its model.
     """
     checkpoint = read_checkpoint(path)
     try:
-        recipe = _recipe(checkpoint["recipe"])
-        task, step = _build(recipe, checkpoint), int(checkpoint["global_step"])
+        spec = _spec(checkpoint.get("spec"), checkpoint["about"])
+        task, step = _build(spec, checkpoint), int(checkpoint["global_step"])
     except Exception as error:  # what is in the file is anybody's
         kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
         raise ValueError(
             f"checkpoint {path} must fit the model that it names: {kind}{one_line(error)}"
         ) from error
     task.eval()
-    return Restored(task, recipe, step)
+    return Restored(task, spec, step)
 
 
 def with_recipe(restored: Restored) -> nn.Module:
     """The model alone, which `dysample.hub.save_pretrained` can write down."""
-    recipe = restored.recipe
-    written = {
+    spec = restored.spec
+    recipe = {
         "model": "task",
-        "task": recipe.task,
-        "upsampler": recipe.upsampler,
-        "options": recipe.upsampler_options,
-        "about": restored.task.about,
-        "settings": recipe.settings.to_dict(),
-        "seed": recipe.seed,
+        "task": spec.task,
+        "upsampler": spec.upsampler.name,
+        "options": spec.upsampler.options,
+        "about": spec.about,
+        "settings": spec.settings.to_dict(),
+        "seed": spec.seed,
     }
-    setattr(restored.task.model, RECIPE, written)
+    setattr(restored.task.model, RECIPE, recipe)
     return restored.task.model
 
 
@@ -123,29 +102,26 @@ def from_training(path: str | Path) -> nn.Module:
     return with_recipe(restore(find_checkpoint(Path(path))))
 
 
-def _build(recipe: Recipe, checkpoint: dict[str, Any]) -> Task:
-    about = checkpoint["about"]
+def _spec(options: Any, about: Any) -> RunSpec:
+    if not isinstance(options, dict):
+        raise ValueError("`spec` must hold the options of its run by name")
     for key, wanted in (("classes", list), ("height", int), ("width", int)):
         if not isinstance(about, dict) or not isinstance(about.get(key), wanted):
             raise ValueError(f"`about` must hold `{key}`, of type {wanted.__name__}")
     for key in ("height", "width"):
         check_count(key, about[key], *SIZES)
+    spec = RunSpec.from_dict(options).with_about(about)
+    if missing := spec.to_dict().keys() - options.keys():
+        raise ValueError(f"`spec` must hold every option, but lacks {', '.join(sorted(missing))}")
+    return spec
+
+
+def _build(spec: RunSpec, checkpoint: dict[str, Any]) -> Task:
     # The checkpoint holds the encoder too: no pretrained weights have to be there.
-    bare = replace(recipe.settings, weights=None)
-    kind, saved = task_class(recipe.task), checkpoint["state_dict"]
+    bare = replace(spec, settings=replace(spec.settings, weights=None)).with_about(spec.about)
+    saved = checkpoint["state_dict"]
     of_model = {n.removeprefix("model."): v for n, v in saved.items() if n.startswith("model.")}
-
-    def build() -> nn.Module:
-        return kind.build_model(
-            recipe.upsampler, recipe.upsampler_options, about, bare, recipe.seed
-        )
-
-    model = build_for(build, of_model)
-    task = kind(model, about, recipe.settings, recipe.seed, checkpoint["run"])
+    model = build_for(bare.build_model, of_model)
+    task = task_class(spec.task)(model, spec.about, spec.settings, spec.seed, checkpoint["run"])
     task.load_state_dict(saved)
     return task
-
-
-def _recipe(found: dict[str, Any]) -> Recipe:
-    settings = settings_for(found["task"], "scenes")
-    return Recipe(**{**found, "settings": type(settings)(**found["settings"])})

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch import Callback
-from torch import nn
 
 from dysample.files import sweep
 from dysample.workbench.callbacks import LearningCurve, Stopwatch
@@ -14,70 +12,19 @@ from dysample.workbench.checkpoints import LAST, Checkpoints, read_checkpoint
 from dysample.workbench.costs.models import model_macs, model_parameters
 from dysample.workbench.data.batches import EvaluationBatches, TrainingBatches
 from dysample.workbench.folders import undone
-from dysample.workbench.identity import run_id
+from dysample.workbench.lightning_trainer import LOGS, is_first_process, make_trainer, quiet
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.parts import measure_parts
 from dysample.workbench.record import Record, Seconds, Size, surroundings
-from dysample.workbench.restore import Recipe
+from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.samples import encode_samples
-from dysample.workbench.settings import Settings, check_seed
 from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.trainer import LOGS, is_first_process, make_trainer, quiet
-from dysample.workbench.training import TrainingOptions
-
-
-def identify(
-    name: str,
-    upsampler: str,
-    options: dict[str, Any],
-    seed: int,
-    data: str,
-    settings: Settings,
-    training: TrainingOptions,
-) -> tuple[str, dict[str, Any]]:
-    """A run's id, and what its record says about the data; see `run_task`.
-
-    Raises:
-        ValueError, TypeError, FileNotFoundError: as `run_task`.
-    """
-    seed = check_seed(seed)
-    training.check_batch_size(settings.batch_size)
-    about = task_class(name).describe(data, settings)
-    run = run_id(name, about, upsampler, options, seed, settings.to_dict(), training.identity())
-    return run, about
-
-
-def build(
-    name: str,
-    upsampler: str,
-    options: dict[str, Any],
-    about: dict[str, Any],
-    settings: Settings,
-    seed: int,
-) -> nn.Module:
-    """A run's model.
-
-    Raises:
-        ValueError, TypeError: values that do not fit, or of sizes that torch cannot make.
-    """
-    try:
-        return task_class(name).build_model(upsampler, options, about, settings, seed)
-    except (RuntimeError, OverflowError, MemoryError) as error:
-        given = f"`upsampler_options` (={options}), `width` (={settings.width})"
-        reason = " ".join(str(error).split())[:300] or "out of memory"
-        raise ValueError(f"{given}: {upsampler} cannot be built: {reason}") from error
 
 
 def run_task(
-    name: str,
-    upsampler: str,
-    seed: int,
-    data: str,
-    settings: Settings,
+    spec: RunSpec,
     folder: str | Path,
     *,
-    upsampler_options: dict[str, Any] | None = None,
-    training: TrainingOptions | None = None,
     callbacks: Sequence[Callback] = (),
     tensorboard: bool = False,
     pictures: bool = True,
@@ -90,56 +37,40 @@ def run_task(
     nothing behind.
 
     Args:
-        name: of the task.
-        upsampler: registered name.
-        seed: of the initial values and the data order; runs of different upsamplers with one seed
-            differ in the upsamplers alone.
-        data: ``"scenes"`` or ``"NAME:PATH"``.
-        settings: what the run computes.
+        spec: of the run.
         folder: for this run only.
-        upsampler_options: given to `create_upsampler`.
-        training: by what means; None for one process on the CPU.
         callbacks: to tell the progress, for example.
         tensorboard: write a log for TensorBoard as well.
         pictures: keep some predictions in the record, of a task and data that have such.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: an unknown task, upsampler or data set, data that
-            cannot be used, a checkpoint that cannot be read or belongs to another run; all before
-            the first step. ValueError also when the loss stops being finite.
+        ValueError, TypeError, FileNotFoundError: an unknown data set, data that cannot be used, an
+            upsampler that cannot be built, a checkpoint that cannot be read or belongs to another
+            run; all before the first step. ValueError also when the loss stops being finite.
     """
-    options, seed = upsampler_options or {}, check_seed(seed)
-    training = training or TrainingOptions(accelerator="cpu")
-    folder, kind = Path(folder), task_class(name)
-    run, about = identify(name, upsampler, options, seed, data, settings, training)
+    folder, task_type = Path(folder), task_class(spec.task)
+    about, settings, training = spec.about, spec.settings, spec.training
     checkpoint = folder / LAST
     resumes = checkpoint.exists()
     if resumes:
-        read_checkpoint(checkpoint, run)
+        read_checkpoint(checkpoint, spec.id)
     first = is_first_process()
     if first and folder.is_dir():
         sweep(folder)
-    # Before the data: a misspelt upsampler should not cost the rendering of scenes.
-    model = build(name, upsampler, options, about, settings, seed)
-    train, val = kind.load(data, settings)
+    # Before the data: a misspelt option should not cost the rendering of scenes.
+    model = spec.build_model()
+    train, val = task_type.load(spec.data, settings)
 
-    task = kind(model, about, settings, seed, run)
+    task = task_type(model, about, settings, spec.seed, spec.id)
     stopwatch, curve = Stopwatch(), LearningCurve(settings.steps)
-    measure, main = next(iter(kind.measures.items()))
+    measure, main = next(iter(task_type.measures.items()))
     keeper = Checkpoints(
         folder,
         training.checkpoint_every,
         training.validate_every,
         measure,
         main.higher_is_better,
-        Recipe(
-            task=name,
-            upsampler=upsampler,
-            upsampler_options=options,
-            seed=seed,
-            settings=settings,
-            training=training.identity(),
-        ).to_dict(),
+        spec.to_dict(),
     )
     with quiet(), undone(folder, LOGS, kept=LAST) if first else nullcontext():
         trainer = make_trainer(
@@ -148,14 +79,14 @@ def run_task(
             folder,
             [keeper, stopwatch, curve, *callbacks],
             tensorboard=tensorboard,
-            uses_all_parameters=kind.uses_all_parameters,
+            uses_all_parameters=task_type.uses_all_parameters,
         )
         place = trainer.global_rank, trainer.world_size
         batches = TrainingBatches(
             train,
             settings.batch_size,
             settings.steps,
-            seed,
+            spec.seed,
             training.accumulate,
             *place,
             workers=training.loader_workers,
@@ -168,19 +99,19 @@ def run_task(
             trainer.validate(task, evaluation, verbose=False)
 
     return Record(
-        run=run,
-        task=name,
+        run=spec.id,
+        task=spec.task,
         data=about,
-        upsampler=upsampler,
-        upsampler_options=options,
+        upsampler=spec.upsampler.name,
+        upsampler_options=spec.upsampler.options,
         guided=find_upsamplers(model)[-1].guided,
-        seed=seed,
+        seed=spec.seed,
         settings=settings.to_dict(),
         training=training.to_dict(),
         metrics=task.results,
         parts={} if training.processes > 1 else measure_parts(task, val),
         curve=curve.curve,
-        measures=kind.measures,
+        measures=task_type.measures,
         parameters=Size(**model_parameters(model)),
         macs=Size(**model_macs(model, about["height"], about["width"])),
         seconds=Seconds(round(stopwatch.seconds, 2), round(stopwatch.evaluation, 2)),

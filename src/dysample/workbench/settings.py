@@ -1,6 +1,7 @@
 """The options of a run: plain data, importable without torch."""
 
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from dysample.numeric import check_int, check_number
@@ -285,3 +286,6 @@ PAPER_RATE = 1e-4
 
 TASKS = tuple(SCENES)
 """Names of the tasks."""
+
+CONFIGS = {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
+"""The configurations that come with the package, by name."""

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dysample.workbench.choose import Choice
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.compare import compare
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import Settings
 from support import engine_jobs
+from support.specs import spec_of
 
 pytest.importorskip("ray")
 from ray.cluster_utils import Cluster
@@ -159,7 +160,7 @@ def test_a_lost_node_costs_no_run(
     failures = compare(
         "scenes",
         {"semantic": settings},
-        [Choice("nearest"), Choice("bilinear")],
+        [UpsamplerSpec("nearest"), UpsamplerSpec("bilinear")],
         2,
         Path(),
         RayEngine(address=cluster.address),
@@ -172,7 +173,7 @@ def test_a_lost_node_costs_no_run(
     assert sorted(got) == [("bilinear", 0), ("bilinear", 1), ("nearest", 0), ("nearest", 1)]
     assert len(records(tmp_path)) == 4
     for (upsampler, seed), record in got.items():
-        again = run_task("semantic", upsampler, seed, "scenes", settings, tmp_path / "again")
+        again = run_task(spec_of(settings, upsampler, seed), tmp_path / "again")
         (tmp_path / "again" / "last.ckpt").unlink()
         assert record["metrics"] == again.metrics
 

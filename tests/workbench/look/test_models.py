@@ -39,7 +39,7 @@ def test_a_checkpoint_alone_gives_the_trained_model(
     shutil.copy(run_of("carafe") / "last.ckpt", copy)
     path, restored = find_model(str(copy))
     assert path == copy
-    assert restored.recipe.upsampler == "carafe"
+    assert restored.spec.upsampler.name == "carafe"
     assert not restored.task.training
     weights = torch.load(copy, weights_only=True)["state_dict"]
     for key, value in restored.task.state_dict().items():
@@ -71,7 +71,7 @@ def test_references_differ_in_the_upsampler_alone(
     shutil.copytree(compared, copy)
     other = next((copy / "runs").glob("semantic-nearest-*")) / "last.ckpt"
     held = torch.load(other, weights_only=True)
-    held["recipe"]["settings"]["steps"] += 1
+    held["spec"]["steps"] += 1
     torch.save(held, other)
     bilinear = next((copy / "runs").glob("semantic-bilinear-*")) / "last.ckpt"
     moved = copy / "runs" / checkpoint.parent.name / "last.ckpt"
@@ -118,7 +118,7 @@ def test_a_quick_model_is_trained_once(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(models, "QUICK", tiny)
     console = Console(record=True, width=200, file=io.StringIO())
     folder = quick_model("dysample", console)
-    assert folder.parent == tmp_path / "look" / "runs"
+    assert folder.parent == tmp_path / "models" / "runs"
     assert "training a small model with dysample for 2 steps" in console.export_text()
     changed = (folder / "last.ckpt").stat().st_mtime_ns
     assert quick_model("dysample", console) == folder

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from dysample.registry import get_entry
 from dysample.workbench.checkpoints import LAST, find_checkpoint, read_checkpoint
-from dysample.workbench.choose import choose_upsamplers
-from dysample.workbench.compare import run_folder
+from dysample.workbench.choose import UpsamplerSpec, choose_upsamplers
 from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import say
-from dysample.workbench.identity import run_id
-from dysample.workbench.progress import Bars
+from dysample.workbench.progress import ProgressBars
 from dysample.workbench.resolver import Run, find_runs, holds_model
-from dysample.workbench.restore import Recipe, Restored, restore
+from dysample.workbench.restore import Restored, restore
 from dysample.workbench.run import run_task
+from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import settings_for
-from dysample.workbench.tasks.by_name import task_class
+from dysample.workbench.training_options import TrainingOptions
 
 REFERENCES = ("nearest", "bilinear")
 """The fixed interpolations that others are shown beside."""
@@ -99,18 +97,18 @@ def models_of_page(folder: Path | None, names: str | None, console: Console) -> 
 
 def find_references(checkpoint: Path, restored: Restored) -> list[tuple[str, Restored]]:
     """Runs beside a run that differ from it in the upsampler alone: nearest, bilinear."""
-    recipe = restored.recipe
+    spec = restored.spec
     found = []
     for name in REFERENCES:
-        if name == recipe.upsampler:
+        if name == spec.upsampler.name:
             continue
-        pattern = f"{recipe.task}-{name}-seed{recipe.seed}-*"
+        pattern = f"{spec.task}-{name}-seed{spec.seed}-*"
         for folder in sorted(checkpoint.parent.parent.glob(pattern)):
             if not (folder / LAST).is_file():
                 continue
             other = restore(find_checkpoint(folder))
-            same_data = other.task.about == restored.task.about
-            if same_data and _without_upsampler(other.recipe) == _without_upsampler(recipe):
+            same = replace(other.spec, upsampler=spec.upsampler).with_about(other.spec.about)
+            if same.id == spec.id:
                 found.append((name, other))
                 break
     return found
@@ -119,7 +117,7 @@ def find_references(checkpoint: Path, restored: Restored) -> list[tuple[str, Res
 def quick_model(upsampler: str, console: Console) -> Path:
     """Return the folder of a small model that is trained briefly on the embedded scenes, once.
 
-    It is kept in `$DYSAMPLE_CACHE/look`, else beside the scenes in the user's cache.
+    It is kept in `$DYSAMPLE_CACHE/models`, else beside the scenes in the user's cache.
 
     Args:
         upsampler: registered name.
@@ -129,21 +127,18 @@ def quick_model(upsampler: str, console: Console) -> Path:
         ValueError: an unknown upsampler.
     """
     settings = settings_for("semantic", "scenes", **QUICK)
-    about = task_class("semantic").describe("scenes", settings)
-    get_entry(upsampler)
-    run = run_id("semantic", about, upsampler, {}, 0, settings.to_dict())
-    output = cache_folder() / "look"
-    folder = run_folder(output, "semantic", upsampler, 0, run)
+    training = TrainingOptions(accelerator="cpu")
+    spec = RunSpec("semantic", "scenes", UpsamplerSpec(upsampler), 0, settings, training)
+    output = cache_folder() / "models"
+    folder = spec.folder(output)
     with kept_in_cache(output), alone_in(output, PATIENCE):
-        if not _is_trained(folder / LAST, run, settings.steps):
+        if not _is_trained(folder / LAST, spec):
             say(
                 console,
                 f"training a small model with {upsampler} for {settings.steps} steps, once; it is"
                 f" kept in {output}",
             )
-            run_task(
-                "semantic", upsampler, 0, "scenes", settings, folder, callbacks=[Bars(console)]
-            )
+            run_task(spec, folder, callbacks=[ProgressBars(console)])
     return folder
 
 
@@ -158,11 +153,6 @@ def _choose_names(text: str) -> list[str]:
     return [choice.name for choice in chosen]
 
 
-def _is_trained(checkpoint: Path, run: str, steps: int) -> bool:
-    found = read_checkpoint(checkpoint, run) if checkpoint.is_file() else {}
-    return bool("recipe" in found and found.get("global_step") == steps)
-
-
-def _without_upsampler(recipe: Recipe) -> dict[str, Any]:
-    other = {"upsampler": "", "upsampler_options": {}}
-    return {**recipe.to_dict(), **other}
+def _is_trained(checkpoint: Path, spec: RunSpec) -> bool:
+    found = read_checkpoint(checkpoint, spec.id) if checkpoint.is_file() else {}
+    return found.get("global_step") == spec.settings.steps

@@ -111,15 +111,15 @@ def _of_run(
     label: Label | None,
     inputs: tuple[Any, ...] | None,
 ) -> Subject:
-    task, recipe = restored.task, restored.recipe
+    task, spec = restored.task, restored.spec
     others = {name: other.task for name, other in find_references(path, restored)}
-    settings = recipe.settings
-    parts = [f"{recipe.task} on {task.about['name']}", f"{settings.model} model"]
+    settings = spec.settings
+    parts = [f"{spec.task} on {task.about['name']}", f"{settings.model} model"]
     if getattr(settings, "head", None) is not None:
         parts.append(f"{settings.head} head")  # type: ignore[attr-defined]
-    parts += [f"{settings.steps} steps", f"seed {recipe.seed}"]
-    title = f"{recipe.upsampler}: {', '.join(parts)}"
-    return _of_task(task, recipe.upsampler, title, others, picture, site, label, inputs)
+    parts += [f"{settings.steps} steps", f"seed {spec.seed}"]
+    title = f"{spec.upsampler.name}: {', '.join(parts)}"
+    return _of_task(task, spec.upsampler.name, title, others, picture, site, label, inputs)
 
 
 def _of_task(

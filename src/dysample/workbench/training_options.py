@@ -1,7 +1,7 @@
 """Validation schedule and compute options of a training, as plain data."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, get_args
 
 from dysample.workbench.settings import MOST, MOST_IMAGES, keep_count
 
@@ -27,6 +27,9 @@ class TrainingOptions:
         TypeError: a value of another type.
         ValueError: a value outside its range.
     """
+
+    IDENTITY: ClassVar[tuple[str, ...]] = ("accumulate", "precision")
+    """The options that change what a run computes."""
 
     validate_every: int | None = None
     checkpoint_every: int = 50
@@ -81,6 +84,8 @@ class TrainingOptions:
         The world size is not: any number of processes sees the same images, and a run may resume
         with another one.
         """
-        options = {"accumulate": self.accumulate, "precision": self.precision}
-        default = {"accumulate": 1, "precision": "32-true"}
-        return {name: value for name, value in options.items() if value != default[name]}
+        return {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name in self.IDENTITY and getattr(self, one.name) != one.default
+        }
