@@ -66,7 +66,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PrintedIncrement:
     """One printed increment and ours, in the printed unit; None where there is no number."""
 
     model: Model
@@ -127,7 +127,7 @@ def read_rows(module: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def compare_published() -> Iterator[Comparison]:
+def compare_published() -> Iterator[PrintedIncrement]:
     """Every printed increment of parameters and FLOPs with ours, in the order of the tables.
 
     Ours is the sum over the model's steps, each a fresh upsampler of 256 channels: all its
@@ -140,7 +140,7 @@ def compare_published() -> Iterator[Comparison]:
         ours = increment(model, name, quantity)
         if ours is not None:
             ours /= _unit(model, quantity, unit)
-        yield Comparison(
+        yield PrintedIncrement(
             model,
             name,
             quantity,

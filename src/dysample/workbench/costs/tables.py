@@ -14,7 +14,7 @@ from dysample.workbench.costs.published import (
     NOTES,
     OF_CARAFE,
     SOURCES,
-    Comparison,
+    PrintedIncrement,
     compare_published,
 )
 from dysample.workbench.terminal import WIDE, empty_table
@@ -99,7 +99,7 @@ def _published_table(console: Console) -> Table:
     return table
 
 
-def _published_cells(row: Comparison, numbers: Mapping[str, str]) -> tuple[str, ...]:
+def _published_cells(row: PrintedIncrement, numbers: Mapping[str, str]) -> tuple[str, ...]:
     unit = row.printed.partition(" ")[2]
     comparable = row.published is not None and row.ours is not None
     return (
