@@ -1,6 +1,6 @@
 """Write the pages on the upsamplers from docstrings, metadata, `texts.py` and published scores.
 
-`make pages` runs it, and so writes the reference. The pictures are drawn by `pictures.py`.
+`make pages` runs it. The pictures are drawn by `pictures.py`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from reference import reference_page
 from texts import CAPTION, GUIDE, PAGES, READS, Page
 
 from dysample import create_upsampler, functional, list_upsamplers
 from dysample.origins import Origin
 from dysample.registry import Entry, get_entry
-from dysample.workbench.costs import count_parameters
+from dysample.workbench.costs.count import count_parameters
 from dysample.workbench.report import published
 
 DOCS = Path(__file__).parent
@@ -37,7 +36,7 @@ def main() -> None:
 def pages() -> dict[Path, str]:
     """Path and text of every generated page."""
     texts = {DOCS / "upsamplers" / f"{page.name}.md": upsampler_page(page) for page in PAGES}
-    return {**texts, DOCS / "which.md": which_page(), DOCS / "api.md": reference_page()}
+    return {**texts, DOCS / "which.md": which_page()}
 
 
 def names_on(page: Page) -> list[str]:

@@ -59,6 +59,13 @@ class Ended(NamedTuple):
     stdout: str
     stderr: str
 
+    def check_mistake(self, message: str) -> None:
+        """A mistake of the user is one line that holds this text."""
+        assert (self.code, self.stdout) == (2, "")
+        assert self.stderr.startswith("dysample: error: ")
+        assert self.stderr.count("\n") == 1
+        assert message in self.stderr
+
 
 @pytest.fixture(name="dysample")
 def _command_line(

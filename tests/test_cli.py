@@ -7,39 +7,28 @@ import torch
 from torch import nn
 
 from dysample import __version__
-from dysample.cli import main
 from dysample.cli.group import verbs
 from support.layouts import LAYOUTS
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["dysample", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code or 0
-
-
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
-def test_help_lists_the_verbs(arguments: list[str], monkeypatch, capsys) -> None:
-    assert run(monkeypatch, *arguments) == 0
-    out = capsys.readouterr().out
+def test_help_lists_the_verbs(arguments: list[str], dysample) -> None:
+    code, out, _ = dysample(*arguments)
+    assert code == 0
     assert "compare" in out
     assert "report" in out
 
 
-def test_version_is_the_package_s(monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"dysample, version {__version__}\n"
+def test_version_is_the_package_s(dysample) -> None:
+    assert dysample("--version") == (0, f"dysample, version {__version__}\n", "")
 
 
-def test_unknown_verb(monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "comprae") == 2
-    assert "No such command 'comprae'" in capsys.readouterr().err
+def test_unknown_verb(dysample) -> None:
+    dysample("comprae").check_mistake("No such command 'comprae'")
 
 
-def test_report_of_a_missing_file(monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "report", "nothing.jsonl") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_report_of_a_missing_file(dysample) -> None:
+    dysample("report", "nothing.jsonl").check_mistake("'nothing.jsonl' does not exist")
 
 
 @pytest.mark.parametrize(
@@ -50,38 +39,36 @@ def test_report_of_a_missing_file(monkeypatch, capsys) -> None:
         ("bench", ""),
     ],
 )
-def test_interruption_says_how_to_go_on(monkeypatch, capsys, verb: str, how: str) -> None:
+def test_interruption_says_how_to_go_on(monkeypatch, dysample, verb: str, how: str) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dysample.cli.verbs", interrupted)
-    assert run(monkeypatch, verb) == 130
-    assert capsys.readouterr().err == f"dysample: stopped{how}\n"
+    assert dysample(verb) == (130, "", f"dysample: stopped{how}\n")
 
 
-def test_data_tells_what_is_on_disk(tmp_path, monkeypatch, capsys) -> None:
+def test_data_tells_what_is_on_disk(tmp_path, dysample) -> None:
     folder = LAYOUTS["camvid"](tmp_path / "cv")
     sheet = tmp_path / "sheet.png"
-    assert run(monkeypatch, "data", f"camvid:{folder}", "--preview", str(sheet)) == 0
-    assert "camvid (semantic)" in capsys.readouterr().out
+    command = ("data", f"camvid:{folder}", "--preview", sheet)
+    code, out, _ = dysample(*command)
+    assert code == 0
+    assert "camvid (semantic)" in out
     assert sheet.stat().st_size > 1000
     (folder / "valannot" / "a.png").write_text("damaged")
-    assert run(monkeypatch, "data", f"camvid:{folder}", "--preview", str(sheet)) == 1
-    out = capsys.readouterr().out
+    code, out, _ = dysample(*command)
+    assert code == 1
     assert "val: 1 of 1 samples cannot be used" in out
     assert "valannot/a.png cannot be read" in out
 
 
-def test_a_missing_library_names_the_extra(monkeypatch, capsys) -> None:
+def test_a_missing_library_names_the_extra(monkeypatch, dysample) -> None:
     def incomplete(**_: object) -> None:
         raise ModuleNotFoundError("No module named 'filelock'", name="filelock")
 
     monkeypatch.setattr("dysample.cli.verbs", incomplete)
-    assert run(monkeypatch, "compare") == 2
-    assert (
-        capsys.readouterr().err
-        == "dysample: error: no module filelock: pip install 'dysample[workbench]'\n"
-    )
+    ended = dysample("compare")
+    ended.check_mistake("dysample: error: no module filelock: pip install 'dysample[workbench]'\n")
 
 
 def without(module: str, *commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
@@ -138,50 +125,47 @@ def test_the_operators_alone_have_a_command_line(module: str) -> None:
     assert wrong == (2, "", error.format("cli"))
 
 
-def test_info_tells_what_an_installation_is_made_of(monkeypatch, capsys) -> None:
+def test_info_tells_what_an_installation_is_made_of(monkeypatch, dysample) -> None:
     monkeypatch.setattr("dysample.info._version", lambda name: None if name == "ray" else "7.0")
-    assert run(monkeypatch, "info") == 0
-    lines = dict(
-        re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines()
-    )
+    code, out, _ = dysample("info")
+    assert code == 0
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
     assert lines["dysample"] == "7.0"
     assert lines["torch"].startswith(torch.__version__)
     assert lines["extra ray"] == "missing ray"
     assert lines["extra hub"] == "huggingface-hub 7.0, safetensors 7.0"
 
 
-def test_data_lists_every_name(monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "data", "--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert ", ".join(sorted(LAYOUTS)) in text
+def test_data_lists_every_name(dysample) -> None:
+    code, out, _ = dysample("data", "--help")
+    assert code == 0
+    assert ", ".join(sorted(LAYOUTS)) in " ".join(out.split())
 
 
-def test_data_of_an_unknown_name(monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "data", "camwid:.") == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "`data` (='camwid:.') must start with one of ade20k, binary, camvid," in error
+def test_data_of_an_unknown_name(dysample) -> None:
+    message = "`data` (='camwid:.') must start with one of ade20k, binary, camvid,"
+    dysample("data", "camwid:.").check_mistake(message)
 
 
-def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, monkeypatch, capsys) -> None:
+def test_export_writes_a_file_and_says_how_well_it_agrees(tmp_path, dysample) -> None:
     pytest.importorskip("onnxruntime")
     path = tmp_path / "up.onnx"
-    arguments = ("--input", "1x3x4x6", "--output", str(path))
-    assert run(monkeypatch, "export", "bilinear", *arguments) == 0
-    out = capsys.readouterr().out
+    code, out, _ = dysample("export", "bilinear", "--input", "1x3x4x6", "--output", path)
+    assert code == 0
     assert "onnxruntime" in out
     assert "1x3x8x10" in out
     assert out.endswith(f"wrote {path}: opset 18, grid_sample\n")
     assert path.stat().st_size > 100
 
 
-def test_export_at_an_older_opset_with_names_of_one_s_own(tmp_path, monkeypatch, capsys) -> None:
+def test_export_at_an_older_opset_with_names_of_one_s_own(tmp_path, dysample) -> None:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     path = tmp_path / "up.onnx"
     arguments = ("--opset", "13", "--input-name", "low", "--output-name", "high", "--rtol", "1e-3")
-    assert run(monkeypatch, "export", "bilinear", *arguments, "--output", str(path)) == 0
-    assert capsys.readouterr().out.endswith(f"wrote {path}: opset 13, gather\n")
+    code, out, _ = dysample("export", "bilinear", *arguments, "--output", path)
+    assert code == 0
+    assert out.endswith(f"wrote {path}: opset 13, gather\n")
     graph = onnx.load(path).graph
     assert [value.name for value in (*graph.input, *graph.output)] == ["low", "high"]
 
@@ -200,14 +184,11 @@ def test_export_at_an_older_opset_with_names_of_one_s_own(tmp_path, monkeypatch,
         (["carafe", "--input", "1x64x4x4", "--input", "2x3x8x8"], "`args` must be what the model"),
     ],
 )
-def test_export_names_a_mistake(arguments: list[str], error: str, monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "export", *arguments) == 2
-    text = capsys.readouterr().err
-    assert error in text
-    assert text.count("\n") == 1
+def test_export_names_a_mistake(arguments: list[str], error: str, dysample) -> None:
+    dysample("export", *arguments).check_mistake(error)
 
 
-def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
+def test_sites_of_a_model(monkeypatch, dysample, tmp_path) -> None:
     (tmp_path / "two_steps.py").write_text(
         "from torch import nn\n"
         "def build():\n"
@@ -220,30 +201,34 @@ def test_sites_of_a_model(monkeypatch, capsys, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["", *sys.path])
     size = ("--height", "8", "--width", "12")
-    assert run(monkeypatch, "sites", "two_steps:build", *size) == 0
-    found = capsys.readouterr().out.splitlines()[2:]
+    code, out, _ = dysample("sites", "two_steps:build", *size)
+    assert code == 0
+    found = out.splitlines()[2:]
     assert found[0] == "upsamples features (torch.Upsample)"
     assert found[1].split() == ["1", "6", "8x12", "16x24", "nearest", "1"]
     assert found[2].startswith("left alone: logits or masks")
-    assert run(monkeypatch, "sites", "two_steps:build", *size, "--upsampler", "dysample") == 0
-    assert "refused: `groups` (=4) must divide in_channels (=6)" in capsys.readouterr().out
-    assert run(monkeypatch, "sites", "two_steps") == 2
-    assert "a file that exists, or package.module:factory" in capsys.readouterr().err
-    assert run(monkeypatch, "sites", "two_steps:Conv1", *size) == 2
-    error = capsys.readouterr().err
-    assert (
-        "two_steps:Conv1 does not run on 8x12: in eval mode Conv2d raises RuntimeError: " in error
-    )
-    assert error.count("\n") == 1
-    assert run(monkeypatch, "sites", "two_steps:build", "--height", "9999999999") == 2
-    assert "`--height, --width` (=1x3x9999999999x256) must fit into" in capsys.readouterr().err
+    code, out, _ = dysample("sites", "two_steps:build", *size, "--upsampler", "dysample")
+    assert code == 0
+    assert "refused: `groups` (=4) must divide in_channels (=6)" in out
+    for arguments, message in (
+        (["two_steps"], "a file that exists, or package.module:factory"),
+        (
+            ["two_steps:Conv1", *size],
+            "two_steps:Conv1 does not run on 8x12: in eval mode Conv2d raises RuntimeError: ",
+        ),
+        (
+            ["two_steps:build", "--height", "9999999999"],
+            "`--height, --width` (=1x3x9999999999x256) must fit into",
+        ),
+    ):
+        dysample("sites", *arguments).check_mistake(message)
 
 
-def test_sites_of_a_checkpoint_in_half_precision(monkeypatch, capsys, tmp_path) -> None:
+def test_sites_of_a_checkpoint_in_half_precision(dysample, tmp_path) -> None:
     steps = [nn.Conv2d(3, 6, 1), nn.Upsample(scale_factor=2), nn.Conv2d(6, 2, 1)]
     path = tmp_path / "best.pt"
     torch.save({"epoch": -1, "model": None, "ema": nn.Sequential(*steps).half()}, path)
-    assert run(monkeypatch, "sites", str(path), "--height", "8", "--width", "12", "--trust") == 0
-    assert "upsamples features (torch.Upsample)" in capsys.readouterr().out
-    assert run(monkeypatch, "sites", str(path)) == 2
-    assert "must be trusted" in capsys.readouterr().err
+    code, out, _ = dysample("sites", path, "--height", "8", "--width", "12", "--trust")
+    assert code == 0
+    assert "upsamples features (torch.Upsample)" in out
+    dysample("sites", path).check_mistake("must be trusted")

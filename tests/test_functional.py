@@ -1,8 +1,6 @@
-"""The primitives: one tester for the family, each backend held to the slow reference."""
+"""The primitives: one tester for all of them, each backend held to the slow reference."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,166 +10,157 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dysample import functional
-from dysample.backends import reference
+from support.primitives import PRIMITIVES, Primitive, Size, point_sample_inputs
 from support.tolerances import ATOL, BACKENDS, DTYPES, assert_close
 
-# B, C, G, (H, W), (H', W')
+# B, channels a group, groups, (H, W), (H', W')
 SHAPES = [
-    (2, 4, 2, (3, 4), (6, 8)),  # scale 2
-    (1, 3, 3, (2, 5), (6, 15)),  # scale 3, a group a channel
+    (2, 2, 2, (2, 3), (4, 6)),  # scale 2
+    (1, 1, 3, (2, 3), (6, 9)),  # scale 3, a group a channel
     (1, 4, 1, (4, 3), (7, 5)),  # fractional, both axes different
     (1, 2, 1, (5, 4), (3, 2)),  # smaller than the input
     (1, 2, 2, (1, 1), (4, 3)),  # a single pixel
     (1, 2, 1, (1, 6), (2, 12)),  # a line
     (1, 2, 1, (3, 3), (3, 3)),  # scale 1
 ]
-Size = tuple[int, int]
-
-
-def point_sample_inputs(
-    B: int, C: int, G: int, size: Size, out: Size, spread: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    x = torch.randn(B, C, *size, dtype=torch.float64)
-    return x, spread * torch.randn(B, 2 * G, *out, dtype=torch.float64)
-
-
-def reassemble_inputs(
-    B: int, C: int, G: int, size: Size, out: Size, kernel: int = 3
-) -> tuple[Tensor, Tensor]:
-    x = torch.randn(B, C, *size, dtype=torch.float64)
-    return x, torch.randn(B, G, kernel**2, *out, dtype=torch.float64).softmax(2)
-
-
-PRIMITIVES = [
-    pytest.param(functional.point_sample, reference.point_sample, point_sample_inputs, id="point"),
-    pytest.param(functional.reassemble, reference.reassemble, reassemble_inputs, id="reassemble"),
-]
-Primitive = Callable[[Tensor, Tensor], Tensor]
-Inputs = Callable[..., tuple[Tensor, Tensor]]
 pytestmark = pytest.mark.usefixtures("backend")
 # Tracing every tap takes long; with the kernels it is one operator.
 slow_in_plain_torch = pytest.mark.parametrize(
     "backend", [pytest.param("eager", marks=pytest.mark.slow), *BACKENDS[1:]], indirect=True
 )
-each_primitive = pytest.mark.parametrize(("primitive", "slow", "inputs"), PRIMITIVES)
+each_primitive = pytest.mark.parametrize("primitive", PRIMITIVES.values(), ids=PRIMITIVES)
 
 
-def without_kinks(x: Tensor, offset: Tensor) -> Tensor:
-    """Move samples off the pixel centres, where the gradient to the offset jumps."""
-    return (offset * 2).round() / 2 + 0.1 + 0.01 * torch.rand_like(offset)
+def channels_last(tensor: Tensor) -> Tensor:
+    """The same in that memory format, if it is a map."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+def strided(tensor: Tensor) -> Tensor:
+    """The same as every second channel and column of a larger tensor, from its second row on."""
+    larger = tensor.repeat_interleave(2, dim=1).repeat_interleave(2, dim=-1)
+    return torch.cat((larger[..., :1, :], larger), dim=-2)[:, ::2, ..., 1:, ::2]
 
 
 @each_primitive
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_equals_reference(
-    primitive: Primitive, slow: Primitive, inputs: Inputs, shape, backend: str
-) -> None:
-    x, field = inputs(*shape)
-    assert_close(primitive(x, field), slow(x, field), torch.float64, backend)
+def test_equals_reference(primitive: Primitive, shape, backend: str) -> None:
+    tensors = primitive.inputs(*shape)
+    expected = primitive.slow(*tensors, groups=shape[2])
+    assert_close(primitive.call(*tensors, groups=shape[2]), expected, torch.float64, backend)
 
 
 @each_primitive
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_dtypes(
-    primitive: Primitive, slow: Primitive, inputs: Inputs, dtype: torch.dtype, backend: str
-) -> None:
-    x, field = inputs(2, 4, 2, (5, 6), (10, 9))
-    x, field = x.to(dtype), field.to(dtype)
-    assert_close(primitive(x, field), slow(x.double(), field.double()), dtype, backend)
+def test_dtypes(primitive: Primitive, dtype: torch.dtype, backend: str) -> None:
+    tensors = [tensor.to(dtype) for tensor in primitive.inputs(2, 2, 2, (5, 6), (10, 9))]
+    expected = primitive.slow(*(tensor.double() for tensor in tensors), groups=2)
+    result = primitive.call(*tensors, groups=2)
+    assert_close(result, expected, primitive.result_dtype(dtype), backend)
 
 
 @each_primitive
-def test_field_may_have_another_dtype(
-    primitive: Primitive, slow: Primitive, inputs: Inputs, backend: str
-) -> None:
-    # Under autocast the convolution's offsets are bfloat16 while features stay float32.
-    x, field = inputs(1, 4, 2, (4, 4), (8, 8))
-    x, field = x.float(), field.bfloat16()
-    assert_close(primitive(x, field), slow(x.double(), field.double()), torch.float32, backend)
+def test_inputs_may_differ_in_dtype(primitive: Primitive, backend: str) -> None:
+    # Under autocast what a convolution made is bfloat16 while features stay float32.
+    first, *rest = primitive.inputs(1, 2, 2, (4, 4), (8, 8))
+    tensors = [first.float(), *(tensor.bfloat16() for tensor in rest)]
+    expected = primitive.slow(*(tensor.double() for tensor in tensors), groups=2)
+    assert_close(primitive.call(*tensors, groups=2), expected, torch.float32, backend)
 
 
 @each_primitive
 @pytest.mark.parametrize("out", [(8, 10), (7, 9)], ids=str)
-def test_memory_formats(primitive: Primitive, slow: Primitive, inputs: Inputs, out: Size) -> None:
-    x, field = inputs(2, 4, 2, (4, 5), out)
-    expected = primitive(x, field)
+def test_memory_formats(primitive: Primitive, out: Size) -> None:
+    tensors = primitive.inputs(2, 2, 2, (4, 5), out)
+    expected = primitive.call(*tensors, groups=2)
     assert expected.is_contiguous()
 
-    last = primitive(x.contiguous(memory_format=torch.channels_last), field)
-    assert torch.equal(last, expected)
-    assert last.is_contiguous(memory_format=torch.channels_last)
+    result = primitive.call(*map(channels_last, tensors), groups=2)
+    if primitive is PRIMITIVES["attention"]:
+        torch.testing.assert_close(result, expected, rtol=0, atol=1e-14)
+    else:
+        assert torch.equal(result, expected)
+    if not primitive.logits:
+        assert result.is_contiguous(memory_format=torch.channels_last)
 
-    strided = torch.randn(2, 8, 9, 6, dtype=x.dtype)[:, ::2, 1::2, :5]
-    strided.copy_(x)
-    sliced = field.repeat_interleave(2, dim=-1)[..., ::2]
-    assert torch.equal(primitive(strided, sliced), expected)
+    assert torch.equal(primitive.call(*map(strided, tensors), groups=2), expected)
 
 
 @each_primitive
-def test_empty_batch(primitive: Primitive, slow: Primitive, inputs: Inputs) -> None:
-    x, field = inputs(0, 4, 2, (3, 3), (6, 6))
-    out = primitive(x.requires_grad_(), field)
+def test_empty_batch(primitive: Primitive) -> None:
+    tensors = [tensor.requires_grad_() for tensor in primitive.inputs(0, 2, 2, (3, 3), (6, 6))]
+    out = primitive.call(*tensors, groups=2)
     out.sum().backward()
-    assert out.shape == (0, 4, 6, 6)
-    assert x.grad is not None
-    assert x.grad.shape == x.shape
+    assert out.shape == ((0, 2, 9, 6, 6) if primitive.logits else (0, 4, 6, 6))
+    assert all(tensor.grad.shape == tensor.shape for tensor in tensors)
 
 
 @each_primitive
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_gradcheck(primitive: Primitive, slow: Primitive, inputs: Inputs, shape) -> None:
-    x, field = inputs(*shape)
-    if primitive is functional.point_sample:
-        field = without_kinks(x, field)
-    x.requires_grad_()
-    field.requires_grad_()
-    assert torch.autograd.gradcheck(primitive, (x, field))
+def test_gradcheck(primitive: Primitive, shape) -> None:
+    tensors = [tensor.requires_grad_() for tensor in primitive.smooth(*shape)]
+    assert torch.autograd.gradcheck(lambda *t: primitive.call(*t, groups=shape[2]), tensors)
 
 
 @each_primitive
-def test_gradients_equal_reference(primitive: Primitive, slow: Primitive, inputs: Inputs) -> None:
-    x, field = inputs(1, 4, 2, (3, 4), (5, 8))
-    x.requires_grad_()
-    field.requires_grad_()
-    cotangent = torch.randn(1, 4, 5, 8, dtype=torch.float64)
-    ours = torch.autograd.grad((primitive(x, field) * cotangent).sum(), (x, field))
-    theirs = torch.autograd.grad((slow(x, field) * cotangent).sum(), (x, field))
+def test_gradients_equal_reference(primitive: Primitive) -> None:
+    tensors = [tensor.requires_grad_() for tensor in primitive.inputs(1, 2, 2, (3, 4), (5, 8))]
+    theirs_out = primitive.slow(*tensors, groups=2)
+    cotangent = torch.randn_like(theirs_out)
+    ours = torch.autograd.grad(primitive.call(*tensors, groups=2), tensors, cotangent)
+    theirs = torch.autograd.grad(theirs_out, tensors, cotangent)
     for our, their in zip(ours, theirs):
         torch.testing.assert_close(our, their, rtol=0, atol=1e-10)
 
 
 @each_primitive
+def test_each_gradient_alone(primitive: Primitive) -> None:
+    tensors = primitive.inputs(1, 2, 1, (3, 4), (6, 8))
+    together = [tensor.clone().requires_grad_() for tensor in tensors]
+    primitive.call(*together, groups=1).square().sum().backward()
+    for place, tensor in enumerate(tensors):
+        alone = tensor.clone().requires_grad_()
+        one = (*tensors[:place], alone, *tensors[place + 1 :])
+        primitive.call(*one, groups=1).square().sum().backward()
+        torch.testing.assert_close(alone.grad, together[place].grad)
+
+
+@each_primitive
 @slow_in_plain_torch
 @pytest.mark.usefixtures("fresh_dynamo")
-def test_compiles_to_one_graph(primitive: Primitive, slow: Primitive, inputs: Inputs) -> None:
-    compiled = torch.compile(primitive, fullgraph=True, backend="aot_eager")
-    for size, out in (((4, 5), (8, 10)), ((6, 7), (12, 14)), ((4, 5), (7, 9))):
-        x, field = inputs(2, 4, 2, size, out)
-        x.requires_grad_()
-        result = compiled(x, field)
-        torch.testing.assert_close(result, primitive(x, field))
-        result.sum().backward()
+def test_compiles_to_one_graph(primitive: Primitive) -> None:
+    compiled = torch.compile(primitive.call, fullgraph=True, backend="aot_eager")
+    # From the second on with symbolic sizes.
+    for size, out in (((4, 5), (8, 10)), ((6, 7), (12, 14)), ((4, 5), (7, 9)), ((4, 5), (4, 10))):
+        tensors = [tensor.requires_grad_() for tensor in primitive.inputs(2, 2, 2, size, out)]
+        result = compiled(*tensors, groups=2)
+        expected = primitive.call(*tensors, groups=2)
+        torch.testing.assert_close(result, expected)
+        ours = torch.autograd.grad(result.square().sum(), tensors)
+        theirs = torch.autograd.grad(expected.square().sum(), tensors)
+        torch.testing.assert_close(ours, theirs)
 
 
 @each_primitive
 @given(data=st.data())
-def test_property_any_shape(
-    primitive: Primitive, slow: Primitive, inputs: Inputs, backend: str, data: st.DataObject
-) -> None:
+def test_property_any_shape(primitive: Primitive, backend: str, data: st.DataObject) -> None:
     groups = data.draw(st.integers(1, 3), "groups")
     small = st.integers(1, 5)
     size = (data.draw(small, "H"), data.draw(small, "W"))
     out = (data.draw(st.integers(1, 9), "H'"), data.draw(st.integers(1, 9), "W'"))
-    channels = groups * data.draw(st.integers(1, 2), "C/G")
     dtype = data.draw(st.sampled_from(DTYPES), "dtype")
     torch.manual_seed(data.draw(st.integers(0, 2**16), "seed"))
-    x, field = inputs(data.draw(st.integers(0, 2), "B"), channels, groups, size, out)
-    x, field = x.to(dtype), field.to(dtype)
+    batch, channels = data.draw(st.integers(0, 2), "B"), data.draw(st.integers(1, 3), "C/G")
+    tensors = [t.to(dtype) for t in primitive.inputs(batch, channels, groups, size, out)]
     if data.draw(st.booleans(), "channels_last"):
-        x = x.contiguous(memory_format=torch.channels_last)
+        tensors = [channels_last(tensor) for tensor in tensors]
     if data.draw(st.booleans(), "strided"):
-        x = x.repeat_interleave(2, dim=-1)[..., ::2]
-    assert_close(primitive(x, field), slow(x.double(), field.double()), dtype, backend)
+        tensors = [tensor.repeat_interleave(2, dim=-1)[..., ::2] for tensor in tensors]
+    expected = primitive.slow(*(tensor.double() for tensor in tensors), groups=groups)
+    result = primitive.call(*tensors, groups=groups)
+    assert result.dtype == primitive.result_dtype(dtype)
+    atol = primitive.roundings * ATOL[backend][result.dtype]
+    torch.testing.assert_close(result.double(), expected, rtol=0, atol=atol)
 
 
 # What the primitives mean.
@@ -239,7 +228,7 @@ def test_uniform_weight_is_a_box_filter_with_zeros_around(backend: str) -> None:
 
 def test_groups_are_contiguous_blocks_of_channels() -> None:
     x = torch.randn(1, 6, 4, 4, dtype=torch.float64)
-    _, offset = point_sample_inputs(1, 6, 3, (4, 4), (8, 8))
+    _, offset = point_sample_inputs(1, 2, 3, (4, 4), (8, 8))
     whole = functional.point_sample(x, offset)
     for g in range(3):
         alone = functional.point_sample(x[:, 2 * g : 2 * g + 2], offset[:, [g, 3 + g]])

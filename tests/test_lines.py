@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dysample.lines import append_lines, parse_lines, read_lines
+from support.refusals import refused
 
 A, B = {"run": "a", "x": 0.1}, {"run": "b", "name": "Straße \u2028 [bold]"}
 ONE, TWO = json.dumps(A), json.dumps(B, ensure_ascii=False)
@@ -103,7 +104,7 @@ def test_what_is_no_json_is_named_and_stays(
     content: bytes, line: int, reason: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path / "r.jsonl", content)
-    with pytest.raises(ValueError, match=rf"r.jsonl` line {line}: not JSON \(.*{reason}"):
+    with refused(rf"r.jsonl` line {line}: not JSON \(.*{reason}"):
         read_lines(path)
     assert path.read_bytes() == content
 
@@ -117,14 +118,14 @@ def test_a_full_disk_leaves_the_file_as_it_was(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left") as caught:
+    with refused("No space left", OSError) as caught:
         append_lines(path, [TWO])
     assert caught.value.filename == str(path)
     assert path.read_bytes() == f"{ONE}\n".encode()
 
 
 def test_a_file_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(OSError, match="/proc/self/mem"):
+    with refused("/proc/self/mem", OSError):
         read_lines(Path("/proc/self/mem"))
 
 

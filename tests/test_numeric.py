@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dysample.numeric import check_int, check_number
+from support.refusals import refused
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
@@ -42,13 +43,13 @@ def test_what_is_no_number(value: object) -> None:
 
 def test_what_is_out_of_range() -> None:
     for value, rule in ((0, "at least 1"), (np.int64(-7), "at least 1"), (10, "at most 9")):
-        with pytest.raises(ValueError, match=rf"^`n` \(={value}\) must be {rule}$"):
+        with refused(rf"^`n` \(={value}\) must be {rule}$"):
             check_int("n", value, 1, 9)
     for value in (0, -1, float("nan"), float("inf"), 10**400, np.float32("inf")):
-        with pytest.raises(ValueError, match=rf"^`x` \(={value}\) must be finite and above 0$"):
+        with refused(rf"^`x` \(={value}\) must be finite and above 0$"):
             check_number("x", value)
     for value in (-1, float("nan"), float("inf"), 10**400):
-        with pytest.raises(ValueError, match=rf"^`x` \(={value}\) must be finite and not nega"):
+        with refused(rf"^`x` \(={value}\) must be finite and not nega"):
             check_number("x", value, zero=True)
 
 

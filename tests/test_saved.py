@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dysample import functional
-from dysample.workbench.costs import allocated_peak
+from dysample.workbench.costs.count import allocated_peak
 
 pytestmark = pytest.mark.usefixtures("backend")
 

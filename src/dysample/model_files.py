@@ -119,7 +119,6 @@ def _kind(path: Path) -> str | None:
 
 
 def _described(content: Any) -> str:
-    """Describe a file's contents in a few words."""
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
     if _are_weights(content):

@@ -10,6 +10,7 @@ from torch import nn
 
 from dysample import CARAFE
 from dysample.cli.target import find_model
+from support.refusals import refused
 
 
 def test_an_upsampler_by_its_name() -> None:
@@ -30,7 +31,7 @@ def test_a_checkpoint_in_half_precision(tmp_path: Path) -> None:
     model, args = find_model(str(path), ["1x3x4x4"], half=False, trust=True)
     assert not model.training
     assert model(*args).dtype == torch.float32
-    with pytest.raises(ValueError, match=r"best\.pt\) must be trusted"):
+    with refused(r"best\.pt\) must be trusted"):
         find_model(str(path), ["1x3x4x4"], half=False)
 
 
@@ -57,6 +58,5 @@ def test_a_factory_keeps_its_pretrained_weights(tmp_path: Path, monkeypatch) -> 
     ],
 )
 def test_mistakes_are_named(name: str, inputs: list[str], match: str) -> None:
-    with pytest.raises(ValueError, match=match) as error:
+    with refused(match):
         find_model(name, inputs, half=False)
-    assert "\n" not in str(error.value)

@@ -11,6 +11,7 @@ from support.documented import ROOT
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that `mkdocs build --strict` filled: a warning is an error."""
     pytest.importorskip("material")
+    pytest.importorskip("mkdocstrings")
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
 

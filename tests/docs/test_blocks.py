@@ -40,6 +40,8 @@ OPTIONAL = {"coremltools", "ncnn", "openvino", "pnnx"}
 
 MODULES = [
     "dysample",
+    "dysample.explanation",
+    "dysample.ops.dispatch",
     "dysample.registry",
     "dysample.surgery.replace",
     "dysample.surgery.sites",

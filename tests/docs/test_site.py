@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from inspect import isfunction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from dysample import functional
 from support.documented import ROOT
 
 
@@ -78,6 +80,14 @@ def test_links_and_anchors(site: Path, seen: dict[Path, Seen]) -> None:
                 assert unquote(parts.fragment) in anchors, f"{path.relative_to(site)}: {link}"
             checked += 1
     assert checked > 1000
+
+
+def test_the_reference_holds_every_function(site: Path, seen: dict[Path, Seen]) -> None:
+    shown = {n for n, value in vars(functional).items() if isfunction(value) and n[0] != "_"}
+    shown = {name for name in shown if getattr(functional, name).__module__ == functional.__name__}
+    assert len(shown) > 5
+    found = {anchor.rpartition(".") for anchor in seen[site / "api.html"].anchors}
+    assert {name for module, _, name in found if module == functional.__name__} == shown
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path, seen: dict[Path, Seen]) -> None:

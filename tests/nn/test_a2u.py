@@ -131,40 +131,6 @@ def test_wrong_checkpoints_name_each_key() -> None:
         A2U(4, guide_channels=32).load_state_dict(state)
 
 
-def test_parameters_at_256_channels() -> None:
-    assert sum(p.numel() for p in A2U(256).parameters()) == 10790
-
-
-@pytest.mark.parametrize(
-    ("sizes", "giga"),
-    [
-        ((16, 32, 64, 32, 64, 64), 0.407),  # SegFormer-B1 at 512
-        ((20, 40, 80), 0.234),  # MaskFormer at 640
-        ((80,), 0.179),  # Mask2Former
-        ((120,), 0.402),
-    ],
-    ids=str,
-)
-def test_macs_of_the_published_models(sizes, giga: float) -> None:
-    assert round(sum(A2U(256).macs(size, size) for size in sizes) / 1e9, 3) == giga
-
-
-@pytest.mark.parametrize(
-    ("match", "options"),
-    [
-        (
-            r"`guide_channels` \(=48\) must be a multiple of 32: they are normalised in 32 groups",
-            {"guide_channels": 48},
-        ),
-        (r"`guide_channels` \(=8\) must be a multiple of 32", {}),
-        (r"`up_kernel` \(=2\) must be odd", {"guide_channels": 32, "up_kernel": 2}),
-    ],
-)
-def test_constructor_refuses(match: str, options) -> None:
-    with pytest.raises(ValueError, match=match):
-        A2U(8, **options)
-
-
 @pytest.mark.parametrize("size", [(12, 18), (10, 14), (6, 8), (4, 2)], ids=str)
 def test_what_exporters_trace_is_the_same(size: tuple[int, int]) -> None:
     guide, filters = torch.randn(2, 3, *size).double(), torch.randn(2, 2, 6, 6).double()

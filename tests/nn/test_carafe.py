@@ -15,10 +15,6 @@ def test_positional_arguments_are_those_of_the_published_pack() -> None:
     assert up.content_encoder.weight.shape == (3**2 * 2 * 2**2, 5, 1, 1)
 
 
-def test_parameters_at_256_channels() -> None:
-    assert sum(p.numel() for p in CARAFE(256).parameters()) == 74148
-
-
 def test_starts_nearly_as_a_box_filter() -> None:
     up, x = CARAFE(8), torch.randn(1, 8, 9, 9)
     box = F.avg_pool2d(x, 5, stride=1, padding=2)
@@ -39,18 +35,3 @@ def test_module_equals_function() -> None:
     logits = up.content_encoder(up.channel_compressor(x))
     expected = functional.carafe(x, logits, 2, kernel=3, groups=2, size=(9, 9))
     assert torch.equal(up(x, size=(9, 9)), expected)
-
-
-@pytest.mark.parametrize(
-    ("match", "arguments"),
-    [
-        (r"`up_kernel` \(=4\) must be odd", {"up_kernel": 4}),
-        (r"`up_group` \(=3\) must divide out_channels \(=8\)", {"up_group": 3}),
-        (r"`encoder_kernel` \(=2\) must be odd", {"encoder_kernel": 2}),
-        (r"`encoder_dilation` \(=0\) must be at least 1", {"encoder_dilation": 0}),
-        (r"`compressed_channels` \(=0\) must be at least 1", {"compressed_channels": 0}),
-    ],
-)
-def test_constructor_refuses(match: str, arguments) -> None:
-    with pytest.raises(ValueError, match=match):
-        CARAFE(8, **arguments)

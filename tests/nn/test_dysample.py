@@ -174,36 +174,6 @@ def test_positions_are_where_forward_samples() -> None:
             torch.testing.assert_close(out[:, 4 * g : 4 * g + 2], clamped[:, g])
 
 
-@pytest.mark.parametrize(
-    ("match", "arguments"),
-    [
-        (r"`style` \(='xx'\) must be one of 'lp', 'pl'", {"style": "xx"}),
-        (r"`groups` \(=3\) must divide in_channels \(=32\)", {"groups": 3}),
-        (r"`groups` \(=0\) must be at least 1", {"groups": 0}),
-        (r"`groups` \(=4\) must divide out_channels \(=6\)", {"out_channels": 6}),
-        (r"`scale\^2` \(=9\) must divide in_channels", {"style": "pl", "scale_factor": 3}),
-        (r"`scope_factor` \(=-1\) must be finite and above 0", {"scope_factor": -1}),
-        (r"`start` \(='centre'\) must be one of 'bilinear', 'nearest'", {"start": "centre"}),
-    ],
-)
-def test_constructor_refuses(match: str, arguments) -> None:
-    with pytest.raises(ValueError, match=match):
-        DySample(32, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("options", "count"),
-    [
-        ({}, 8224),
-        ({"dyscope": True}, 16416),
-        ({"style": "pl", "groups": 8}, 1040),
-        ({"style": "pl", "groups": 8, "dyscope": True}, 2064),
-    ],
-)
-def test_parameters_at_256_channels(options, count: int) -> None:
-    assert sum(p.numel() for p in DySample(256, **options).parameters()) == count
-
-
 def test_far_infinite_and_undefined_offsets_are_harmless() -> None:
     x = torch.randn(1, 2, 4, 4, requires_grad=True)
     offset = torch.zeros(1, 2, 8, 8)

@@ -10,6 +10,7 @@ import torch
 
 from dysample import create_upsampler
 from dysample.registry import get_entry
+from support.refusals import refused
 from support.tensors import OF_ANOTHER_KIND
 from support.upsamplers import GUIDED, C, each_guided, each_name, each_name_but
 
@@ -67,6 +68,87 @@ def test_constructor_refuses(
 ) -> None:
     with pytest.raises(error, match=match):
         create_upsampler(name, in_channels, scale_factor)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_channels", "options", "match"),
+    [
+        ("carafe", 8, {"up_kernel": 4}, r"`up_kernel` \(=4\) must be odd"),
+        ("carafe", 8, {"up_group": 3}, r"`up_group` \(=3\) must divide out_channels \(=8\)"),
+        ("carafe", 8, {"encoder_kernel": 2}, r"`encoder_kernel` \(=2\) must be odd"),
+        ("carafe", 8, {"encoder_dilation": 0}, r"`encoder_dilation` \(=0\) must be at least 1"),
+        ("carafe", 8, {"compressed_channels": 0}, r"`compressed_channels` \(=0\) must be at least"),
+        ("dysample", 32, {"style": "xx"}, r"`style` \(='xx'\) must be one of 'lp', 'pl'"),
+        ("dysample", 32, {"groups": 3}, r"`groups` \(=3\) must divide in_channels \(=32\)"),
+        ("dysample", 32, {"groups": 0}, r"`groups` \(=0\) must be at least 1"),
+        ("dysample", 32, {"out_channels": 6}, r"`groups` \(=4\) must divide out_channels \(=6\)"),
+        (
+            "dysample", 32, {"style": "pl", "scale_factor": 3},
+            r"`scale\^2` \(=9\) must divide in_channels",
+        ),
+        (
+            "dysample", 32, {"scope_factor": -1},
+            r"`scope_factor` \(=-1\) must be finite and above 0",
+        ),
+        (
+            "dysample", 32, {"start": "centre"},
+            r"`start` \(='centre'\) must be one of 'bilinear', 'nearest'",
+        ),
+        (
+            "indexnet", 8, {"style": "hin"},
+            r"`style` \(='hin'\) must be one of 'holistic', 'o2o', 'm2o'",
+        ),
+        (
+            "indexnet", 8, {"style": "o2o", "guide_channels": 3},
+            r"`guide_channels` \(=3\) must equal out_channels \(=8\): style='o2o' makes one index"
+            r" map a channel; style='holistic' takes any",
+        ),
+        (
+            "indexnet", 8, {"style": "m2o", "out_channels": 4},
+            r"`guide_channels` \(=8\) must equal out_channels \(=4\)",
+        ),
+        (
+            "a2u", 8, {"guide_channels": 48},
+            r"`guide_channels` \(=48\) must be a multiple of 32: they are normalised in 32 groups",
+        ),
+        ("a2u", 8, {}, r"`guide_channels` \(=8\) must be a multiple of 32"),
+        ("a2u", 8, {"guide_channels": 32, "up_kernel": 2}, r"`up_kernel` \(=2\) must be odd"),
+        *(
+            (name, 8, options, match)
+            for name in ("fade", "fade_lite")
+            for options, match in (
+                ({"up_kernel": 4}, r"`up_kernel` \(=4\) must be odd"),
+                (
+                    {"guide_channels": 3},
+                    r"`guide_channels` \(=3\) must equal out_channels \(=8\): the gate blends .*"
+                    r" gating=False takes any",
+                ),
+                ({"out_channels": 4}, r"`guide_channels` \(=8\) must equal out_channels \(=4\)"),
+            )
+        ),
+        ("fade", 8, {"embedding": 0}, r"`embedding` \(=0\) must be at least 1"),
+        ("sapa_b", 32, {"query": "x"}, r"`query` \(='x'\) must be one of 'guide', 'gate', 'cat'"),
+        ("sapa_b", 32, {"norm": "batch"}, r"`norm` \(='batch'\) must be one of 'group', 'layer'"),
+        ("sapa_b", 32, {"up_kernel": 4}, r"`up_kernel` \(=4\) must be odd"),
+        ("sapa_b", 32, {"embedding": 0}, r"`embedding` \(=0\) must be at least 1"),
+        (
+            "sapa_b", 32, {"guide_channels": 16},
+            r"`guide_channels` \(=16\) must be a multiple of the 32 .*'layer'",
+        ),
+        ("sapa_d", 16, {"points": 0}, r"`points` \(=0\) must be at least 1"),
+        ("sapa_d", 16, {"groups": 3}, r"`groups` \(=3\) must divide out_channels \(=16\)"),
+        ("sapa_d", 16, {"out_channels": 6}, r"`groups` \(=4\) must divide out_channels \(=6\)"),
+        ("sapa_d", 16, {"embedding": 0}, r"`embedding` \(=0\) must be at least 1"),
+        ("sapa_d", 16, {"norm": "layer"}, r"`norm` \(='layer'\) must be one of 'group'"),
+        (
+            "sapa_d", 16, {"norm": "group"},
+            r"`guide_channels` \(=16\) must be a multiple of the 32 .* norm=None",
+        ),
+    ],
+)  # fmt: skip
+def test_options_are_refused(name: str, in_channels: int, options, match: str) -> None:
+    with refused(match):
+        create_upsampler(name, in_channels, **options)
 
 
 FLAGS = ("dyscope", "gating", "high_offset", "nonlinear", "context", "bias", "embed_value")

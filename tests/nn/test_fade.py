@@ -164,43 +164,6 @@ def test_wrong_checkpoints_name_each_key() -> None:
         FADE(4, embedding=8).load_state_dict(FADE(4).state_dict())
 
 
-@pytest.mark.parametrize(
-    ("up", "count"),
-    [
-        (FADE(256), 47514),
-        (FADE(256, gating=False), 47257),
-        (FADELite(256), 13332),
-        (FADELite(256, gating=False), 13075),
-    ],
-    ids=["fade", "fade-no-gate", "lite", "lite-no-gate"],
-)
-def test_parameters_at_256_channels(up: FADE | FADELite, count: int) -> None:
-    assert sum(p.numel() for p in up.parameters()) == count
-
-
-# The low-res sizes of the published models: SegFormer-B1 at 512, MaskFormer at 640.
-SEGFORMER = (16, 32, 64, 32, 64, 64)
-MASKFORMER = (20, 40, 80)
-
-
-@pytest.mark.parametrize(
-    ("up", "sizes", "giga"),
-    [
-        (FADE(256, gating=False), SEGFORMER, 2.620),
-        (FADE(256), SEGFORMER, 2.653),
-        (FADELite(256), SEGFORMER, 0.891),
-        (FADE(256, gating=False), MASKFORMER, 1.508),
-        (FADE(256), MASKFORMER, 1.527),
-        (FADELite(256), MASKFORMER, 0.513),
-        (FADE(256, gating=False), (120,), 2.585),
-        (FADE(256), (120,), 2.618),
-        (FADELite(256), (120,), 0.879),
-    ],
-)
-def test_macs_of_the_published_models(up: FADE | FADELite, sizes, giga: float) -> None:
-    assert round(sum(up.macs(size, size) for size in sizes) / 1e9, 3) == giga
-
-
 def test_starts_xavier_uniform_without_biases() -> None:
     up = FADE(64)
     encoder = up.ker_generator.content_encoder
@@ -208,26 +171,3 @@ def test_starts_xavier_uniform_without_biases() -> None:
     largest = float(encoder.weight.detach().abs().max())
     assert 0.99 * bound < largest <= bound
     assert not any(p.any() for key, p in up.named_parameters() if key.endswith("bias"))
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("match", "options"),
-    [
-        (r"`up_kernel` \(=4\) must be odd", {"up_kernel": 4}),
-        (
-            r"`guide_channels` \(=3\) must equal out_channels \(=8\): the gate blends .*"
-            r" gating=False takes any",
-            {"guide_channels": 3},
-        ),
-        (r"`guide_channels` \(=8\) must equal out_channels \(=4\)", {"out_channels": 4}),
-    ],
-)
-def test_constructor_refuses(variant, match: str, options) -> None:
-    with pytest.raises(ValueError, match=match):
-        variant(8, **options)
-
-
-def test_refuses_an_empty_embedding() -> None:
-    with pytest.raises(ValueError, match=r"`embedding` \(=0\) must be at least 1"):
-        FADE(8, embedding=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import torch
@@ -101,128 +102,57 @@ class Yolo(nn.Module):
         return outputs[-1]
 
 
-def segformer() -> nn.Module:
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        hidden_sizes=[8, 16, 24, 32],
-        depths=[1] * 4,
-        num_attention_heads=[1, 1, 2, 2],
-        decoder_hidden_size=32,
-        num_labels=8,
-    )
-    return SegformerForSemanticSegmentation(config)
+SIZES = {"hidden_sizes": [8, 16, 24, 32], "depths": [1] * 4}
+STAGES = {"out_features": ["stage1", "stage2", "stage3", "stage4"]}
+DINO = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "image_size": 64}
+PATCHES = {"patch_size": 16, "neck_hidden_sizes": [8, 16, 24, 32], "fusion_hidden_size": 16}
 
 
-def _convnext() -> Any:
-    from transformers import ConvNextConfig
-
-    stages = ["stage1", "stage2", "stage3", "stage4"]
-    return ConvNextConfig(hidden_sizes=[8, 16, 24, 32], depths=[1] * 4, out_features=stages)
-
-
-def upernet() -> nn.Module:
-    from transformers import UperNetConfig, UperNetForSemanticSegmentation
-
-    config = UperNetConfig(
-        backbone_config=_convnext(),
-        hidden_size=32,
-        auxiliary_in_channels=24,
-        auxiliary_channels=16,
-        num_labels=8,
-    )
-    return UperNetForSemanticSegmentation(config)
+def transformer(model: str, config: str, **options: Any) -> nn.Module:
+    """A model of transformers; an option in a pair is a configuration, by the name of its class."""
+    library = importlib.import_module("transformers")
+    options = {
+        name: getattr(library, value[0])(**value[1]) if isinstance(value, tuple) else value
+        for name, value in options.items()
+    }
+    return getattr(library, model)(getattr(library, config)(**options))
 
 
-def dpt() -> nn.Module:
-    from transformers import DPTConfig, DPTForDepthEstimation
+HEADS = {"num_attention_heads": [1, 1, 2, 2]}
+SWIN = ("SwinConfig", {"embed_dim": 8, "depths": [1] * 4, "num_heads": [1, 1, 2, 2], **STAGES})
+DETR = {"d_model": 32, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 32}
 
-    config = DPTConfig(
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        intermediate_size=64,
-        image_size=64,
-        patch_size=16,
-        backbone_out_indices=[0, 1, 2, 3],
-        neck_hidden_sizes=[8, 16, 24, 32],
-        fusion_hidden_size=16,
-    )
-    return DPTForDepthEstimation(config)
-
-
-def depth_anything() -> nn.Module:
-    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
-
-    backbone = Dinov2Config(
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        image_size=64,
-        patch_size=16,
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-        reshape_hidden_states=False,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone,
-        patch_size=16,
-        reassemble_hidden_size=32,
-        neck_hidden_sizes=[8, 16, 24, 32],
-        fusion_hidden_size=16,
-        head_hidden_size=8,
-    )
-    return DepthAnythingForDepthEstimation(config)
-
-
-def _swin() -> Any:
-    from transformers import SwinConfig
-
-    stages = ["stage1", "stage2", "stage3", "stage4"]
-    return SwinConfig(embed_dim=8, depths=[1] * 4, num_heads=[1, 1, 2, 2], out_features=stages)
-
-
-def maskformer() -> nn.Module:
-    from transformers import DetrConfig, MaskFormerConfig, MaskFormerForInstanceSegmentation
-
-    decoder = DetrConfig(
-        d_model=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=32, num_queries=5
-    )
-    config = MaskFormerConfig(
-        backbone_config=_swin(),
-        decoder_config=decoder,
-        fpn_feature_size=32,
-        mask_feature_size=32,
-        num_labels=8,
-    )
-    return MaskFormerForInstanceSegmentation(config)
-
-
-def mask2former() -> nn.Module:
-    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation
-
-    config = Mask2FormerConfig(
-        backbone_config=_swin(),
-        feature_size=32,
-        mask_feature_size=32,
-        hidden_dim=32,
-        encoder_feedforward_dim=32,
-        encoder_layers=1,
-        decoder_layers=2,
-        num_attention_heads=2,
-        dim_feedforward=32,
-        num_queries=5,
-        num_labels=8,
-    )
-    return Mask2FormerForUniversalSegmentation(config)
-
-
-def glpn() -> nn.Module:
-    from transformers import GLPNConfig, GLPNForDepthEstimation
-
-    config = GLPNConfig(
-        hidden_sizes=[8, 16, 24, 32],
-        depths=[1] * 4,
-        num_attention_heads=[1, 1, 2, 2],
-        decoder_hidden_size=16,
-    )
-    return GLPNForDepthEstimation(config)
+segformer = partial(
+    transformer, "SegformerForSemanticSegmentation", "SegformerConfig",
+    **SIZES, **HEADS, decoder_hidden_size=32, num_labels=8,
+)  # fmt: skip
+glpn = partial(
+    transformer, "GLPNForDepthEstimation", "GLPNConfig", **SIZES, **HEADS, decoder_hidden_size=16
+)
+upernet = partial(
+    transformer, "UperNetForSemanticSegmentation", "UperNetConfig",
+    backbone_config=("ConvNextConfig", {**SIZES, **STAGES}),
+    hidden_size=32, auxiliary_in_channels=24, auxiliary_channels=16, num_labels=8,
+)  # fmt: skip
+dpt = partial(
+    transformer, "DPTForDepthEstimation", "DPTConfig",
+    **DINO, **PATCHES, intermediate_size=64, backbone_out_indices=[0, 1, 2, 3],
+)  # fmt: skip
+depth_anything = partial(
+    transformer, "DepthAnythingForDepthEstimation", "DepthAnythingConfig",
+    backbone_config=(
+        "Dinov2Config", {**DINO, **STAGES, "patch_size": 16, "reshape_hidden_states": False},
+    ),
+    **PATCHES, reassemble_hidden_size=32, head_hidden_size=8,
+)  # fmt: skip
+maskformer = partial(
+    transformer, "MaskFormerForInstanceSegmentation", "MaskFormerConfig",
+    backbone_config=SWIN, decoder_config=("DetrConfig", {**DETR, "num_queries": 5}),
+    fpn_feature_size=32, mask_feature_size=32, num_labels=8,
+)  # fmt: skip
+mask2former = partial(
+    transformer, "Mask2FormerForUniversalSegmentation", "Mask2FormerConfig",
+    backbone_config=SWIN, feature_size=32, mask_feature_size=32, hidden_dim=32,
+    encoder_feedforward_dim=32, encoder_layers=1, decoder_layers=2, num_attention_heads=2,
+    dim_feedforward=32, num_queries=5, num_labels=8,
+)  # fmt: skip

@@ -18,16 +18,6 @@ def names(sites: tuple[dysample.surgery.Site, ...]) -> list[str]:
     return [site.name for site in sites]
 
 
-@pytest.fixture
-def net() -> Net:
-    return Net().eval()
-
-
-@pytest.fixture
-def new(net: Net) -> nn.Module:
-    return replace_upsamplers(net, "dysample", example_inputs=IMAGE)[0]
-
-
 def test_report(net: Net) -> None:
     new, report = replace_upsamplers(net, "dysample", example_inputs=IMAGE)
     assert names(report.replaced) == STEPS

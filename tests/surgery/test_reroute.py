@@ -19,16 +19,6 @@ from dysample.surgery.reroute import _rerouted
 from support.surgery_net import IMAGE, IMAGES, Block, Net, Small, lively
 
 
-@pytest.fixture
-def net() -> Net:
-    return Net().eval()
-
-
-@pytest.fixture
-def new(net: Net) -> nn.Module:
-    return replace_upsamplers(net, "dysample", example_inputs=IMAGE)[0]
-
-
 def test_deepcopy_pickle_and_save(net: Net, new: nn.Module) -> None:
     expected = lively(new)(IMAGE)
     assert not torch.allclose(expected, net(IMAGE), atol=1e-4)

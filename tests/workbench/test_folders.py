@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from dysample.workbench.folders import alone_in, undone
+from support.refusals import refused
 
 
 def test_a_folder_is_one_command_s(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     with alone_in(folder):
         other = alone_in(folder)
-        with pytest.raises(ValueError, match=r"new\) is in use by another run of dysample"):
+        with refused(r"new\) is in use by another run of dysample"):
             other.__enter__()
     with alone_in(folder):
         assert folder.is_dir()
@@ -21,16 +22,16 @@ def test_a_folder_is_one_command_s(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_which_nothing_is_kept_is_not_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), alone_in(tmp_path / "a" / "b"):
+    with refused("refused"), alone_in(tmp_path / "a" / "b"):
         raise ValueError("refused")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")
-    with pytest.raises(ValueError, match=r"`output` \(=.*a\) must be a folder"):
+    with refused(r"`output` \(=.*a\) must be a folder"):
         alone_in(tmp_path / "a").__enter__()
-    with pytest.raises(NotADirectoryError, match=r"a/b"):
+    with refused(r"a/b", NotADirectoryError):
         alone_in(tmp_path / "a" / "b").__enter__()
     assert (tmp_path / "a").read_text() == "mine"
 
@@ -40,7 +41,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with pytest.raises(OSError, match=r"new must be on a file system that has locks: .*No locks"):
+    with refused(r"new must be on a file system that has locks: .*No locks", OSError):
         alone_in(tmp_path / "new").__enter__()
 
 

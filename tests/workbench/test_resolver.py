@@ -11,6 +11,7 @@ from torch import nn
 
 from dysample import CARAFE, hub
 from dysample.workbench.resolver import image_for, random_input, resolve_model
+from support.refusals import refused
 
 MINE = """
 import torch
@@ -88,10 +89,9 @@ def test_an_image_is_listed_where_the_model_says_so(mine: str) -> None:
     ],
 )
 def test_mistakes(mine: str, address: str, error: type[Exception], match: str) -> None:
-    with pytest.raises(error, match=match) as raised:
+    with refused(match, error) as raised:
         resolve_model(address, pretrained=False)
     assert str(raised.value).startswith(f"`model` (={address})")
-    assert "\n" not in str(raised.value)
 
 
 def test_a_saved_folder(tmp_path: Path) -> None:
@@ -108,5 +108,5 @@ def test_a_class_of_the_working_folder_is_found_by_a_pickle(mine: str, tmp_path:
 
 def test_a_random_input_fits_into_memory() -> None:
     assert random_input("--input", (2, 3, 4, 5)).shape == (2, 3, 4, 5)
-    with pytest.raises(ValueError, match=r"^`--input` \(=1x3x9999999x9999999\) must fit into mem"):
+    with refused(r"^`--input` \(=1x3x9999999x9999999\) must fit into mem"):
         random_input("--input", (1, 3, 9999999, 9999999))

@@ -5,6 +5,7 @@ import pytest
 
 from dysample.workbench.results import ResultFile
 from support.made_results import made_run
+from support.refusals import refused
 
 A, B, C = ({**made_run("depth", "nearest", seed), "run": run} for seed, run in enumerate("abc"))
 
@@ -44,17 +45,17 @@ def test_a_torn_last_line_is_put_aside(tmp_path: Path) -> None:
 def test_a_line_that_is_no_record_is_named(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text(f"{json.dumps(A)}\n{line}")
-    with pytest.raises(ValueError, match=rf"results\.jsonl` line 2: {message}"):
+    with refused(rf"results\.jsonl` line 2: {message}"):
         ResultFile(path).finished()
 
 
 def test_a_folder_is_no_result_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="must be a file of results"):
+    with refused("must be a file of results"):
         ResultFile(tmp_path).finished()
 
 
 def test_a_number_that_json_lacks_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
     results = ResultFile(tmp_path / "results.jsonl")
-    with pytest.raises(ValueError, match="JSON compliant"):
+    with refused("JSON compliant"):
         results.append({"run": "a", "x": float("nan")})
     assert results.finished() == set()

@@ -37,7 +37,7 @@ def bench(
     runs twice: with the default malloc, where the system clears the pages of every large result,
     and with a warm allocator, which reuses freed memory.
     """
-    from dysample.workbench.bench import results, run
+    from dysample.workbench.bench import run
     from dysample.workbench.bench.table import by_workload, show
 
     if read is not None:
@@ -55,7 +55,7 @@ def bench(
     if read is None:
         parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)
     else:
-        parts = by_workload(results.read(read, suite, only, warm))
+        parts = by_workload(run.read(read, suite, only, warm))
     rows = show(parts, markdown, Console())
     if figure is not None:
         draw_speed(rows, figure)

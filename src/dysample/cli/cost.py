@@ -48,7 +48,7 @@ def cost(
     # The memory profiler would write its log to stderr.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from dysample.registry import get_entry, list_upsamplers
-    from dysample.workbench.costs import measure_cost, measure_costs
+    from dysample.workbench.costs.count import measure_cost, measure_costs
     from dysample.workbench.costs.tables import print_costs, print_published
 
     console = Console()

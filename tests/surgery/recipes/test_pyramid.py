@@ -3,33 +3,17 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torchvision.models.detection import fasterrcnn_resnet50_fpn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.surgery.recipes import install
 from dysample.surgery.recipes.pyramid import UpsamplingPyramid
+from support.models import Recorder
 
 CHANNELS = [4, 6, 8, 10]
 SIZES = [(23, 31), (12, 16), (6, 8), (3, 4)]  # odd: 2x would miss the finest
-
-
-class Recorder(Guided):
-    """A nearest upsampler that notes what it is called with."""
-
-    def __init__(self) -> None:
-        super().__init__(8)
-        self.calls: list[Any] = []
-
-    def upsample(self, x: Any, guide: Any, size: Any) -> Any:
-        self.calls.append((x, guide))
-        return nn.functional.interpolate(x, size=size)
-
-    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        return 0
 
 
 def _maps(sizes: list[tuple[int, int]] = SIZES) -> dict[str, torch.Tensor]:

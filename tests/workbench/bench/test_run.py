@@ -2,27 +2,24 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
-from dysample.cli import main
-from dysample.workbench.bench.results import append, read
-from dysample.workbench.bench.run import regimes, run
+from dysample.workbench.bench.run import append, read, regimes, run
 from support.bench_rows import bench_row
+from support.refusals import refused
 
 
-def call(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["dysample", "bench", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code or 0
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "rows.jsonl"
 
 
-def test_a_row_in_both_regimes(monkeypatch, capsys, tmp_path) -> None:
-    path = tmp_path / "rows.jsonl"
+def test_a_row_in_both_regimes(dysample, path) -> None:
     options = ("--suite", "small", "--only", "small-16/nearest", "--rounds", 1)
-    assert call(monkeypatch, *options, "--json", path) == 0
-    out = capsys.readouterr().out
+    code, out, _ = dysample("bench", *options, "--json", path)
+    assert code == 0
     rows = read(path)
     assert [row["malloc"] for row in rows[::3]] == list(regimes())
     assert [row["row"] for row in rows[:3]] == ["dysample", "nearest", "memory floor"]
@@ -30,15 +27,15 @@ def test_a_row_in_both_regimes(monkeypatch, capsys, tmp_path) -> None:
     for regime in regimes():
         assert f"results 0.25 MiB, {regime} malloc" in out
     # Read again, the file shows the same tables.
-    assert call(monkeypatch, "--read", path) == 0
-    assert capsys.readouterr().out == out
+    assert dysample("bench", "--read", path)[:2] == (0, out)
 
 
-def test_markdown_and_a_figure_of_a_file(monkeypatch, capsys, tmp_path) -> None:
-    path, figure = tmp_path / "rows.jsonl", tmp_path / "speed.png"
+def test_markdown_and_a_figure_of_a_file(dysample, path, tmp_path) -> None:
+    figure = tmp_path / "speed.png"
     append(path, [bench_row(), bench_row(row="published", ratio=5.0, target=4.5)])
-    assert call(monkeypatch, "--read", path, "--markdown", "--figure", figure) == 0
-    assert capsys.readouterr().out.startswith("| warm malloc | row | ms |")
+    code, out, _ = dysample("bench", "--read", path, "--markdown", "--figure", figure)
+    assert code == 0
+    assert out.startswith("| warm malloc | row | ms |")
     assert figure.read_bytes()[:4] == b"\x89PNG"
 
 
@@ -54,19 +51,15 @@ def test_markdown_and_a_figure_of_a_file(monkeypatch, capsys, tmp_path) -> None:
     ],
 )
 def test_mistakes_are_told_in_a_line_before_anything_runs(
-    arguments, message, monkeypatch, capsys
+    arguments, message, monkeypatch, dysample
 ) -> None:
     monkeypatch.setattr("subprocess.Popen", None)
-    assert call(monkeypatch, *arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("dysample: error: ")
-    assert message in error
-    assert error.count("\n") == 1
+    dysample("bench", *arguments).check_mistake(message)
 
 
 def test_a_process_that_fails_is_told(monkeypatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ChildProcessError, match="ended with exit code 1"):
+    with refused("ended with exit code 1", ChildProcessError):
         list(run("small", "*", 1, ("default",)))
 
 
@@ -83,3 +76,39 @@ def test_the_worker_is_ended_with_its_reader(monkeypatch, tmp_path) -> None:
     assert time.monotonic() - start < 30  # it was not waited for
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_the_last_of_equal_rows_counts_and_the_rest_keep_their_order(path) -> None:
+    append(path, [bench_row(), bench_row(row="published", ratio=5.0)])
+    append(path, [bench_row(malloc="default")])
+    append(path, [bench_row(row="published", ratio=4.0)])
+    rows = read(path)
+    assert [(row["row"], row["malloc"], row["ratio"]) for row in rows] == [
+        ("dysample", "warm", 1.0),
+        ("published", "warm", 4.0),
+        ("dysample", "default", 1.0),
+    ]
+
+
+def test_rows_are_chosen_as_they_are_for_measuring(path) -> None:
+    rows = [
+        bench_row(),
+        bench_row(row="published", malloc="default"),
+        bench_row(suite="sweep", workload="sweep-32"),
+    ]
+    append(path, rows)
+    assert read(path, suite="sweep") == rows[2:]
+    assert read(path, only="W?") == rows[:2]
+    assert read(path, only="W1/pub*") == rows[1:2]
+    assert read(path, only="W1", warm=True) == rows[:1]
+    with refused(r"must hold rows of suite 'small' that match '\*'"):
+        read(path, suite="small")
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "{}", '"text"'])
+def test_a_line_that_is_no_row_is_named(line, path) -> None:
+    append(path, [bench_row()])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    with refused(r"rows\.jsonl`? line 2(:| must be a row of the bench)"):
+        read(path)

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from dysample.workbench.data.annotations import read_colours, read_depth, read_indices
+from dysample.workbench.data.dataset import Item
 from support.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
+from support.refusals import refused
 
 SIZE = (19, 23)
 
@@ -57,7 +59,7 @@ def test_masks_of_other_kinds(
 ) -> None:
     path = tmp_path / "m.png"
     write_raw_png(path, np.ones((*SIZE, channels), int), bits, kind)
-    with pytest.raises(ValueError, match="must hold one class index of at most 8 bits") as caught:
+    with refused("must hold one class index of at most 8 bits") as caught:
         read_indices(path, SIZE)
     if "I;16" not in found:  # Pillow before 11.3 calls that mode I
         assert str(caught.value).endswith(f"but is {found}")
@@ -70,32 +72,36 @@ def test_colours_of_other_kinds(tmp_path: Path, bits: int, kind: int, channels: 
     """Of 16 bits Pillow keeps the upper 8: segments would get other numbers."""
     path = tmp_path / "m.png"
     write_raw_png(path, np.ones((*SIZE, channels), int), bits, kind)
-    with pytest.raises(ValueError, match=r"m.png must be an RGB image of 8 bits a channel, but"):
+    with refused(r"m.png must be an RGB image of 8 bits a channel, but"):
         read_colours(path, SIZE)
 
 
 def test_depth_uses_all_sixteen_bits(tmp_path: Path) -> None:
+    item = Item(tmp_path, tmp_path / "d.png", 0)
     write_raw_png(tmp_path / "d.png", [[0, 1, 65535]], 16)
-    assert read_depth(tmp_path / "d.png", (1, 3), 0.5).tolist() == [[0, 0.5, 32767.5]]
+    assert read_depth(item, (1, 3), 0.5).tolist() == [[0, 0.5, 32767.5]]
     write_raw_png(tmp_path / "d.png", [[0, 1, 255]], 8)
-    with pytest.raises(ValueError, match=r"d.png must be a 16-bit grey PNG, but is L$"):
-        read_depth(tmp_path / "d.png", (1, 3), 0.5)
+    with refused(r"d.png must be a 16-bit grey PNG, but is L$"):
+        read_depth(item, (1, 3), 0.5)
 
 
 @pytest.mark.parametrize(
     ("form", "mode"), [("JPEG", "L"), ("BMP", "L"), ("TIFF", "F"), ("TIFF", "L"), ("GIF", "P")]
 )
-@pytest.mark.parametrize("read", [read_indices, read_colours, lambda *a: read_depth(*a, 1.0)])
+@pytest.mark.parametrize(
+    "read",
+    [read_indices, read_colours, lambda path, size: read_depth(Item(path, path, 0), size, 1.0)],
+)
 def test_files_that_are_no_png(tmp_path: Path, form: str, mode: str, read: Callable) -> None:
     path = tmp_path / "m.png"
     Image.new(mode, SIZE[::-1]).save(path, form)
-    with pytest.raises(ValueError, match=r"annotation .*m.png cannot be read: it must be a PNG f"):
+    with refused(r"annotation .*m.png cannot be read: it must be a PNG f"):
         read(path, SIZE)
 
 
 def test_another_size(tmp_path: Path) -> None:
     write_raw_png(tmp_path / "m.png", np.zeros((4, 6), int), 8)
-    with pytest.raises(ValueError, match=r"m.png must be of its image's size 5x4, but is 6x4$"):
+    with refused(r"m.png must be of its image's size 5x4, but is 6x4$"):
         read_indices(tmp_path / "m.png", (4, 5))
-    with pytest.raises(ValueError, match=r"4x6, but is 6x4; an orientation .* \(EXIF\) is not ap"):
+    with refused(r"4x6, but is 6x4; an orientation .* \(EXIF\) is not ap"):
         read_indices(tmp_path / "m.png", (6, 4))

@@ -9,6 +9,7 @@ import pytest
 from dysample.workbench.data import coco_json
 from dysample.workbench.data.coco_json import CocoFile, stated_size
 from support import layouts
+from support.refusals import refused
 
 GOOD = {
     "images": [{"id": 2, "file_name": "b"}, {"id": 1, "file_name": "a", "height": 3, "width": 4}],
@@ -33,7 +34,7 @@ def test_sorted_and_grouped(tmp_path: Path) -> None:
     assert [entry["bbox"] for entry in grouped[2]] == [0, 1]
     assert grouped[1] == []
     file.check(grouped[2][0], "here", ("image_id",))
-    with pytest.raises(ValueError, match=r"f.json: here must hold `area`"):
+    with refused(r"f.json: here must hold `area`"):
         file.check(grouped[2][0], "here", ("area",))
 
 
@@ -41,8 +42,8 @@ def images(**change: Any) -> dict[str, Any]:
     return {"images": [GOOD["images"][0], {"id": 1, "file_name": "a", **change}]}
 
 
-def categories(*entries: dict[str, Any]) -> dict[str, Any]:
-    return {"categories": list(entries)}
+def category(*others: dict[str, Any], **change: Any) -> dict[str, Any]:
+    return {"categories": [{"id": 5, "name": "x", **change}, *others]}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,8 @@ def categories(*entries: dict[str, Any]) -> dict[str, Any]:
         ({"images": 3}, "must hold a list `images`"),
         ({"annotations": None}, "must hold a list `annotations`"),
         ({"images": [{"id": 1}]}, r"images\[0\] must hold `file_name`"),
-        (categories({"name": "x"}), r"categories\[0\] must hold `id`"),
-        (categories(), r"`categories` \(=\[\]\) must hold one at least"),
+        ({"categories": [{"name": "x"}]}, r"categories\[0\] must hold `id`"),
+        ({"categories": []}, r"`categories` \(=\[\]\) must hold one at least"),
         ({"annotations": ["x"]}, r"annotations\[0\] must hold `image_id`"),
         ({"annotations": [{"image_id": 8}]}, r"annotations\[0\]: `image_id` \(=8\) must be listed"),
         ({"annotations": [{"image_id": [2]}]}, r"\[0\]: `image_id` \(=\[2\]\) must be an integer"),
@@ -74,56 +75,34 @@ def categories(*entries: dict[str, Any]) -> dict[str, Any]:
         (images(width="4", height=3), r"images\[1\]: `width` \(='4'\) must be a positive integer"),
         (images(width=None, height=3), r"images\[1\]: `width` \(=None\) must be a positive"),
         (images(width=4.5, height=3), r"images\[1\]: `width` \(=4.5\) must be a positive integer"),
-        (
-            categories({"id": 5, "name": 7}),
-            r"categories\[0\]: `name` \(=7\) must be text of one line",
-        ),
-        (
-            categories({"id": 5, "name": None}),
-            r"categories\[0\]: `name` \(=None\) must be text of one line",
-        ),
-        (
-            categories({"id": 5, "name": ["x"]}),
-            r"categories\[0\]: `name` \(=\['x'\]\) must be text of one line",
-        ),
-        (categories({"id": 5, "name": "a\nb"}), r"`name` \(='a\\nb'\) must be text of one line"),
-        (categories({"id": 5, "name": "\x1b[31m"}), r"`name` \(='\\x1b\[31m'\) must be text of on"),
-        (categories({"id": 5, "name": "\ud800"}), r"`name` \(='\\ud800'\) must be text of one li"),
+        (category(name=7), r"categories\[0\]: `name` \(=7\) must be text of one line"),
+        (category(name=None), r"categories\[0\]: `name` \(=None\) must be text of one line"),
+        (category(name=["x"]), r"categories\[0\]: `name` \(=\['x'\]\) must be text of one line"),
+        (category(name="a\nb"), r"`name` \(='a\\nb'\) must be text of one line"),
+        (category(name="\x1b[31m"), r"`name` \(='\\x1b\[31m'\) must be text of on"),
+        (category(name="\ud800"), r"`name` \(='\\ud800'\) must be text of one li"),
         (images(file_name="x" * 300), r"`file_name` \(='x+...x+'\) must be the name of a file"),
+        (category(name=""), r"categories\[0\]: `name` \(=''\) must be text of one line"),
         (
-            categories({"id": 5, "name": ""}),
-            r"categories\[0\]: `name` \(=''\) must be text of one line",
-        ),
-        (
-            categories({"id": 5, "name": "x"}, {"id": 5, "name": "y"}),
+            category({"id": 5, "name": "y"}),
             r"categories\[1\]: `id` \(=5\) must be another one than that of categories\[0\]",
         ),
         (
-            categories({"id": 5, "name": "x"}, {"id": 6, "name": "x"}),
+            category({"id": 6, "name": "x"}),
             r"categories\[1\]: `name` \(='x'\) must be another one than that of categories\[0\]",
         ),
+        (category(id="5"), r"categories\[0\]: `id` \(='5'\) must be an integer"),
+        (category(color=3), r"\[0\]: `color` \(=3\) must be three int"),
         (
-            categories({"id": "5", "name": "x"}),
-            r"categories\[0\]: `id` \(='5'\) must be an integer",
-        ),
-        (
-            categories({"id": 5, "name": "x", "color": 3}),
-            r"\[0\]: `color` \(=3\) must be three int",
-        ),
-        (
-            categories({"id": 5, "name": "x", "color": [0, 0, 256]}),
+            category(color=[0, 0, 256]),
             r"\[0\]: `color` \(=\[0, 0, 256\]\) must be three integers from 0 to 255",
         ),
-        (
-            categories({"id": 5, "name": "x", "isthing": "0"}),
-            r"\[0\]: `isthing` \(='0'\) must be 0 or 1",
-        ),
+        (category(isthing="0"), r"\[0\]: `isthing` \(='0'\) must be 0 or 1"),
     ],
 )
 def test_lists_that_are_wrong(tmp_path: Path, content: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=rf"annotation file .*f.json: .*{message}") as caught:
+    with refused(rf"annotation file .*f.json: .*{message}") as caught:
         read(tmp_path, **content)
-    assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
@@ -133,18 +112,15 @@ def test_long_and_deep_values_are_shortened(tmp_path: Path) -> None:
     for _ in range(300):
         deep = [deep]
     for value in (deep, ["x"] * 10**5, "x" * 10**5, {str(i): i for i in range(10**4)}, "a\n\tb"):
-        with pytest.raises(
-            ValueError, match=r"images\[1\]: `id` \(=.*\) must be an integer"
-        ) as caught:
+        with refused(r"images\[1\]: `id` \(=.*\) must be an integer") as caught:
             read(tmp_path, **images(id=value))
-        assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [[], "x", 7, None, True])
 def test_not_a_coco_file(tmp_path: Path, content: Any) -> None:
     layouts.write_json(tmp_path / "f.json", content)
-    with pytest.raises(ValueError, match=r"annotation file .*f.json: must hold a list `images`"):
+    with refused(r"annotation file .*f.json: must hold a list `images`"):
         CocoFile(tmp_path / "f.json")
 
 
@@ -161,9 +137,8 @@ def test_not_a_coco_file(tmp_path: Path, content: Any) -> None:
 )
 def test_not_json(tmp_path: Path, text: bytes, message: str) -> None:
     (tmp_path / "f.json").write_bytes(text)
-    with pytest.raises(ValueError, match=rf"annotation file .*{message}") as caught:
+    with refused(rf"annotation file .*{message}"):
         CocoFile(tmp_path / "f.json")
-    assert "\n" not in str(caught.value)
 
 
 def test_text_in_other_encodings(tmp_path: Path) -> None:
@@ -178,5 +153,5 @@ def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise MemoryError
 
     monkeypatch.setattr(coco_json.json, "loads", loads)
-    with pytest.raises(ValueError, match=r"f.json cannot be read: there is not enough memory"):
+    with refused(r"f.json cannot be read: there is not enough memory"):
         read(tmp_path)

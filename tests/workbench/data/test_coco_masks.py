@@ -7,6 +7,7 @@ import pytest
 from faster_coco_eval.core import mask as rle
 
 from dysample.workbench.data.coco_masks import decode
+from support.refusals import refused
 
 SIZE = (6, 8)
 
@@ -119,9 +120,8 @@ POLYGONS = r"must be polygons \[\[x1, y1, x2, y2, ...\], ...\] or run lengths {s
     ],
 )  # fmt: skip
 def test_everything_else_is_one_line(segmentation: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message) as caught:
+    with refused(message) as caught:
         decode(segmentation, SIZE)
-    assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
 
 

@@ -13,6 +13,7 @@ import pytest
 from dysample.workbench.data.scenes import CLASSES, THINGS, render_frame
 from dysample.workbench.data.scenes.classes import FENCE, POLE
 from dysample.workbench.data.scenes.layout import PIXEL, Scene, compose
+from support.refusals import refused
 
 FIRST_THING = len(CLASSES) - len(THINGS)
 
@@ -150,5 +151,5 @@ def test_images_are_neither_black_nor_burnt_out():
     ],
 )
 def test_wrong_arguments_are_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
+    with refused(message, error):
         render_frame(*arguments)

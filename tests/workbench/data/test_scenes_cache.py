@@ -11,6 +11,7 @@ import pytest
 
 from dysample.workbench.data.scenes import cache as cache_module
 from dysample.workbench.data.scenes import load_scenes, render_frame
+from support.refusals import refused
 
 FIELDS = ("image", "depth", "semantic", "instance")
 
@@ -177,7 +178,7 @@ def test_an_interrupted_rendering_leaves_nothing_behind(tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(cache_module.os, "fsync", full_disk)
-    with pytest.raises(OSError, match="no space left"):
+    with refused("no space left", OSError):
         load_scenes("train", 2, 8, 0, tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
 
@@ -248,7 +249,7 @@ def test_the_default_folder_follows_the_environment(tmp_path, monkeypatch):
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, arguments, error, message):
-    with pytest.raises(error, match=message):
+    with refused(message, error):
         load_scenes(**({"split": "train", "count": 1, "size": 8, "cache": tmp_path} | arguments))
     assert not list(tmp_path.iterdir())
 
@@ -264,6 +265,6 @@ def test_a_folder_that_cannot_be_written_names_the_variable(tmp_path, monkeypatc
             patch.delenv("DYSAMPLE_CACHE", raising=False)
             patch.delenv("XDG_CACHE_HOME", raising=False)
             patch.setenv(variable, str(value))
-            with pytest.raises(OSError, match="`DYSAMPLE_CACHE` must name a folder") as caught:
+            with refused("`DYSAMPLE_CACHE` must name a folder", OSError) as caught:
                 load_scenes("train", 1, 8)
             assert str(value) in str(caught.value)

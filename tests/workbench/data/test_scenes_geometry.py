@@ -10,9 +10,8 @@ from dysample.workbench.data.scenes import CLASSES, THINGS, render_frame
 from dysample.workbench.data.scenes.camera import FOCAL, Camera
 from dysample.workbench.data.scenes.classes import BOX, FENCE
 from dysample.workbench.data.scenes.layout import Scene, compose
-from dysample.workbench.data.scenes.shade import lit, shade
+from dysample.workbench.data.scenes.shade import cast, lit, shade
 from dysample.workbench.data.scenes.solids import Solid, intersect, leave_box
-from dysample.workbench.data.scenes.trace import cast
 
 
 def composed(index: int) -> Scene:

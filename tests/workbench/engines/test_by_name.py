@@ -6,6 +6,7 @@ import pytest
 from dysample.workbench.engines import by_name
 from dysample.workbench.engines.by_name import choose_engine
 from dysample.workbench.engines.local import LocalEngine
+from support.refusals import refused
 
 
 def test_local_processes_are_the_default() -> None:
@@ -21,11 +22,11 @@ def test_local_processes_are_the_default() -> None:
     ],
 )
 def test_mistakes(message: str, arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with refused(f"^{re.escape(message)}$"):
         choose_engine(**arguments)
 
 
 def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_name, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs Ray: pip install 'dysample\[ray\]'"):
+    with refused(r"needs Ray: pip install 'dysample\[ray\]'"):
         choose_engine("ray")

@@ -1,30 +1,14 @@
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 
-from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.models.depth_decoder import DepthDecoder
 from dysample.workbench.models.encoder import CHANNELS
 from dysample.workbench.settings import settings_for
-
-
-class Recorder(Guided):
-    """A nearest upsampler that notes its guide."""
-
-    def __init__(self) -> None:
-        super().__init__(8)
-        self.guide: Any = None
-
-    def upsample(self, x: Any, guide: Any, size: Any) -> Any:
-        self.guide = guide
-        return nn.functional.interpolate(x, size=size)
-
-    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        return 0
+from support.models import Recorder, check_same_but_upsamplers
+from support.refusals import refused
 
 
 def _inputs() -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -43,7 +27,7 @@ def test_climbs_to_the_image_guided_by_the_skips(skip: bool) -> None:
     assert (depth > 0).all()
     guides = [decoder.project[level](maps[level]) for level in (2, 1, 0)]
     for up, guide in zip(ups, [*guides, decoder.stem(images)]):
-        assert torch.equal(up.guide, guide)
+        assert torch.equal(up.calls[0][1], guide)
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -59,15 +43,12 @@ def test_only_the_skip_shows_fine_maps_to_unguided_upsamplers(skip: bool) -> Non
 
 
 def test_number_of_upsamplers() -> None:
-    with pytest.raises(ValueError, match=r"`upsamplers` \(=1\) must be 4 modules"):
+    with refused(r"`upsamplers` \(=1\) must be 4 modules"):
         DepthDecoder(CHANNELS, nn.Conv2d(3, 8, 3, padding=1), 8, [Recorder()], skip=False)
 
 
 def test_models_of_one_seed_differ_in_the_upsamplers_alone() -> None:
     settings = settings_for("depth", "scenes", width=16)
-    states = []
-    for name in ("nearest", "carafe"):
-        model = build_depth_estimator(name, {}, settings, 3)
-        states.append({k: v for k, v in model.state_dict().items() if "upsamplers" not in k})
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    check_same_but_upsamplers(
+        lambda name: build_depth_estimator(name, {}, settings, 3), "nearest", "carafe"
+    )

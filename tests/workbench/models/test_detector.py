@@ -9,6 +9,7 @@ from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.detector import build_detector
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
 from dysample.workbench.settings import settings_for
+from support.models import check_same_but_upsamplers
 
 KINDS = ("detection", "instance", "panoptic")
 SIZE = 50  # no multiple of anything: maps of 25, 13, 7 and 4 pixels
@@ -48,12 +49,7 @@ def test_every_part_learns(kind: str, upsampler: str, batch: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_of_one_seed_differ_in_the_upsamplers_alone(kind: str) -> None:
-    states = [
-        {k: v for k, v in _build(kind, name, 3).state_dict().items() if "upsamplers" not in k}
-        for name in ("nearest", "carafe")
-    ]
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    check_same_but_upsamplers(lambda name: _build(kind, name, 3), "nearest", "carafe")
 
 
 def test_panoptic_detections_are_those_of_mask_rcnn(batch: Any) -> None:
@@ -63,12 +59,11 @@ def test_panoptic_detections_are_those_of_mask_rcnn(batch: Any) -> None:
     weights = {k: v for k, v in panoptic.state_dict().items() if not k.startswith("branch.")}
     plain.load_state_dict(weights)
     images, targets = batch
-    for seed, call in ((0, lambda model: model(images, targets)),):
-        torch.manual_seed(seed)
-        losses = call(panoptic)
-        torch.manual_seed(seed)
-        expected = call(plain)
-        assert all(torch.equal(losses[k], expected[k]) for k in expected)
+    torch.manual_seed(0)
+    losses = panoptic(images, targets)
+    torch.manual_seed(0)
+    expected = plain(images, targets)
+    assert all(torch.equal(losses[k], expected[k]) for k in expected)
     with torch.no_grad():
         found, expected = panoptic.eval()(images), plain.eval()(images)
     for one, other in zip(found, expected):

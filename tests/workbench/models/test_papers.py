@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.workbench.models.build import find_upsamplers
-from dysample.workbench.models.colours import ImageNetColours
+from dysample.workbench.models.encoder import ImageNetColours
 from dysample.workbench.settings import TASKS, settings_for
 from dysample.workbench.tasks.by_name import task_class
 

@@ -1,34 +1,15 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from dysample.nn import Guided
 from dysample.registry import create_upsampler
 from dysample.workbench.models.build import build_segmenter, find_upsamplers
 from dysample.workbench.models.encoder import CHANNELS, STRIDES, Encoder
 from dysample.workbench.models.segformer_head import SegFormerHead
-
-
-class Recorder(Guided):
-    """A nearest upsampler that notes what it is called with."""
-
-    def __init__(self) -> None:
-        super().__init__(8)
-        self.calls: list[Any] = []
-
-    def upsample(self, x: Any, guide: Any, size: Any) -> Any:
-        self.calls.append((x, guide, size))
-        return nn.functional.interpolate(x, size=size)
-
-    def macs(self, height: int, width: int, size: tuple[int, int] | None = None) -> int:
-        return 0
-
-
-def _without_upsamplers(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in model.state_dict().items() if not k.startswith("head.branches")}
+from support.models import Recorder, check_same_but_upsamplers
+from support.refusals import refused
 
 
 def test_encoder() -> None:
@@ -78,20 +59,20 @@ def test_nothing_after_the_upsamplers_sees_a_neighbour() -> None:
 
 
 def test_number_of_upsamplers() -> None:
-    with pytest.raises(ValueError, match=r"`upsamplers` \(=1\) must be 6 modules"):
+    with refused(r"`upsamplers` \(=1\) must be 6 modules"):
         SegFormerHead(CHANNELS, 8, 5, [Recorder()], skip=True)
 
 
 @pytest.mark.parametrize("head", ["plain", "skip"])
 def test_models_of_one_seed_differ_in_the_upsamplers_alone(tiny: Callable, head: str) -> None:
     settings = tiny(head=head)
-    models = [build_segmenter(name, {}, 8, settings, 3) for name in ("nearest", "carafe", "deconv")]
-    first = _without_upsamplers(models[0])
-    for model in models[1:]:
-        state = _without_upsamplers(model)
-        assert state.keys() == first.keys()
-        assert all(torch.equal(state[k], first[k]) for k in first)
-    other = _without_upsamplers(build_segmenter("nearest", {}, 8, settings, 4))
+    first, other = (
+        check_same_but_upsamplers(
+            lambda name, seed=seed: build_segmenter(name, {}, 8, settings, seed),
+            "nearest", "carafe", "deconv", inside="head.branches",
+        )
+        for seed in (3, 4)
+    )  # fmt: skip
     assert not torch.equal(other["head.classify.weight"], first["head.classify.weight"])
 
 
@@ -114,7 +95,7 @@ def test_building_leaves_the_global_generator_alone(tiny: Callable) -> None:
 def test_options_and_unknown_names(tiny: Callable) -> None:
     model = build_segmenter("dysample", {"groups": 2}, 8, tiny(), 0)
     assert find_upsamplers(model)[-1].groups == 2
-    with pytest.raises(ValueError, match="bilinear"):
+    with refused("bilinear"):
         build_segmenter("bilinaer", {}, 8, tiny(), 0)
 
 

@@ -4,6 +4,8 @@ import torch
 from dysample.workbench.costs.models import model_parameters
 from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.swin import SwinEncoder, build_swin_depth, swin_config
+from support.models import check_same_but_upsamplers
+from support.refusals import refused
 
 
 def test_encoder() -> None:
@@ -27,14 +29,11 @@ def test_one_step_at_a_size_that_32_does_not_divide() -> None:
 
 
 def test_runs_of_one_seed_differ_in_the_upsamplers_alone() -> None:
-    states = [
-        build_swin_depth("tiny", name, {}, 3).state_dict() for name in ("nearest", "dysample")
-    ]
-    common = states[0].keys()
-    assert {k for k in states[1] if k not in common} == {k for k in states[1] if "upsamplers" in k}
-    assert all(torch.equal(states[0][k], states[1][k]) for k in common)
+    check_same_but_upsamplers(
+        lambda name: build_swin_depth("tiny", name, {}, 3), "nearest", "dysample"
+    )
 
 
 def test_unknown_size() -> None:
-    with pytest.raises(ValueError, match=r"`swin` \(='huge'\) must be one of tiny, small"):
+    with refused(r"`swin` \(='huge'\) must be one of tiny, small"):
         swin_config("huge")

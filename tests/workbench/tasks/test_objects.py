@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from dysample.workbench.data.scene_set import describe_scenes
 from dysample.workbench.settings import settings_for
-from dysample.workbench.tasks.detection import DetectionTask
-from dysample.workbench.tasks.instance import InstanceTask
+from dysample.workbench.tasks.objects import DetectionTask, InstanceTask
 
 SETTINGS = settings_for("instance", "scenes", size=64, train_frames=4, val_frames=1)
 ABOUT = describe_scenes(SETTINGS, "instance")

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dysample.workbench.tasks.semantic import SemanticTask
+from support.refusals import refused
 
 
 class Constant(nn.Module):
@@ -45,7 +46,7 @@ def test_a_batch_without_labels_teaches_nothing(task: SemanticTask) -> None:
 
 def test_divergence_is_an_error(task: SemanticTask) -> None:
     task.model.scores.data[0] = torch.nan
-    with pytest.raises(ValueError, match=r"diverged at step 0: the loss is nan; `learning_rate`"):
+    with refused(r"diverged at step 0: the loss is nan; `learning_rate`"):
         task.training_step((torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4).long()), 0)
 
 
@@ -54,7 +55,7 @@ def test_weights_broken_by_the_last_step_are_neither_kept_nor_measured(
     task: SemanticTask, kept: bool
 ) -> None:
     task.model.scores.data[0] = torch.inf
-    with pytest.raises(ValueError, match=r"step 0: `model.scores` is not finite; `learning_rate`"):
+    with refused(r"step 0: `model.scores` is not finite; `learning_rate`"):
         task.on_save_checkpoint({}) if kept else task.on_validation_epoch_start()
 
 

@@ -1,6 +1,6 @@
 """The speed and memory benchmark: rows are checked, timed, and written as JSON Lines.
 
-`workloads` says what is measured; `cases` and `baselines` build it, `check` compares it with
-float64, `timer` and `memory` measure it, `measure` puts the rows together, `run` starts a process
-for each malloc regime, `results` and `table` keep and show what came out.
+`workloads` says what is measured; `cases` builds it, `check` compares it with float64, `measure`
+times it and puts the rows together, `run` starts a process for each malloc regime and keeps the
+rows, `table` shows them.
 """

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import os
 import statistics
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +23,13 @@ from dysample.info import processor
 from dysample.ops import Choice
 from dysample.workbench.bench.cases import BOTH, Case, Entry, Workload, prepare, read_and_write
 from dysample.workbench.bench.check import check, reference_of
-from dysample.workbench.bench.memory import peak_of
-from dysample.workbench.bench.timer import median_ratio, one_core, time_in_turn
+from dysample.workbench.costs.count import allocated_peak
 
 FLOOR = "memory floor"
 """The row that only reads what the first row reads and writes what it writes."""
+
+SHORTEST = 2e-3
+"""Seconds that a measurement lasts at least, by repeating the call: clocks and caches settle."""
 
 
 def measure(workload: Workload, rounds: int, malloc: str) -> list[dict[str, Any]]:
@@ -63,7 +73,11 @@ def measure(workload: Workload, rounds: int, malloc: str) -> list[dict[str, Any]
         "written_bytes": written,
         "rounds": rounds,
         "malloc": malloc,
-        **_machine(),
+        "threads": 1,
+        "cpu": processor(),
+        "isa": library.isa or None,
+        "torch": torch.__version__,
+        "dysample": version("dysample"),
     }
     rows = []
     for name, taken in times.items():
@@ -130,11 +144,100 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(value.numel() * value.element_size() for value in tensors)
 
 
-def _machine() -> dict[str, Any]:
-    return {
-        "threads": 1,
-        "cpu": processor(),
-        "isa": library.isa or None,
-        "torch": torch.__version__,
-        "dysample": version("dysample"),
-    }
+def time_in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds per call, for each name and round.
+
+    Machines drift by tens of per cent within a minute. So the calls take turns, every round runs
+    each of them, and only times of the same round are to be compared.
+
+    Args:
+        calls: what is timed.
+        rounds: counted rounds, after two that are not.
+    """
+    for call in calls.values():
+        call()
+    repeats = {name: max(1, round(SHORTEST / _seconds(call, 1))) for name, call in calls.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(_seconds(call, repeats[name]))
+    return times
+
+
+def median_ratio(times: list[float], others: list[float]) -> float:
+    """Return the median over the rounds of the ratio within a round."""
+    return statistics.median(a / b for a, b in zip(times, others))
+
+
+def _seconds(call: Callable[[], object], repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """One thread on one core, where the system lets a process choose."""
+    threads = torch.get_num_threads()
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    torch.set_num_threads(1)
+    if cores:
+        os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+
+class Peak(NamedTuple):
+    """Bytes beyond the inputs and parameters, results included.
+
+    Attributes:
+        resident: growth of the process, None where the system does not tell.
+        allocated: what torch's allocator gave out, which neither sees the kernels' scratch nor
+            that of the convolution library.
+    """
+
+    resident: int | None
+    allocated: int
+
+
+def peak_of(workload: Workload, entry: Entry) -> Peak:
+    """Peak memory of one call of an entry, in a fresh process on one thread."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_peak, workload, entry).result()
+
+
+def _peak(workload: Workload, entry: Entry) -> Peak:
+    torch.set_num_threads(1)
+    C, H, W = workload.shape[1:]
+    small = replace(workload, shape=(1, C, min(H, 16), min(W, 16)))
+    with entry.running():
+        # Code that is loaded at the first call is no part of what a call needs.
+        prepare(small, entry).call(workload.passes)()
+        call = prepare(workload, entry).call(workload.passes)
+        return Peak(_growth(call), allocated_peak(call))
+
+
+def _growth(call: Callable[[], object]) -> int | None:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    # Pages that were freed but kept would be used again without growth.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+
+    def kilobytes(name: str) -> int:
+        line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+        return int(line.split()[1])
+
+    before = kilobytes("VmRSS")
+    call()
+    return 1024 * (kilobytes("VmHWM") - before)

@@ -1,4 +1,4 @@
-"""Run the benchmark: one process for each malloc regime, rows as they come."""
+"""Run the benchmark, a process for each malloc regime, and keep its rows: JSON, a row a line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from dysample.workbench.bench.results import Row, append
+from dysample.lines import append_lines, read_lines
 from dysample.workbench.bench.workloads import select
+
+Row = dict[str, Any]
 
 REGIMES = {
     "default": "",
@@ -64,3 +68,42 @@ def run(
                 raise
         if work.returncode != 0:
             raise ChildProcessError(f"the bench's process ended with exit code {work.returncode}")
+
+
+def append(path: Path, rows: Iterable[Row]) -> None:
+    """Add rows at the end of a file, which need not exist; see `append_lines`."""
+    append_lines(path, [json.dumps(row, allow_nan=False) for row in rows])
+
+
+def read(path: Path, suite: str = "all", only: str = "*", warm: bool = False) -> list[Row]:
+    """The rows of a file; of rows that were measured again the last.
+
+    Args:
+        path: the file.
+        suite: see `dysample.workbench.bench.workloads.select`.
+        only: see there.
+        warm: those of the warm regime alone.
+
+    Raises:
+        ValueError: if a line is not a row, naming it, or if no row is left.
+    """
+    rows: dict[tuple[str, ...], Row] = {}
+    for number, row in read_lines(path).values:
+        try:
+            key = tuple(row[part] for part in ("cpu", "isa", "malloc", "workload", "row"))
+            rows[key] = row
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} line {number} must be a row of the bench") from error
+    wanted = [
+        row
+        for row in rows.values()
+        if suite in ("all", row["suite"])
+        and (
+            fnmatchcase(row["workload"], only)
+            or fnmatchcase(f"{row['workload']}/{row['row']}", only)
+        )
+        and (row["malloc"] == "warm" or not warm)
+    ]
+    if not wanted:
+        raise ValueError(f"{path} must hold rows of suite {suite!r} that match {only!r}")
+    return wanted

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from dysample.workbench.bench.results import Row
+from dysample.workbench.bench.run import Row
 from dysample.workbench.terminal import empty_table
 
 COLUMNS = ("ms", "ratio", "target", "ns/element", "to floor", "peak MiB", "error", "backend")

@@ -92,7 +92,6 @@ _SAPA = Workload("kernels", "sapa", PAPER, _operation("sapa", sapa, kernel=5, em
 
 
 def _back(workload: Workload, **targets: float) -> Workload:
-    """Return a workload's backward pass alone."""
     return replace(
         workload, name=f"{workload.name}-backward", passes=BACKWARD, targets=dict(targets)
     )

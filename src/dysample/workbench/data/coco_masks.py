@@ -7,7 +7,7 @@ import numpy as np
 from faster_coco_eval.core import mask as rle
 from numpy.typing import NDArray
 
-from dysample.workbench.data.coco_rules import is_number, shown
+from dysample.workbench.data.coco_json import is_number, shown
 from dysample.workbench.data.images import Size
 
 LONGEST = 1_000_000

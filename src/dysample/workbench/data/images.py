@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torchvision.tv_tensors import Image as ImageTensor
 
+from dysample.checks import one_line
+
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 """Of images: those that Pillow decodes itself, without another program."""
 
@@ -137,5 +139,4 @@ def _naming(path: Path, what: str, formats: tuple[str, ...]) -> Iterator[None]:
         raise ValueError(f"{what} {path} cannot be read: there is not enough memory") from error
     # On damaged files Pillow raises nearly anything: OSError, SyntaxError, struct.error, KeyError.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{what} {path} cannot be read: {reason}") from error
+        raise ValueError(f"{what} {path} cannot be read: {one_line(error)}") from error

@@ -104,7 +104,7 @@ def _classes(scanned: Sequence[Scanned]) -> Table:
             table.add_column(f"{data.split} {_objects(first)}", justify="right")
             table.add_column("share", justify="right")
     for place, name in enumerate(first.classes.names):
-        if not _occurs(place, scanned):
+        if not any(scan.counts.pixels[place] + scan.counts.objects[place] for _, scan in scanned):
             continue
         row: list[str | Text] = [str(place), Text(name)]
         if first.kind == "panoptic":
@@ -118,10 +118,6 @@ def _classes(scanned: Sequence[Scanned]) -> Table:
                 row += [f"{number:,}", _share(number, int(counts.objects.sum()))]
         table.add_row(*row)
     return table
-
-
-def _occurs(place: int, scanned: Sequence[Scanned]) -> bool:
-    return any(scan.counts.pixels[place] + scan.counts.objects[place] > 0 for _, scan in scanned)
 
 
 def _objects(data: DataSet[Any]) -> str:

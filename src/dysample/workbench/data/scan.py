@@ -7,16 +7,82 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from rich.console import Console
 from rich.text import Text
+from torch import Tensor
 
-from dysample.workbench.data.counts import Counts, count, no_counts
+from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import DataSet
 from dysample.workbench.data.images import Size, check_image
-from dysample.workbench.data.listing import NAMED
+from dysample.workbench.data.reader import NAMED
+from dysample.workbench.data.targets import VOID
 from dysample.workbench.terminal import bars
 
 Target = TypeVar("Target")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of pixels and objects over some samples.
+
+    Attributes:
+        pixels: (classes,) int64, of semantic and panoptic labels.
+        objects: (classes,) int64, boxes, masks or segments.
+        crowds: objects among them that cover a group.
+        labelled: pixels with a class or a depth.
+        nearest: smallest depth in metres; infinity without one.
+        farthest: largest depth in metres; 0 without one.
+    """
+
+    pixels: Tensor
+    objects: Tensor
+    crowds: int = 0
+    labelled: int = 0
+    nearest: float = float("inf")
+    farthest: float = 0.0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return the sum of both counts."""
+        return Counts(
+            self.pixels + other.pixels,
+            self.objects + other.objects,
+            self.crowds + other.crowds,
+            self.labelled + other.labelled,
+            min(self.nearest, other.nearest),
+            max(self.farthest, other.farthest),
+        )
+
+
+def no_counts(data: DataSet[Any]) -> Counts:
+    """Return counts of zero, for no samples."""
+    none = torch.zeros(len(data.classes.names), dtype=torch.int64)
+    return Counts(none, none)
+
+
+def count(data: DataSet[Any], target: Any) -> Counts:
+    """Count one sample of a data set."""
+    classes = len(data.classes.names)
+    none = torch.zeros(classes, dtype=torch.int64)
+    if data.kind == "semantic":
+        pixels = torch.bincount(target.flatten(), minlength=IGNORE + 1)[:classes]
+        return Counts(pixels, none, labelled=int(pixels.sum()))
+    if data.kind == "depth":
+        known = target[target > 0]
+        if not len(known):
+            return Counts(none, none)
+        nearest, farthest = float(known.min()), float(known.max())
+        return Counts(none, none, 0, len(known), nearest, farthest)
+    if data.kind == "panoptic":
+        categories = target["categories"]
+        segments = target["segments"].flatten() - VOID  # 0 is none
+        sizes = torch.bincount(segments, minlength=1 + len(categories))[1:]
+        pixels = none.index_add(0, categories, sizes)
+        objects = torch.bincount(categories, minlength=classes)
+        crowds = int(target["iscrowd"].sum())
+        return Counts(pixels, objects, crowds, int(sizes.sum()))
+    objects = torch.bincount(target["labels"] - 1, minlength=classes)
+    return Counts(none, objects, int(target["iscrowd"].sum()))
 
 
 @dataclass(frozen=True)
@@ -88,7 +154,13 @@ def check(data: DataSet[Target], console: Console, *, skip_bad: bool = False) ->
     """
     found = scan(data, console)
     if found.problems:
-        data = _without_bad(data, found.problems, console, skip_bad)
+        number = f"{len(found.problems)} of {len(data)} samples of {data.name} {data.split}"
+        first = f"the first: {next(iter(found.problems.values()))}"
+        if not skip_bad or len(found.problems) == len(data):
+            raise ValueError(f"{number} cannot be used; {first}")
+        line = f"{number} cannot be used and are left out; {first}"
+        console.print(Text(line), soft_wrap=True)
+        data = data.without(set(found.problems))
     _check_something(data, found.counts)
     for line in (*data.notes, *absent_classes(data, found)):
         console.print(Text(line), soft_wrap=True)
@@ -104,18 +176,6 @@ def _check_something(data: DataSet[Any], counts: Counts) -> None:
         found = counts.labelled
     if not found:
         raise ValueError(f"{data.name} {data.split} must hold {what}, but no image has one")
-
-
-def _without_bad(
-    data: DataSet[Target], problems: dict[int, str], console: Console, skip_bad: bool
-) -> DataSet[Target]:
-    """Return the samples without problems."""
-    number = f"{len(problems)} of {len(data)} samples of {data.name} {data.split} cannot be used"
-    first = next(iter(problems.values()))
-    if not skip_bad or len(problems) == len(data):
-        raise ValueError(f"{number}; the first: {first}")
-    console.print(Text(f"{number} and are left out; the first: {first}"), soft_wrap=True)
-    return data.without(set(problems))
 
 
 def _look(data: DataSet[Any], console: Console) -> Iterator[tuple[Size, Counts] | str]:

@@ -15,7 +15,9 @@ depth      (H, W) float32: z-depth in metres, 0 where it is unknown
 
 from typing import Literal, TypedDict
 
+import torch
 from torch import Tensor
+from torchvision.ops import masks_to_boxes
 from torchvision.tv_tensors import BoundingBoxes, Mask
 
 Kind = Literal["semantic", "detection", "instance", "panoptic", "depth"]
@@ -52,6 +54,23 @@ class InstanceTarget(DetectionTarget):
     """
 
     masks: Mask
+
+
+def objects_of(masks: Tensor, labels: Tensor, iscrowd: Tensor, image_id: int) -> InstanceTarget:
+    """The target of objects whose masks (N, H, W) bool have a pixel each."""
+    boxes = torch.zeros(len(masks), 4)
+    if len(masks):
+        # torchvision gives the last pixel's number; its far edge is one further.
+        boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+    size = (masks.shape[-2], masks.shape[-1])
+    return InstanceTarget(
+        boxes=BoundingBoxes(boxes, format="XYXY", canvas_size=size),
+        labels=labels,
+        masks=Mask(masks.to(torch.uint8)),
+        iscrowd=iscrowd,
+        area=masks.sum((1, 2)).float(),
+        image_id=image_id,
+    )
 
 
 class PanopticTarget(TypedDict):

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dysample.checks import one_line
 from dysample.workbench.look.picture import MOST_BYTES
 
 UPLOADS_A_MINUTE = 20
@@ -113,7 +114,7 @@ class Gate:
             return
         except Exception as error:
             code = error.code if isinstance(error, Refused) else 500
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = one_line(error)
             if code == 500:
                 sys.stderr.write(f"dysample: {request.method} {path}: {reason}\n")
                 reason = "it cannot be answered"
@@ -180,7 +181,7 @@ class Gate:
             try:
                 self._check_event(json.loads(body))
             except (ValueError, RecursionError) as error:
-                raise Refused(422, " ".join(str(error).split())[:200]) from error
+                raise Refused(422, one_line(error)) from error
         return body
 
     def _check_event(self, event: Any) -> None:

@@ -18,6 +18,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 from PIL import Image, ImageDraw
 
+from dysample.checks import one_line
 from dysample.workbench.look.figure import draw
 from dysample.workbench.look.gate import Gate
 from dysample.workbench.look.picture import MOST_BYTES, load_picture
@@ -243,7 +244,7 @@ def _told(action: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return action(*values)
         except MISTAKES as error:
-            raise gr.Error(" ".join(str(error).split()), print_exception=False) from error
+            raise gr.Error(one_line(error), print_exception=False) from error
 
     return call
 

@@ -55,10 +55,8 @@ def read(
     low = (x.shape[2], x.shape[3])
     with torch.no_grad():
         seen = up.inspect(x, guide, size)
-    if seen.positions is not None and seen.weights is not None:
-        return _points(seen.positions, seen.weights, size, low, pixel)
     if seen.positions is not None:
-        return _samples(seen.positions.squeeze(2), size, low, pixel)
+        return _points(seen.positions, seen.weights, size, low, pixel)
     if seen.kernels is not None:
         return _kernel(seen.kernels, size, low, pixel)
     return _influence(up, x, guide, size, pixel)
@@ -81,31 +79,25 @@ def regular_positions(size: tuple[int, int], low: tuple[int, int]) -> Tensor:
     return torch.stack((x.expand(size), y.view(-1, 1).expand(size)))
 
 
-def _samples(
-    positions: Tensor, size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]
-) -> Reading:
-    row, column = pixel
-    places = positions[0, :, :, row, column].double().numpy()
-    regular = regular_positions(size, low)[:, row, column].numpy()
-    ties = np.broadcast_to(regular, places.shape)
-    return Reading(places, np.ones(len(places)), np.arange(len(places)), ties, "bilinear")
-
-
 def _points(
     positions: Tensor,
-    weights: Tensor,
+    weights: Tensor | None,
     size: tuple[int, int],
     low: tuple[int, int],
     pixel: tuple[int, int],
 ) -> Reading:
+    """Of an inspection's points, tied to the place that they were moved from."""
     row, column = pixel
-    groups, points = weights.shape[1:3]
+    groups, points = positions.shape[1:3]
     places = positions[0, ..., row, column].double().reshape(-1, 2).numpy()
-    start = np.array(owner(size, low, pixel)[::-1], np.float64)
+    if weights is None:
+        start, name = regular_positions(size, low)[:, row, column].numpy(), "bilinear"
+        shares = np.ones(len(places))
+    else:
+        start, name = np.array(owner(size, low, pixel)[::-1], np.float64), "the low-res pixel"
+        shares = weights[0, ..., row, column].double().reshape(-1).numpy()
     group = np.repeat(np.arange(groups), points)
-    ties = np.broadcast_to(start, places.shape)
-    flat = weights[0, ..., row, column].double().reshape(-1).numpy()
-    return Reading(places, flat, group, ties, "the low-res pixel")
+    return Reading(places, shares, group, np.broadcast_to(start, places.shape), name)
 
 
 def _kernel(

@@ -14,7 +14,7 @@ from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 from dysample.surgery.recipes import install
 from dysample.workbench.boundary import IGNORE
 from dysample.workbench.models.build import create_upsamplers
-from dysample.workbench.models.colours import imagenet_colours
+from dysample.workbench.models.encoder import imagenet_colours
 from dysample.workbench.models.swin import swin_config
 from dysample.workbench.seeds import seeded
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from torch import nn
 from torchvision.models.detection import FasterRCNN
 
-from dysample.workbench.models.colours import ImageNetColours
+from dysample.workbench.models.encoder import ImageNetColours
 from dysample.workbench.models.rcnn import build_rcnn
 from dysample.workbench.settings import Settings
 
@@ -21,8 +21,8 @@ def build_paper_segmenter(
         ModuleNotFoundError: transformers is not installed.
     """
     from dysample.workbench.models.maskformer import MaskFormerSegmenter, build_maskformer
-    from dysample.workbench.models.pretrained import fill_maskformer, fill_transformer
     from dysample.workbench.models.segformer import MixTransformer, build_segformer
+    from dysample.workbench.models.weights import fill_maskformer, fill_transformer
 
     name = settings.model
     if name.startswith("segformer_"):
@@ -49,8 +49,8 @@ def build_paper_depth_estimator(
     Raises:
         ValueError, TypeError, FileNotFoundError, ModuleNotFoundError: as `build_paper_segmenter`.
     """
-    from dysample.workbench.models.pretrained import fill_transformer
     from dysample.workbench.models.swin import SwinEncoder, build_swin_depth
+    from dysample.workbench.models.weights import fill_transformer
 
     name = settings.model
     model = build_swin_depth(name.removeprefix("swin_"), upsampler, options, seed)
@@ -85,7 +85,7 @@ def build_paper_detector(
         ValueError, TypeError: an unknown upsampler, or options that it does not take.
         FileNotFoundError, ValueError: weights that cannot be had, or are of another encoder.
     """
-    from dysample.workbench.models.pretrained import fill_resnet
+    from dysample.workbench.models.weights import fill_resnet
 
     depth: Literal[50, 101] = 50 if settings.model == "r50" else 101
     things, pretrained = len(about["things"]), settings.weights is not None

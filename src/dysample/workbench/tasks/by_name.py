@@ -14,6 +14,7 @@ def task_class(name: str) -> type[Task]:
     """
     if name not in TASKS:
         raise ValueError(f"`task` (={name!r}) must be one of {', '.join(TASKS)}")
-    module = import_module(f"dysample.workbench.tasks.{name}")
+    home = "objects" if name in ("detection", "instance") else name
+    module = import_module(f"dysample.workbench.tasks.{home}")
     found: type[Task] = getattr(module, f"{name.capitalize()}Task")
     return found

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.workbench.data.sample import Sample
-from dysample.workbench.depth_metrics import DepthErrors
+from dysample.workbench.metrics import DepthErrors
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.models.papers import build_paper_depth_estimator
 from dysample.workbench.record import Measure
@@ -33,10 +33,8 @@ class DepthTask(Task):
         "log10": Measure("log10", "log10", higher_is_better=False),
     }
 
-    def __init__(
-        self, model: nn.Module, about: dict[str, Any], settings: DepthSettings, seed: int, run: str
-    ) -> None:
-        super().__init__(model, about, settings, seed, run)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.errors = DepthErrors()
 
     @staticmethod

@@ -1,16 +1,14 @@
 """Panoptic segmentation."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
-from dysample.workbench.panoptic import merge_panoptic
-from dysample.workbench.panoptic_quality import PanopticQuality
+from dysample.workbench.panoptic_quality import PanopticQuality, merge_panoptic
 from dysample.workbench.record import Measure
-from dysample.workbench.settings import PyramidSettings
 from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
 
 _NUMBERS = ("pq", "sq", "rq")
@@ -36,16 +34,12 @@ class PanopticTask(ObjectTask):
 
     predicts_classes = True
 
-    def __init__(
-        self,
-        model: nn.Module,
-        about: dict[str, Any],
-        settings: PyramidSettings,
-        seed: int,
-        run: str,
-    ) -> None:
-        super().__init__(model, about, settings, seed, run)
-        classes, self.stuff = len(about["classes"]), len(about["classes"]) - len(about["things"])
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        classes, self.stuff = (
+            len(self.about["classes"]),
+            len(self.about["classes"]) - len(self.about["things"]),
+        )
         self.quality = PanopticQuality(classes)
 
     def losses(self, batch: ObjectBatch) -> dict[str, Tensor]:
@@ -55,7 +49,7 @@ class PanopticTask(ObjectTask):
             {**target, "semantic": branch_labels(semantic_labels(target["panoptic"]), self.stuff)}
             for target in targets
         ]
-        return cast(dict[str, Tensor], self.model(images, targets))
+        return super().losses((images, targets))
 
     def predict(self, images: list[Tensor]) -> Tensor:
         """Predict category, or `IGNORE`, and instance of each pixel: (B, H, W, 2) int64."""

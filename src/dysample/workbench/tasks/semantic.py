@@ -39,16 +39,9 @@ class SemanticTask(Task):
 
     predicts_classes = True
 
-    def __init__(
-        self,
-        model: nn.Module,
-        about: dict[str, Any],
-        settings: SemanticSettings,
-        seed: int,
-        run: str,
-    ) -> None:
-        super().__init__(model, about, settings, seed, run)
-        classes = len(about["classes"])
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        classes = len(self.about["classes"])
         self.class_iou = ClassIoU(classes, IGNORE)
         self.boundary_iou = BoundaryIoU(classes, IGNORE)
 

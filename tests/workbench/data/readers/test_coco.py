@@ -17,6 +17,7 @@ from dysample.workbench.data.readers import coco
 from dysample.workbench.data.scan import scan
 from dysample.workbench.prepare import prepare
 from support import layouts
+from support.refusals import refused
 
 MISSING = object()
 
@@ -80,10 +81,9 @@ def test_boxes_alone(tmp_path: Path) -> None:
     _, target = open_data(f"coco_detection:{tmp_path}", "val")[0]
     assert "masks" not in target
     assert target["boxes"].tolist() == [[1, 2, 5, 5], [6, 0, 8, 6]]
-    with pytest.raises(
-        ValueError,
-        match=r"val2017.json: annotation 1 of image .*07.jpg: `segmentation` \(=\[\]\) must hold"
-        r" points; `coco_detection` reads boxes alone",
+    with refused(
+        r"val2017.json: annotation 1 of image .*07.jpg: `segmentation` \(=\[\]\) must hold"
+        r" points; `coco_detection` reads boxes alone"
     ):
         open_data(f"coco_instance:{tmp_path}", "val")[0]
 
@@ -132,9 +132,8 @@ def test_values_that_are_wrong(tmp_path: Path, entries: dict, message: str) -> N
     layouts.coco_instances(tmp_path)
     change(tmp_path, **entries)
     start = r"annotation file .*instances_val2017.json: annotation 1 of image 000000000007.jpg"
-    with pytest.raises(ValueError, match=rf"^{start}:? {message}") as caught:
+    with refused(rf"^{start}:? {message}"):
         open_data(f"coco_instance:{tmp_path}", "val")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +161,8 @@ def test_missing_area(tmp_path: Path, name: str, area: float) -> None:
 def test_box_outside_of_the_image(tmp_path: Path, box: list[int], name: str) -> None:
     layouts.coco_instances(tmp_path)
     change(tmp_path, bbox=box)
-    with pytest.raises(
-        ValueError,
-        match=r"json: annotation 1 of image .*07.jpg: `bbox` \(=.*\) must lie in the image, 8x6",
+    with refused(
+        r"json: annotation 1 of image .*07.jpg: `bbox` \(=.*\) must lie in the image, 8x6"
     ):
         open_data(f"{name}:{tmp_path}", "val")[0]
 
@@ -181,10 +179,9 @@ def test_size_that_is_not_the_files(tmp_path: Path, name: str) -> None:
     """Masks would be drawn at another place."""
     layouts.coco_instances(tmp_path)
     change(tmp_path, {"width": 6, "height": 8})
-    with pytest.raises(
-        ValueError,
-        match=r"val2017.json: image .*07.jpg: `width`, `height` \(=6, 8\) must be those of its"
-        r" file, 8, 6$",
+    with refused(
+        r"val2017.json: image .*07.jpg: `width`, `height` \(=6, 8\) must be those of its"
+        r" file, 8, 6$"
     ):
         open_data(f"{name}:{tmp_path}", "val")[0]
 
@@ -230,7 +227,7 @@ def test_wrong_mask_names_file_key_rule_and_value(tmp_path: Path, segmentation: 
         r"annotation file .*instances_val2017.json: annotation 1 of image 000000000007.jpg:"
         r" `segmentation` \(=.*\) must "
     )
-    with pytest.raises(ValueError, match=message):
+    with refused(message):
         data[0]
     problems = scan(data, Console(file=io.StringIO())).problems
     assert list(problems) == [0]
@@ -245,9 +242,7 @@ def test_deeply_nested_mask(tmp_path: Path) -> None:
     for _ in range(sys.getrecursionlimit() - 200):
         deep = [deep]
     change(tmp_path, segmentation=deep)
-    with pytest.raises(
-        ValueError, match=r"instances_val2017.json.*(nested too deeply|must be pol)"
-    ):
+    with refused(r"instances_val2017.json.*(nested too deeply|must be pol)"):
         open_data(f"coco_instance:{tmp_path}", "val")[0]
 
 
@@ -257,9 +252,7 @@ def test_too_little_memory_for_masks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     data = open_data(f"coco_instance:{layouts.coco_instances(tmp_path)}", "val")
     monkeypatch.setattr(coco, "decode", decode)
-    with pytest.raises(
-        ValueError, match=r"07.jpg cannot be read: there is not enough memory for 2 masks of 8x6"
-    ):
+    with refused(r"07.jpg cannot be read: there is not enough memory for 2 masks of 8x6"):
         data[0]
 
 
@@ -267,7 +260,5 @@ def test_wrong_data_are_found_before_training(tmp_path: Path) -> None:
     layouts.coco_instances(tmp_path)
     change(tmp_path, segmentation=[[1, 1, float("nan"), 3, 4, 4]])
     data = f"coco_instance:{tmp_path}"
-    with pytest.raises(
-        ValueError, match=r"1 of 1 samples of coco_instance val cannot be used; the"
-    ):
+    with refused(r"1 of 1 samples of coco_instance val cannot be used; the"):
         prepare(data, {}, Console(file=io.StringIO()))

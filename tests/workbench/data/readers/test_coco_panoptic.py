@@ -8,6 +8,7 @@ import pytest
 
 from dysample.workbench.data.catalog import open_data
 from support import layouts
+from support.refusals import refused
 
 MAP = "annotations/panoptic_val2017/000000000007.png"
 
@@ -32,14 +33,14 @@ def test_segment_that_the_file_does_not_list(tmp_path: Path) -> None:
     colours = np.zeros((6, 8, 3), np.uint8)
     colours[0, 0] = (1, 2, 0)
     layouts.write_png(tmp_path / MAP, colours)
-    with pytest.raises(ValueError, match=r"07.png holds segment 513, which is not in the JSON"):
+    with refused(r"07.png holds segment 513, which is not in the JSON"):
         open_data(f"coco_panoptic:{tmp_path}", "val")[0]
 
 
 def test_segment_that_the_map_does_not_show(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     layouts.write_png(tmp_path / MAP, np.zeros((6, 8, 3)))
-    with pytest.raises(ValueError, match=r"07.png must hold segment 5 of the JSON file"):
+    with refused(r"07.png must hold segment 5 of the JSON file"):
         open_data(f"coco_panoptic:{tmp_path}", "val")[0]
 
 
@@ -47,9 +48,7 @@ def test_segment_without_a_category(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     path = (tmp_path / MAP).parent.with_suffix(".json")
     path.write_text(path.read_text().replace('"category_id"', '"category"'))
-    with pytest.raises(
-        ValueError, match=r"json: segments_info of .*07.png\[0\] must hold `category_id`"
-    ):
+    with refused(r"json: segments_info of .*07.png\[0\] must hold `category_id`"):
         open_data(f"coco_panoptic:{tmp_path}", "val")
 
 
@@ -57,16 +56,14 @@ def test_category_of_which_nobody_says_what_it_is(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     path = (tmp_path / MAP).parent.with_suffix(".json")
     path.write_text(path.read_text().replace('"isthing": 0, ', ""))
-    with pytest.raises(ValueError, match=r"categories\[\d\] must hold `isthing`"):
+    with refused(r"categories\[\d\] must hold `isthing`"):
         open_data(f"coco_panoptic:{tmp_path}", "val")
 
 
 def test_map_that_is_not_rgb(tmp_path: Path) -> None:
     layouts.coco_panoptic(tmp_path)
     layouts.write_png(tmp_path / MAP, layouts.rows(0))
-    with pytest.raises(
-        ValueError, match=r"07.png must be an RGB image of 8 bits a channel, but is L"
-    ):
+    with refused(r"07.png must be an RGB image of 8 bits a channel, but is L"):
         open_data(f"coco_panoptic:{tmp_path}", "val")[0]
 
 
@@ -86,6 +83,10 @@ def segment(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 
 def entry(**changes: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda content: content["annotations"][0].update(changes)
+
+
+def category(**changes: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda content: content["categories"][0].update(changes)
 
 
 def twice(content: dict[str, Any], **changes: Any) -> None:
@@ -127,28 +128,22 @@ SEGMENT = r"segments_info of 000000000007.png\[1\]"
             lambda content: twice(content, image_id=8),
             r"annotations\[1\]: `file_name` \(='0*7.png'\) must be another one than that of annot",
         ),
+        (category(isthing=None), r"categories\[0\]: `isthing` \(=None\) must be 0 or 1"),
         (
-            lambda content: content["categories"][0].update(isthing=None),
-            r"categories\[0\]: `isthing` \(=None\) must be 0 or 1",
-        ),
-        (
-            lambda content: content["categories"][0].update(color="red"),
+            category(color="red"),
             r"categories\[0\]: `color` \(='red'\) must be three integers from 0 to 255",
         ),
     ],
 )
 def test_values_that_are_wrong(tmp_path: Path, edit: Callable, message: str) -> None:
     path = change(tmp_path, edit)
-    with pytest.raises(ValueError, match=rf"^annotation file {path}: {message}") as caught:
+    with refused(rf"^annotation file {path}: {message}"):
         open_data(f"coco_panoptic:{tmp_path}", "val")
-    assert "\n" not in str(caught.value)
 
 
 def test_size_that_is_not_the_files(tmp_path: Path) -> None:
     change(tmp_path, lambda content: content["images"][0].update(width=6, height=8))
-    with pytest.raises(
-        ValueError, match=r"json: image .*07.jpg: `width`, `height` \(=6, 8\) must be those of its"
-    ):
+    with refused(r"json: image .*07.jpg: `width`, `height` \(=6, 8\) must be those of its"):
         open_data(f"coco_panoptic:{tmp_path}", "val")[0]
 
 

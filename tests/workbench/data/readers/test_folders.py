@@ -4,6 +4,7 @@ import pytest
 
 from dysample.workbench.data.catalog import open_data
 from support import layouts
+from support.refusals import refused
 
 
 def test_images_masks_and_names(tmp_path: Path) -> None:
@@ -17,9 +18,7 @@ def test_images_masks_and_names(tmp_path: Path) -> None:
 def test_more_labels_than_names(tmp_path: Path) -> None:
     layouts.folders(tmp_path)
     layouts.write_png(tmp_path / "masks" / "val" / "in jpg.png", layouts.rows(0, 2))
-    with pytest.raises(
-        ValueError, match=r"in jpg.png holds label 2; labels must be 0 to 1, or 255"
-    ):
+    with refused(r"in jpg.png holds label 2; labels must be 0 to 1, or 255"):
         open_data(f"folders:{tmp_path}", "val")[0]
 
 
@@ -35,19 +34,19 @@ def test_more_labels_than_names(tmp_path: Path) -> None:
 )
 def test_class_list(tmp_path: Path, text: str, message: str) -> None:
     (layouts.folders(tmp_path) / "classes.txt").write_text(text)
-    with pytest.raises(ValueError, match=rf"class list .*classes.txt {message}"):
+    with refused(rf"class list .*classes.txt {message}"):
         open_data(f"folders:{tmp_path}", "val")
 
 
 def test_class_list_in_another_encoding(tmp_path: Path) -> None:
     (layouts.folders(tmp_path) / "classes.txt").write_bytes("Straße\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"class list .*classes.txt must be UTF-8 text: "):
+    with refused(r"class list .*classes.txt must be UTF-8 text: "):
         open_data(f"folders:{tmp_path}", "val")
 
 
 def test_no_class_list(tmp_path: Path) -> None:
     (layouts.folders(tmp_path) / "classes.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"classes.txt does not exist; it must hold one"):
+    with refused(r"classes.txt does not exist; it must hold one", FileNotFoundError):
         open_data(f"folders:{tmp_path}", "val")
 
 
@@ -58,15 +57,13 @@ def test_black_and_white_masks(tmp_path: Path) -> None:
     assert open_data(f"folders:{folder}", "val")[0][1][:, 0].tolist() == [0] * 3 + [255] * 3
     layouts.write_png(folder / "masks" / "val" / "a.png", layouts.rows(0, 1))
     assert open_data(f"folders:{folder}", "val")[0][1][:, 0].tolist() == [0, 0, 0, 1, 1, 1]
-    with pytest.raises(
-        ValueError, match=r"a.png holds label 1; labels must be 0 or 255 .* \(`folders` reads 0 and"
-    ):
+    with refused(r"a.png holds label 1; labels must be 0 or 255 .* \(`folders` reads 0 and"):
         open_data(f"binary:{folder}", "val")[0]
 
 
 def test_binary_has_two_classes(tmp_path: Path) -> None:
     (layouts.binary(tmp_path) / "classes.txt").write_text("a\nb\nc\n")
-    with pytest.raises(ValueError, match=r"classes.txt must hold 2 names, but holds 3"):
+    with refused(r"classes.txt must hold 2 names, but holds 3"):
         open_data(f"binary:{tmp_path}", "val")
 
 
@@ -86,10 +83,9 @@ def test_images_of_other_formats(tmp_path: Path, suffix: str) -> None:
 def test_two_images_that_share_a_mask(tmp_path: Path) -> None:
     folder = layouts.folders(tmp_path)
     layouts.write_image(folder / "images" / "val" / "in jpg.png")
-    with pytest.raises(
-        ValueError,
-        match=r"annotation .*masks/val/in jpg.png must belong to one image, but is shared by"
-        r" in jpg.jpg and in jpg.png$",
+    with refused(
+        r"annotation .*masks/val/in jpg.png must belong to one image, but is shared by"
+        r" in jpg.jpg and in jpg.png$"
     ):
         open_data(f"folders:{folder}", "val")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torchvision.tv_tensors import Mask
 
+from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet
-from dysample.workbench.data.labels import LabelCode
 from dysample.workbench.data.reader import Reader, pair_files
 
 NAME = "camvid"

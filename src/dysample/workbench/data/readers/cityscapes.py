@@ -9,11 +9,17 @@ from torchvision.datasets import Cityscapes
 from torchvision.tv_tensors import Mask
 
 from dysample.workbench.boundary import IGNORE
+from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.images import Size
-from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.listing import Notes, list_images, passed_over
-from dysample.workbench.data.reader import Reader, check_unshared, split_folder
+from dysample.workbench.data.reader import (
+    Notes,
+    Reader,
+    check_unshared,
+    list_images,
+    passed_over,
+    split_folder,
+)
 
 NAME = "cityscapes"
 _IMAGE = "_leftImg8bit"

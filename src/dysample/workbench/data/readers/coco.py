@@ -14,13 +14,18 @@ import numpy as np
 import torch
 from torchvision.tv_tensors import BoundingBoxes, Mask
 
-from dysample.workbench.data.coco_json import CocoFile, Entry, check_stated, error_in, stated_size
+from dysample.workbench.data.coco_json import (
+    CocoFile,
+    Entry,
+    check_stated,
+    error_in,
+    shown,
+    stated_size,
+)
 from dysample.workbench.data.coco_masks import decode
-from dysample.workbench.data.coco_rules import shown
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.images import Size
-from dysample.workbench.data.listing import Notes, note
-from dysample.workbench.data.reader import Reader
+from dysample.workbench.data.reader import Notes, Reader, note
 from dysample.workbench.data.targets import DetectionTarget, InstanceTarget
 
 _LAYOUT = "{train,val}2017/*.jpg, annotations/instances_{train,val}2017.json"

@@ -16,8 +16,7 @@ from dysample.workbench.data.annotations import read_colours
 from dysample.workbench.data.coco_json import CocoFile, Entry, check_stated, stated_size
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.images import Size
-from dysample.workbench.data.listing import note
-from dysample.workbench.data.reader import Reader
+from dysample.workbench.data.reader import Reader, note
 from dysample.workbench.data.targets import VOID, PanopticTarget
 
 NAME = "coco_panoptic"

@@ -9,10 +9,9 @@ from pathlib import Path
 from torchvision.tv_tensors import Mask
 
 from dysample.workbench.boundary import IGNORE
+from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.labels import LabelCode
-from dysample.workbench.data.listing import Notes
-from dysample.workbench.data.reader import Reader, is_name, pair_files, read_lines
+from dysample.workbench.data.reader import Notes, Reader, is_name, pair_files, read_lines
 
 CLASS_FILE = "classes.txt"
 

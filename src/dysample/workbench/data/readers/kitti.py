@@ -4,19 +4,18 @@ Uhrig et al.: Sparsity Invariant CNNs, 3DV 2017. A 16-bit depth PNG counts 1/256
 as most pixels are. Raw drives unpack into one folder a day beside the splits.
 """
 
+from functools import partial
 from pathlib import Path
 
-import torch
 from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.annotations import read_depth
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.images import Size
-from dysample.workbench.data.listing import note, visible
-from dysample.workbench.data.reader import Reader, split_folder
+from dysample.workbench.data.reader import Reader, note, split_folder, visible
 
 NAME = "kitti"
 _ENDINGS = (".png", ".jpg")
+_READ = partial(read_depth, unit=1 / 256)
 
 
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
@@ -39,7 +38,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
         if path.suffix.lower() in _ENDINGS and path.with_suffix("") not in used
     ]
     notes = note(blind, folder, f"images of {split} without depth")
-    return DataSet(NAME, "depth", split, Classes(), items, _read_target, notes=notes)
+    return DataSet(NAME, "depth", split, Classes(), items, _READ, notes=notes)
 
 
 def _image_path(folder: Path, depth: Path) -> Path:
@@ -52,10 +51,6 @@ def _image_path(folder: Path, depth: Path) -> Path:
     path = folder / day / drive / camera / "data" / depth.name
     as_jpeg = path.with_suffix(".jpg")
     return as_jpeg if as_jpeg.is_file() and not path.is_file() else path
-
-
-def _read_target(item: Item, size: Size) -> Mask:
-    return Mask(torch.from_numpy(read_depth(item.annotation, size, 1 / 256)))
 
 
 READER = Reader(

@@ -4,21 +4,20 @@ Silberman et al.: Indoor Segmentation and Support Inference from RGBD Images, EC
 depth PNG counts millimetres.
 """
 
+from functools import partial
 from pathlib import Path
 
-import torch
 from torchvision.tv_tensors import Mask
 
 from dysample.workbench.data.annotations import read_depth
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.images import Size
-from dysample.workbench.data.listing import note, visible
-from dysample.workbench.data.reader import MissingSplitError, Reader
+from dysample.workbench.data.reader import MissingSplitError, Reader, note, visible
 
 NAME = "nyu"
 _OFFICIAL = Path("official_splits")
 _FOLDERS = {"train": (Path("sync"), _OFFICIAL / "train"), "val": (_OFFICIAL / "test",)}
 _DEPTH, _IMAGE = "sync_depth_", "rgb_"
+_READ = partial(read_depth, unit=1 / 1000)
 
 
 def open_split(folder: Path, split: str) -> DataSet[Mask]:
@@ -35,11 +34,7 @@ def open_split(folder: Path, split: str) -> DataSet[Mask]:
     used = set(images)
     blind = [path for path in visible(base.glob(f"*/{_IMAGE}*.jpg")) if path not in used]
     notes = note([str(path.relative_to(base)) for path in blind], base, "images without depth")
-    return DataSet(NAME, "depth", split, Classes(), items, _read_target, notes=notes)
-
-
-def _read_target(item: Item, size: Size) -> Mask:
-    return Mask(torch.from_numpy(read_depth(item.annotation, size, 1 / 1000)))
+    return DataSet(NAME, "depth", split, Classes(), items, _READ, notes=notes)
 
 
 READER = Reader(

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.ops import masks_to_boxes
-from torchvision.tv_tensors import BoundingBoxes, Mask
 
 from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.reader import Reader, pair_files
-from dysample.workbench.data.targets import InstanceTarget
+from dysample.workbench.data.targets import InstanceTarget, objects_of
 
 NAME = "pennfudan"
 CLASSES = Classes(("pedestrian",), frozenset({0}))
@@ -38,18 +36,8 @@ def _read_target(item: Item, size: tuple[int, int]) -> InstanceTarget:
     values = read_indices(item.annotation, size)
     people = np.unique(values[values > 0])
     masks = torch.from_numpy(values == people[:, None, None])
-    boxes = torch.zeros(len(masks), 4)
-    if len(masks):
-        # torchvision gives the last pixel's number; its far edge is one further.
-        boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
-    return InstanceTarget(
-        boxes=BoundingBoxes(boxes, format="XYXY", canvas_size=size),
-        labels=torch.ones(len(masks), dtype=torch.int64),
-        masks=Mask(masks.to(torch.uint8)),
-        iscrowd=torch.zeros(len(masks), dtype=torch.int64),
-        area=masks.sum((1, 2)).float(),
-        image_id=item.image_id,
-    )
+    labels = torch.ones(len(masks), dtype=torch.int64)
+    return objects_of(masks, labels, torch.zeros_like(labels), item.image_id)
 
 
 READER = Reader(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torchvision.tv_tensors import Mask
 
+from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet, Item
-from dysample.workbench.data.labels import LabelCode
 from dysample.workbench.data.reader import MissingSplitError, Reader, check_unshared, read_lines
 
 NAME = "voc"

@@ -125,10 +125,8 @@ def _render(
     scenes = _empty(count, size)
     for number in range(count):
         frame = render_frame(seed, first + number, size)
-        scenes.image[number] = frame.image
-        scenes.depth[number] = frame.depth
-        scenes.semantic[number] = frame.semantic
-        scenes.instance[number] = frame.instance
+        for name, array in vars(scenes).items():
+            array[number] = getattr(frame, name)
         if progress is not None:
             progress(number + 1, count)
     return scenes

@@ -9,8 +9,7 @@ from dysample.numeric import check_int
 from .arrays import Bools, Bytes, Floats
 from .classes import CEILING, FLOOR, WALL
 from .layout import Scene, compose
-from .shade import shade
-from .trace import Hits, cast
+from .shade import Hits, cast, shade
 
 VERSION = 1
 """Raised whenever the same (seed, index) gives other pixels than before."""

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from dysample.workbench.data.images import SUFFIXES
-from dysample.workbench.data.listing import list_images, note, passed_over
+from dysample.workbench.data.reader import list_images, note, passed_over
+from support.refusals import refused
 
 
 def test_images_by_their_endings(tmp_path: Path) -> None:
@@ -37,7 +38,5 @@ def test_long_lists_are_counted(tmp_path: Path) -> None:
 
 def test_nothing_but_what_macos_left(tmp_path: Path) -> None:
     (tmp_path / "._a.png").touch()
-    with pytest.raises(
-        ValueError, match=rf"folder {re.escape(str(tmp_path))} must hold images \(.jpg, .jpeg, .pn"
-    ):
+    with refused(rf"folder {re.escape(str(tmp_path))} must hold images \(.jpg, .jpeg, .pn"):
         list_images(tmp_path)
