@@ -14,7 +14,6 @@ from dysample.cli.options import FILE, check_folder, given, option
 @option("--rounds", "Counted rounds; every round runs each row once.", click.IntRange(1), 15)
 @click.option("--warm", is_flag=True, help="Run only with a warm allocator.")
 @click.option("--json", "file", type=FILE, help="Also append the rows to this file.")
-@click.option("--figure", type=FILE, help="Also draw the ratios and the size sweep (PNG).")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option("--read", type=FILE, help="Measure nothing: show the rows of this file.")
 @click.pass_context
@@ -26,7 +25,6 @@ def bench(
     rounds: int,
     warm: bool,
     file: Path | None,
-    figure: Path | None,
     markdown: bool,
     read: Path | None,
 ) -> None:
@@ -48,14 +46,8 @@ def bench(
             raise click.UsageError(f"`--read` must be a file of --json's that exists: {read}")
     # Fail now rather than after half an hour.
     check_folder("--json", file)
-    check_folder("--figure", figure)
-    if figure is not None:
-        from dysample.workbench.report.speed import draw_speed
-
     if read is None:
         parts = run.run(suite, only, rounds, ("warm",) if warm else run.regimes(), file)
     else:
         parts = by_workload(run.read(read, suite, only, warm))
-    rows = show(parts, markdown, Console())
-    if figure is not None:
-        draw_speed(rows, figure)
+    show(parts, markdown, Console())

@@ -30,13 +30,11 @@ def test_a_row_in_both_regimes(dysample, path) -> None:
     assert dysample("bench", "--read", path)[:2] == (0, out)
 
 
-def test_markdown_and_a_figure_of_a_file(dysample, path, tmp_path) -> None:
-    figure = tmp_path / "speed.png"
+def test_markdown_of_a_file(dysample, path) -> None:
     append(path, [bench_row(), bench_row(row="published", ratio=5.0, target=4.5)])
-    code, out, _ = dysample("bench", "--read", path, "--markdown", "--figure", figure)
+    code, out, _ = dysample("bench", "--read", path, "--markdown")
     assert code == 0
     assert out.startswith("| warm malloc | row | ms |")
-    assert figure.read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,6 @@ def test_markdown_and_a_figure_of_a_file(dysample, path, tmp_path) -> None:
         (["--read", "nothing.jsonl"], "`--read` must be a file of --json's that exists: nothing"),
         (["--read", __file__, "--rounds", "3"], "leave --rounds and --json out"),
         (["--json", "no/such/rows.jsonl"], "`--json` must lie in a folder that exists: no/such"),
-        (["--figure", "no/such/figure.png"], "`--figure` must lie in a folder"),
     ],
 )
 def test_mistakes_are_told_in_a_line_before_anything_runs(

@@ -18,9 +18,9 @@ FLAT = 4e6
 """Bytes of output beyond which the time an element is to be the same at all sizes."""
 
 
-def show(parts: Iterable[list[Row]], as_markdown: bool, console: Console) -> list[Row]:
-    """Print the rows of each workload as they come, or all of them as Markdown; returns them."""
-    rows = []
+def show(parts: Iterable[list[Row]], as_markdown: bool, console: Console) -> None:
+    """Print the rows of each workload as they come, or all of them as Markdown."""
+    rows: list[Row] = []
     with console.status("measuring"):
         for part in parts:
             rows += part
@@ -30,7 +30,6 @@ def show(parts: Iterable[list[Row]], as_markdown: bool, console: Console) -> lis
         console.print(markdown(rows), markup=False, highlight=False, soft_wrap=True)
     else:
         print_legend(rows, console)
-    return rows
 
 
 def print_workload(rows: Sequence[Row], console: Console) -> None:
