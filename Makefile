@@ -119,6 +119,7 @@ docs: venv
 
 pictures: venv
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/screenshot.py
 
 clean:
 	rm -rf $(VENV) build dist runs src/dysample/backends/cpu/*.so

@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from dysample import Upsampler, create_upsampler
 from dysample.workbench.data.scenes import CLASSES, render_frame
+from dysample.workbench.drawing.class_maps import label_edges
+from dysample.workbench.drawing.palette import class_colour
 from dysample.workbench.look import reading
 from dysample.workbench.look.marks import draw_reading
 from dysample.workbench.look.reading import Reading
-from dysample.workbench.report.palette import class_colour
-from dysample.workbench.report.sampling import label_edges
 
 IMAGES = Path(__file__).parent / "images"
 CHANNELS, SIDE, SCALE = 32, 64, 2

@@ -9,18 +9,51 @@ from rich.console import Console
 
 from dysample.registry import list_upsamplers
 from dysample.workbench.record import read_records
+from dysample.workbench.report.intervals import estimate
 from dysample.workbench.report.report import write_report
+from dysample.workbench.report.summary import summarise
+from dysample.workbench.report.verdict import Verdict, verdict
 
 EVIDENCE = Path(__file__).parent.parent / "evidence"
 
 
 def test_what_the_page_says_in_short_is_in_the_readme() -> None:
-    report = (EVIDENCE / "report.md").read_text()
-    found = report[report.index("## In short") : report.index("## How to read")].splitlines()
-    lines = [line for line in found if line.startswith("- ")]
+    title, lines = "", []
+    for line in (EVIDENCE / "report.md").read_text().splitlines():
+        if line.startswith("#"):
+            title = line
+        elif title.startswith("## ") and " of bilinear is " in line:
+            lines.append(f"- {title.removeprefix('## ')}, {line[2].lower()}{line[3:]}")
     assert len(lines) == 9
     readme = (EVIDENCE / "README.md").read_text().splitlines()
-    assert all(line in readme for line in lines)
+    assert [line for line in readme if " of bilinear is " in line] == lines
+
+
+PAIRS = {
+    ("plain", "dysample", "carafe"): Verdict.OPEN,
+    ("plain", "dysample", "dysample_plus"): Verdict.OPEN,
+    ("plain", "dysample", "pixel_shuffle"): Verdict.OPEN,
+    ("plain", "dysample_plus", "carafe"): Verdict.OPEN,
+    ("plain", "dysample_plus", "pixel_shuffle"): Verdict.OPEN,
+    ("plain", "carafe", "pixel_shuffle"): Verdict.OPEN,
+    ("plain", "dysample_s", "dysample"): Verdict.WORSE,
+    ("plain", "dysample_s_plus", "dysample"): Verdict.WORSE,
+    ("plain", "dysample(groups=8)", "dysample"): Verdict.BETTER,
+    ("plain", "dysample(groups=16)", "dysample"): Verdict.BETTER,
+    ("skip", "dysample", "fade"): Verdict.BETTER,
+    ("skip", "dysample_plus", "fade"): Verdict.BETTER,
+}
+"""Upsamplers that the README compares with each other, in mIoU on the scenes, by head."""
+
+
+def test_what_the_readme_says_of_pairs_holds() -> None:
+    runs = [one for one in read_records(EVIDENCE / "results.jsonl") if one.task == "semantic"]
+    groups = {one.head: one for one in summarise(runs) if one.data["name"] == "scenes"}
+    for (head, first, second), expected in PAIRS.items():
+        rows = {row.name: row for row in groups[head].rows}
+        one = estimate(rows[first], rows[second], "miou")
+        assert one is not None
+        assert verdict(one) is expected, (head, first, second)
 
 
 def test_the_pictures_that_the_page_names_lie_beside_it() -> None:

@@ -40,6 +40,8 @@ def test_every_verb_says_what_it_needs() -> None:
         ("lightning.pytorch", "export", "workbench"),  # of a training's folder
         ("filelock", "compare", "workbench"),
         ("PIL.Image", "report", "report"),
+        ("jinja2", "report", "report"),
+        ("jinja2", "compare", "workbench"),
         ("matplotlib", "bench", "report"),
         ("matplotlib", "show", "look"),
         ("yaml", "train", "workbench"),

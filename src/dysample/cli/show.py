@@ -52,10 +52,10 @@ def show(
     if file.suffix.lower() != ".png":
         raise click.UsageError(f"--output (={file}) must end in .png")
     check_folder("--output", file)
+    from dysample.workbench.drawing.sheet import save_whole
     from dysample.workbench.look import show as draw
     from dysample.workbench.look.models import choose_models
     from dysample.workbench.look.picture import load_picture
-    from dysample.workbench.report.sheet import save_whole
 
     load_picture(image)  # fail before any training
     chosen = choose_models(checkpoint, names)

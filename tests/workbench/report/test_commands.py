@@ -1,48 +1,11 @@
-"""The commands on the page are those that make its runs."""
+"""The command for a conclusion makes the runs that lack, with the settings of the others."""
 
 import shlex
 
 from dysample.cli.compare import compare
-from dysample.workbench.report.commands import command_for_more, commands
+from dysample.workbench.report.commands import command_for_more
 from dysample.workbench.settings import settings_of
 from support.made_results import made_run
-
-
-def test_the_command_has_the_settings_of_the_runs(families):
-    runs = [made_run("semantic", n, s, h) for h in ("plain", "skip") for n in ("bilinear", "carafe")
-            for s in range(3 if n == "bilinear" else 2)]  # fmt: skip
-    runs.append(made_run("semantic", "dysample", 0, "plain", {"style": "pl", "groups": 2}))
-    (family,) = families(runs)
-    lines = commands([one.group for one in family.members]).splitlines()
-    given = []
-    for line in lines:
-        program, verb, *words = shlex.split(line)
-        assert (program, verb) == ("dysample", "compare")
-        given.append(compare.make_context("compare", words).params)
-    # By head, and within by the number of seeds.
-    assert [(one["head"], one["seeds"], one["upsamplers"]) for one in given] == [
-        ("plain", 3, "bilinear"),
-        ("plain", 2, "carafe"),
-        ("plain", 1, "dysample(style='pl', groups=2)"),
-        ("skip", 3, "bilinear"),
-        ("skip", 2, "carafe"),
-    ]
-    first = given[0]
-    names = ("steps", "batch_size", "learning_rate", "weight_decay", "model", "encoder", "width")
-    settings = settings_of(["semantic"], first["data"], **{name: first[name] for name in names})
-    made = runs[0]["settings"]
-    assert {name: settings["semantic"].to_dict()[name] for name in made} == made
-
-
-def test_data_on_disk_have_a_path_to_fill_in(families):
-    run = made_run("detection", "bilinear", 0, None)
-    run["data"]["name"] = "pennfudan"
-    (family,) = families([run])
-    text = commands([family.members[0].group])
-    assert "--data pennfudan:PATH " in text
-    assert "--no-augment" in text.split()
-    assert "--head" not in text
-    assert "--weights" not in text
 
 
 def more(families, runs):
@@ -84,7 +47,20 @@ def test_the_command_for_a_conclusion_on_photographs(families):
         "dysample compare --tasks detection --data pennfudan:PATH --upsamplers bilinear,carafe "
         "--seeds 3 --output 'out dir' --steps 300"
     )
+    assert "--head" not in line
+    assert "--weights" not in line
     assert "augment" not in line  # as in the recipe
     run["settings"]["augment"] = True
     assert "--augment" in more(families, [run]).split()
+    # The recipe of a model of the papers augments, and has a learning rate of its own.
+    run["settings"] = {**run["settings"], "model": "r50", "learning_rate": 1e-4}
+    del run["settings"]["augment"]
+    words = more(families, [run]).split()
+    assert "--no-augment" in words
+    assert words[words.index("--model") + 1] == "r50"
+    assert "--learning-rate" not in words
+    run["settings"] |= {"augment": True, "learning_rate": 2e-3}
+    words = more(families, [run]).split()
+    assert "--augment" not in words
+    assert words[words.index("--learning-rate") + 1] == "0.002"
     assert more(families, [made_run("detection", "bilinear", 0, None)]) is None

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from dysample.workbench.numbers import count, number, three_digits
 from dysample.workbench.record import read_records
 from dysample.workbench.report.table import print_table
-from dysample.workbench.report.wording import count, number, three_digits
 
 FIVE = ["nearest", "bilinear", "carafe", "dysample", "dysample_s_plus"]
 
@@ -69,7 +69,7 @@ def test_three_seeds_are_a_statement_where_both_intervals_exclude_zero(entry, pr
     text = " ".join(printed(entries, 200).split())
     assert "mIoU of bilinear is .500. Against bilinear, significantly better: carafe +.100;" in text
     assert "; significantly worse: nearest -.100; not significant: dysample +.021." in text
-    assert "3 seeds an upsampler. That is few" in text
+    assert "3 seeds per upsampler. With fewer than 5" in text
     assert "dysample compare" not in text
 
 
@@ -79,7 +79,7 @@ def test_two_seeds_show_the_numbers_and_allow_no_conclusion(entry, printed):
     ]
     lines = printed(entries).splitlines()
     text = " ".join(" ".join(lines).split())
-    assert "2 seeds an upsampler. Fewer than 3 paired seeds allow no conclusion." in text
+    assert "2 seeds per upsampler. Fewer than 3 paired seeds allow no conclusion." in text
     assert (
         "Against bilinear, no conclusion from fewer than 3 paired seeds: nearest -.100 and "
         "carafe +.100."
@@ -99,7 +99,7 @@ def test_one_seed_shows_no_spread_and_no_verdict(entry, printed):
     assert row.count("±   -") == 4
     assert ".000" not in row
     assert "significantly" not in text
-    assert "1 seed an upsampler. Fewer than 3 paired seeds allow no conclusion." in text
+    assert "1 seed per upsampler. Fewer than 3 paired seeds allow no conclusion." in text
 
 
 def test_where_lower_is_better_the_lower_one_is(depth_entry, printed):

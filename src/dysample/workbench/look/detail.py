@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
+from dysample.workbench.drawing.palette import GROUPS
 from dysample.workbench.look.reading import Reading
-from dysample.workbench.report.palette import GROUPS
 
 LEAST_RADIUS = 0.25
 """Of the plot of offsets, in low-res pixels."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dysample.workbench.drawing.sheet import HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.look.features import fit_basis
 from dysample.workbench.look.fields import fields_of
 from dysample.workbench.look.legend import SCALE_HEIGHT, WHEEL_HEIGHT, shown_classes
@@ -29,7 +30,6 @@ from dysample.workbench.look.words import (
     describe_fields,
     describe_reading,
 )
-from dysample.workbench.report.sheet import HEADER, LINE, MARGIN, Sheet, wrap
 
 PAD = 6
 """Between a row and its caption, in pixels."""

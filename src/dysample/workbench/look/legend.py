@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from dysample.workbench.boundary import IGNORE
+from dysample.workbench.drawing.offsets import wheel
+from dysample.workbench.drawing.palette import GROUPS, WRONG, class_colour
+from dysample.workbench.drawing.sheet import LINE, Sheet
 from dysample.workbench.look.reading import Reading
 from dysample.workbench.look.subject import Subject
-from dysample.workbench.report.palette import GROUPS, WRONG, class_colour
-from dysample.workbench.report.sampling import wheel
-from dysample.workbench.report.sheet import LINE, Sheet
 
 WHEEL = 110
 TEXT = 11

@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from dysample.workbench.drawing.palette import GROUPS
 from dysample.workbench.look.reading import Reading, owner
-from dysample.workbench.report.palette import GROUPS
 
 WINDOW = 2.3
 """Low-res pixels to each side of the one that holds the output pixel."""

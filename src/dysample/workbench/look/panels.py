@@ -10,6 +10,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from dysample.nn import Bilinear, Nearest
+from dysample.workbench.drawing.class_maps import boundary_errors, label_edges, mark_errors
+from dysample.workbench.drawing.offsets import direction_colours
+from dysample.workbench.drawing.palette import paint
+from dysample.workbench.drawing.sheet import LINE, MARGIN, Sheet, wrap
 from dysample.workbench.look.detail import draw_detail
 from dysample.workbench.look.features import Basis, fit_basis
 from dysample.workbench.look.fields import Field
@@ -17,11 +21,6 @@ from dysample.workbench.look.legend import draw_classes, draw_groups, draw_scale
 from dysample.workbench.look.marks import draw_reading
 from dysample.workbench.look.reading import Reading
 from dysample.workbench.look.subject import Subject
-from dysample.workbench.report.boundary import boundary_errors
-from dysample.workbench.report.palette import paint
-from dysample.workbench.report.predictions import mark_errors
-from dysample.workbench.report.sampling import direction_colours, label_edges
-from dysample.workbench.report.sheet import LINE, MARGIN, Sheet, wrap
 
 PANEL = 288
 GAP = 18

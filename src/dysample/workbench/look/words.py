@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dysample.workbench.drawing.class_maps import BAND
 from dysample.workbench.look.fields import Field
 from dysample.workbench.look.models import REFERENCES
 from dysample.workbench.look.reading import Reading
 from dysample.workbench.look.subject import Subject
-from dysample.workbench.report.boundary import BAND
 
 
 def describe_reading(reading: Reading, subject: Subject) -> str:

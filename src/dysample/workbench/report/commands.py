@@ -1,23 +1,19 @@
-"""The commands that make the runs of a group, and those that would allow a conclusion."""
+"""The command that makes the runs a conclusion lacks."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from dysample.workbench.record import Record
 from dysample.workbench.report.summary import BASELINE, Group, Row
 from dysample.workbench.report.verdict import ENOUGH
-from dysample.workbench.settings import TASKS, settings_for
+from dysample.workbench.settings import SMALL, TASKS, settings_for
 
 DEFAULT_TASK = "semantic"
 """Of `dysample compare`."""
-
-
-def commands(groups: Sequence[Group]) -> str:
-    """`dysample compare` with every option spelled out, one call for each number of seeds."""
-    return "\n".join(line for group in groups for line in _of_group(group))
 
 
 def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str] | None:
@@ -34,53 +30,32 @@ def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str
     words = [_word(row.records[0]) for row in few if row.name != BASELINE]
     if not words:
         return None
-    data = _data(group)
-    usual = settings_for(group.task, data) if group.task in TASKS else None
+    name = group.data["name"]
+    data = name if name == "scenes" else f"{name}:PATH"
+    usual: dict[str, Any] = {}
+    if group.task in TASKS:
+        recipe = settings_for(group.task, data)
+        if (model := group.settings.get("model")) in recipe.models:
+            recipe = settings_for(group.task, data, model=model)
+        usual = {**asdict(recipe), "model": SMALL}  # other models are named
     options = {
         "tasks": group.task if group.task != DEFAULT_TASK else None,
         "data": data if data != "scenes" else None,
         "upsamplers": ",".join([BASELINE, *words]),
         "seeds": ENOUGH,
         "output": output,
-        **{
-            key: value
-            for key, value in _settings(group).items()
-            if usual is None or getattr(usual, key, None) != value
-        },
+        **{key: value for key, value in _settings(group).items() if usual.get(key) != value},
     }
-    return _command(options)
-
-
-def _of_group(group: Group) -> Iterator[str]:
-    by_seeds: dict[int, list[Row]] = {}
-    for row in group.rows:
-        by_seeds.setdefault(1 + max(one.seed for one in row.records), []).append(row)
-    for seeds, rows in sorted(by_seeds.items(), reverse=True):
-        options = {
-            "tasks": group.task,
-            "data": _data(group),
-            "upsamplers": ",".join(_word(row.records[0]) for row in rows),
-            "seeds": seeds,
-        }
-        yield " ".join(_command({**options, **_settings(group)}))
+    return [
+        "dysample compare",
+        *(_option(key, value) for key, value in options.items() if value is not None),
+    ]
 
 
 def _settings(group: Group) -> dict[str, Any]:
     """The settings, with `augment` where there is a choice: records name it only if true."""
     augment = {} if group.data["name"] == "scenes" else {"augment": False}
     return {**augment, **group.settings}
-
-
-def _data(group: Group) -> str:
-    name: str = group.data["name"]
-    return name if name == "scenes" else f"{name}:PATH"
-
-
-def _command(options: Mapping[str, Any]) -> list[str]:
-    return [
-        "dysample compare",
-        *(_option(key, value) for key, value in options.items() if value is not None),
-    ]
 
 
 def _option(key: str, value: Any) -> str:
@@ -94,3 +69,15 @@ def _word(record: Record) -> str:
     """As `--upsamplers` takes it: options are written as in Python."""
     options = ", ".join(f"{key}={value!r}" for key, value in record.upsampler_options.items())
     return f"{record.upsampler}({options})" if options else record.upsampler
+
+
+def folded(command: Sequence[str], width: int) -> str:
+    """A command over lines that a shell joins again, broken between options."""
+    lines = [command[0]]
+    for option in command[1:]:
+        if len(lines[-1]) + len(option) + 3 > width:  # with the space and the backslash
+            lines[-1] += " \\"
+            lines.append(f"  {option}")
+        else:
+            lines[-1] += f" {option}"
+    return "\n".join(lines)

@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from dysample.workbench.numbers import Range
 from dysample.workbench.record import Record
 from dysample.workbench.report.summary import BASELINE, Group, Row
 
 DRAWS = 10_000
 LEVEL = 0.95
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,16 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from dysample.workbench.boundary import IGNORE
-from dysample.workbench.report.boundary import BAND, boundary_errors, densest_window, label_band
-from dysample.workbench.report.palette import IGNORED, WRONG, byte_colour, class_colour, paint
+from dysample.workbench.drawing.class_maps import (
+    BAND,
+    boundary_errors,
+    densest_window,
+    label_band,
+    mark_errors,
+)
+from dysample.workbench.drawing.palette import IGNORED, WRONG, class_colour, paint
+from dysample.workbench.drawing.sheet import CHARACTER, HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.report.samples import Frame, decode_frame
-from dysample.workbench.report.sheet import CHARACTER, HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.report.summary import Group, Row
 from dysample.workbench.report.wording import settings_text
 
@@ -60,14 +66,6 @@ def decode_samples(row: Row) -> dict[int, Frame]:
     """Frames of the run with the lowest seed, by index."""
     record = row.records[0]
     return {sample.index: decode_frame(record, sample) for sample in record.samples}
-
-
-def mark_errors(label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The prediction in class colours (H, W, 3), wrong boundary pixels in the error colour."""
-    pixels = paint(np.where(label == IGNORE, np.uint8(IGNORE), prediction))
-    wrong, _ = boundary_errors(label, prediction)
-    pixels[wrong] = byte_colour(WRONG)
-    return pixels
 
 
 def _panels(runs: Sequence[tuple[Row, Frame]]) -> list[Panel]:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from dysample.files import whole_files
 from dysample.workbench.record import read_records
-from dysample.workbench.report.differences import draw_differences
 from dysample.workbench.report.page.page import write_page
 from dysample.workbench.report.predictions import draw_predictions
 from dysample.workbench.report.sampling import draw_sampling
@@ -34,8 +33,7 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     print_table(records, str(results.parent), console)
     groups = summarise(records)
     with whole_files(output) as folder:
-        differences = draw_differences(groups, folder / "differences.png")
-        written = [] if differences is None else [differences]
+        written: list[Path] = []
         pictures = []
         for group, suffix in zip(groups, suffixes(groups)):
             drawn = (

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import hsv_to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from dysample.workbench.drawing.class_maps import densest_window, label_band, label_edges
+from dysample.workbench.drawing.offsets import direction_colours, wheel
+from dysample.workbench.drawing.palette import GROUPS
+from dysample.workbench.drawing.sheet import HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.record import Sampling
-from dysample.workbench.report.boundary import densest_window, label_band
-from dysample.workbench.report.palette import GROUPS
 from dysample.workbench.report.predictions import decode_samples
 from dysample.workbench.report.samples import (
     POSITION_UNIT,
@@ -22,7 +23,6 @@ from dysample.workbench.report.samples import (
     decode_positions,
     regular_positions,
 )
-from dysample.workbench.report.sheet import HEADER, LINE, MARGIN, Sheet, wrap
 from dysample.workbench.report.summary import Group, Row
 from dysample.workbench.report.wording import settings_text
 
@@ -94,17 +94,6 @@ def draw_sampling(group: Group, path: Path) -> Path | None:
     corner.imshow(wheel(), interpolation="nearest")
     corner.axis("off")
     return sheet.save(path)
-
-
-def direction_colours(offset: NDArray[np.float64], longest: float) -> NDArray[np.float64]:
-    """Offsets (2, H, W) as colours (H, W, 3): hue is the direction, saturation the length."""
-    x, y = offset
-    hue = np.arctan2(y, x) / (2 * np.pi) % 1
-    saturation = np.minimum(1, np.hypot(x, y) / longest)
-    colours: NDArray[np.float64] = hsv_to_rgb(
-        np.stack([hue, saturation, np.full_like(hue, 0.95)], axis=-1)
-    )
-    return colours
 
 
 def _sampled(row: Row) -> Sampled | None:
@@ -193,22 +182,3 @@ def _draw_points(axes: Axes, one: Sampled, window: tuple[int, int, int, int]) ->
         axes.add_collection(LineCollection(list(ties), colors=colour, linewidths=1.5, zorder=3))
         axes.scatter(end[0], end[1], s=34, color=colour, edgecolors="k", linewidths=0.5, zorder=4)
     axes.scatter(start[0], start[1], s=16, color="k", zorder=5)
-
-
-def label_edges(label: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    """The lines between pixels of different labels, as segments ((x, y), (x, y))."""
-    rows, columns = np.nonzero(label[:, 1:] != label[:, :-1])
-    x, y = columns + 0.5, rows - 0.5
-    upright = np.stack([np.stack([x, y], 1), np.stack([x, y + 1], 1)], 1)
-    rows, columns = np.nonzero(label[1:] != label[:-1])
-    x, y = columns - 0.5, rows + 0.5
-    level = np.stack([np.stack([x, y], 1), np.stack([x + 1, y], 1)], 1)
-    return list(np.concatenate([upright, level]))
-
-
-def wheel() -> NDArray[np.float64]:
-    """The colours of all directions, as they lie in the image: right is +x, down is +y."""
-    y, x = np.mgrid[-1:1:72j, -1:1:72j]
-    colours = direction_colours(np.stack([x, y]), 1.0)
-    colours[np.hypot(x, y) > 1] = 1
-    return colours

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from textwrap import indent
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dysample.workbench.numbers import count, number, three_digits
 from dysample.workbench.record import Record
-from dysample.workbench.report.commands import command_for_more
+from dysample.workbench.report.commands import command_for_more, folded
 from dysample.workbench.report.intervals import to_baseline
 from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
 from dysample.workbench.report.verdict import (
@@ -24,13 +26,10 @@ from dysample.workbench.report.verdict import (
 from dysample.workbench.report.wording import (
     KEEP,
     absent_sentence,
-    count,
     head_sentence,
-    number,
     others_sentence,
     settings_text,
     spread,
-    three_digits,
 )
 from dysample.workbench.terminal import WIDE, empty_table
 
@@ -52,7 +51,9 @@ def print_table(records: Sequence[Record], output: str, console: Console) -> Non
             _say(list(_sentences(group)), console)
             if (command := command_for_more(group, group.rows, output)) is not None:
                 _say([MORE], console)
-                console.print(Text(_folded(command, console.width)), soft_wrap=True)
+                console.print(
+                    Text(indent(folded(command, console.width - 2), "  ")), soft_wrap=True
+                )
             if group.others:
                 console.print(_others_table(group, console))
                 _say([others_sentence(group)], console)
@@ -172,18 +173,6 @@ def _say(sentences: Sequence[str], console: Console) -> None:
             break_on_hyphens=False,
         )
         console.print(Text(lines.replace(KEEP, " ")))
-
-
-def _folded(command: Sequence[str], width: int) -> str:
-    """A command over lines that a shell joins again, broken between options."""
-    lines = [f"  {command[0]}"]
-    for option in command[1:]:
-        if len(lines[-1]) + len(option) + 3 > width:  # with the space and the backslash
-            lines[-1] += " \\"
-            lines.append(f"    {option}")
-        else:
-            lines[-1] += f" {option}"
-    return "\n".join(lines)
 
 
 def _plain(text: str, console: Console) -> Text:

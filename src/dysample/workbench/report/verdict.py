@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
+from dysample.workbench.numbers import number
 from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.summary import BASELINE, Group, Row
-from dysample.workbench.report.wording import KEEP, listed, number, span
+from dysample.workbench.report.wording import KEEP, listed, span
 
 ENOUGH = 3
 """Paired seeds that a conclusion needs: with two, intervals miss the truth too often."""
@@ -94,14 +95,16 @@ def _by_verdict(estimates: Mapping[str, Estimate], higher_is_better: bool) -> st
 
 
 def seeds_sentence(counts: Iterable[int]) -> str:
-    """How many runs each upsampler has, and what that is good for."""
+    """How many runs each upsampler has, and what so many allow."""
     counts = sorted(counts)
-    text = f"{span(counts, 'seed')} an upsampler."
+    text = f"{span(counts, 'seed')} per upsampler."
     if counts[0] < ENOUGH:
         return f"{text} Fewer than {ENOUGH} paired seeds allow no conclusion."
     if counts[0] < FEW:
-        few = "That is few" if counts[-1] < FEW else f"Fewer than {FEW} are few"
-        return f"{text} {few}: take differences near the edge of an interval as unknown."
+        return (
+            f"{text} With fewer than {FEW}, a difference whose interval barely excludes zero may "
+            "still be chance."
+        )
     return text
 
 

@@ -1,10 +1,10 @@
-"""Numbers as text, and sentences about data, settings and heads."""
+"""Sentences about data, settings and heads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dysample.workbench.report.intervals import Range
+from dysample.workbench.numbers import number
 from dysample.workbench.report.summary import BASELINE, Group, OverSeeds
 
 KEEP = "\u00a0"
@@ -15,22 +15,6 @@ SAID = ("model", "encoder", "head", "size", "train_frames", "val_frames")
 
 SHOWN = 5
 """So many names of a longer list are shown."""
-
-
-def number(value: float, sign: bool = False, decimals: int = 3) -> str:
-    """Decimals without a leading zero: .705, +.015."""
-    text = f"{value:{'+' if sign else ''}.{decimals}f}"
-    return text.replace("0.", ".", 1) if abs(round(value, decimals)) < 1 else text
-
-
-def difference(value: float) -> str:
-    """With a sign and four decimals: hundredths of a point, as the papers print."""
-    return number(value, sign=True, decimals=4)
-
-
-def interval(ends: Range | None) -> str:
-    """Both ends; "-" where there is none."""
-    return "-" if ends is None else f"{difference(ends[0])} to {difference(ends[1])}"
 
 
 def span(counts: Iterable[int], thing: str) -> str:
@@ -46,20 +30,6 @@ def spread(values: OverSeeds, sign: bool = False) -> str:
         return "-"
     deviation = "-" if values.deviation is None else number(values.deviation)
     return f"{number(values.mean, sign)} ±{deviation:>4}"
-
-
-def count(value: float) -> str:
-    """Three significant digits with a unit: 12.3k, 1.23M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= 0.9995 * size:
-            return f"{three_digits(value / size)}{unit}"
-    return f"{value:.0f}"
-
-
-def three_digits(value: float) -> str:
-    """Three significant digits, never an exponent: 0.0123, 0.123, 1.23, 12.3, 123, 1234."""
-    decimals = sum(value < limit for limit in (99.95, 9.995, 0.9995, 0.09995))
-    return f"{value:.{decimals}f}"
 
 
 def settings_text(group: Group) -> str:

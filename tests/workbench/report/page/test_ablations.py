@@ -1,8 +1,8 @@
 """Variants are found, ordered by what is varied, and kept out of the other charts."""
 
-from dysample.workbench.report.page.ablations import find_ablations
-from dysample.workbench.report.page.pictures import Embedder
-from dysample.workbench.report.page.sections import family_blocks
+import pytest
+
+from dysample.workbench.report.page.ablations import ablation_table, find_ablations
 from support.made_results import ABLATIONS, made_run
 
 
@@ -20,8 +20,8 @@ def test_steps_and_options_in_order(families):
     design, scope, groups = find_ablations(member)
     assert [label[:2] for label in design.labels] == ["0:", "1:", "2:", "3:", "4:"]
     assert design.reference == (None, *(f"dysample_step_{step}" for step in range(4)))
-    assert scope.labels == ("0.1", "0.25 (usual)", "0.5", "1.0")
-    assert groups.labels == ("1", "2", "4 (usual)", "8", "16")  # not by text
+    assert scope.labels == ("0.1", "0.25 (default)", "0.5", "1.0")
+    assert groups.labels == ("1", "2", "4 (default)", "8", "16")  # not by text
     assert groups.reference == ("dysample", "dysample", None, "dysample", "dysample")
 
 
@@ -32,11 +32,13 @@ def test_gains_are_those_over_the_step_before(families):
         if run["upsampler"].startswith("dysample_step_"):
             run["metrics"]["miou"] = 0.5 + 0.01 * int(run["upsampler"][-1])
     (family,) = families(runs)
-    tables = {getattr(block, "caption", ""): block for block in family_blocks(family, Embedder())}
-    table = tables["The steps of DySample's design: mIoU, plain head"]
+    (member,) = family.members
+    table = ablation_table(member, find_ablations(member)[0])
+    assert table.caption == ("The steps of DySample's design: mIoU, plain head, paired differences")
+    assert table.columns[2::3] == ("to bilinear", "to the step before", "published gain, points")
     assert [row[5] for row in table.rows] == ["-", *["+.0100"] * 4]
     assert [row[-1] for row in table.rows] == ["-", "+0.2", "+0.3", "+0.8", "+0.1"]
-    assert sum(count for _, count in table.over) == len(table.columns)
+    assert {len(row) for row in table.rows} == {len(table.columns)}
 
 
 def test_a_missing_step_leaves_the_next_without_a_gain(families):
@@ -57,8 +59,11 @@ def test_an_option_of_an_unregistered_upsampler_and_texts_as_values(families):
     assert only.reference == (None, None)
 
 
-def test_variants_alone_are_shown_as_upsamplers(families):
-    runs = [made_run("semantic", name, 0) for name in ("dysample_step_0", "dysample_step_1")]
-    (family,) = families(runs)
-    assert [row.name for row in family.members[0].rows] == ["dysample_step_0", "dysample_step_1"]
-    assert family.members[0].variants == ()
+@pytest.mark.parametrize("others", [[], ["bilinear"], ["bilinear", "carafe"]])
+def test_variants_are_shown_as_upsamplers_unless_there_are_others(families, others):
+    steps = ["dysample_step_0", "dysample_step_1"]
+    (family,) = families([made_run("semantic", name, 0) for name in [*others, *steps]])
+    (member,) = family.members
+    assert [row.name for row in member.variants] == steps
+    assert [row.name for row in member.rows] == (others if "carafe" in others else others + steps)
+    assert len(find_ablations(member)) == 1

@@ -24,6 +24,8 @@ SHOTS = Path(__file__).parents[4] / "build" / "screenshots"
 """Kept, to be looked at."""
 
 NASTY = '<script>document.title="taken"</script><img src=x onerror=alert(1)>&"|`$x$'
+STRANGE = (NASTY, "long_" * 30, '\u202e\u05e9\u05dc\u05d5\u05dd "quoted"')
+"""A name that is markup, one that is longer than a line, and one from right to left."""
 UPSAMPLERS = ("nearest", "bilinear", "carafe", "fade", "dysample", "dysample_s_plus")
 
 
@@ -44,7 +46,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = [
         made_run("semantic", name, seed, head, classes=classes)
         for head in ("plain", "skip")
-        for name in (*UPSAMPLERS, NASTY)
+        for name in (*UPSAMPLERS, *STRANGE)
         for seed in range(2)
     ]
     runs += [
@@ -57,7 +59,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, 1000, 1600])
 def test_the_page_stands_alone_and_fits(
     browser: Browser, page_file: Path, width: int, scheme: str
 ) -> None:
@@ -74,10 +76,15 @@ def test_the_page_stands_alone_and_fits(
     assert requests == [page_file.as_uri()]
     assert page.title() == "Upsamplers compared"
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    folds = page.eval_on_selector_all("details", "all => all.map(one => one.open)")
+    assert folds == [True, *[False] * (len(folds) - 1)]
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"report-{width}-{scheme}-first.png")
+    page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     _check_figures(page, width)
     _check_structure(page)
 
-    SHOTS.mkdir(parents=True, exist_ok=True)
     shot = SHOTS / f"report-{width}-{scheme}.png"
     page.screenshot(path=shot, full_page=True)
     page.close()
@@ -143,20 +150,48 @@ def _check_structure(page: Page) -> None:
     assert min(heads) > 0
     # Names are text, in tables and in charts.
     assert page.locator("script, main img").count() == 0
-    assert page.get_by_role("cell", name=NASTY).or_(page.locator("th", has_text=NASTY)).count() > 0
+    for name in STRANGE:
+        assert page.locator("th", has_text=name.replace("\u202e", "\ufffd")).count() > 0
+    assert "\u202e" not in page.content()
+
+
+def test_the_answer_is_on_the_first_screen(browser: Browser, tmp_path: Path) -> None:
+    """Sentence, picture and table of a single family, with nothing unfolded."""
+    runs = [made_run("semantic", name, seed) for name in UPSAMPLERS for seed in range(3)]
+    write_report(write_runs(tmp_path / "a.jsonl", runs), tmp_path, Console(file=io.StringIO()))
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    for one in (page.get_by_text("Against bilinear"), page.locator("svg"), page.locator("table")):
+        box = one.first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+        assert box["x"] + box["width"] <= 1000
+    assert page.locator("svg:visible").count() == page.locator("table:visible").count() == 1
+    page.close()
+
+
+def test_a_link_of_the_summary_unfolds_its_family(browser: Browser, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto(page_file.as_uri())
+    family = page.locator("details.family").last
+    assert family.get_attribute("open") is None
+    page.get_by_role("link", name="Object detection").click()
+    assert family.get_attribute("open") is not None
+    page.close()
 
 
 def test_what_scrolls_can_be_reached_by_keyboard(browser: Browser, page_file: Path) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 900})
     page.goto(page_file.as_uri())
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
     frame = page.locator(".scroll").first
     frame.focus()
     page.keyboard.press("ArrowRight")
-    # Scrolling is smooth. The page's policy forbids `wait_for_function`, which polls by `eval`.
+    # The page's policy forbids `wait_for_function`, which polls by `eval`.
     deadline = time.monotonic() + 10
     while page.evaluate("document.activeElement.scrollLeft") == 0:
         assert time.monotonic() < deadline, "the arrow key does not scroll"
         page.wait_for_timeout(20)
+    page.locator("details:not([open]) > summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.parentElement.open")
     page.close()

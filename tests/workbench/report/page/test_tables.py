@@ -5,13 +5,16 @@ import io
 
 import pytest
 
+from dysample.workbench.report.page.blocks import Judged
+from dysample.workbench.report.page.csv_table import COLUMNS, to_csv
 from dysample.workbench.report.page.tables import (
     class_tables,
     cost_table,
-    difference_table,
+    measure_table,
     other_measures,
+    summary_table,
 )
-from dysample.workbench.report.page.tidy import COLUMNS, to_csv
+from dysample.workbench.report.verdict import Verdict
 from support.made_results import made_run
 
 
@@ -32,22 +35,60 @@ def two_heads(families):
     return family
 
 
-def test_heads_side_by_side_the_plain_one_first(two_heads):
-    table = difference_table(two_heads, "miou")
-    assert table.over == (("", 1), ("plain head", 5), ("skip head", 5))
-    assert len(table.columns) == 11
-    bilinear, carafe, part, fade = table.rows
-    assert bilinear[:4] == ("bilinear", "2", ".550", "-")
-    assert carafe[:4] == ("carafe", "3", ".687", "+.0300")
-    assert carafe[6:9] == ("2", ".560", "+.0100")
-    assert part == "guided"
-    assert fade[3] == "+.0600"
+def test_heads_below_each_other_the_plain_one_first(two_heads):
+    table = measure_table(two_heads, "miou", costs=True)
+    assert table.columns[:4] == ("upsampler", "miou", "difference", "verdict")
+    rows = {row[0]: row for row in table.rows[1:5] if not isinstance(row, str)}
+    parts = [row for row in table.rows if isinstance(row, str)]
+    assert parts == ["plain head", "plain head, guided", "skip head", "skip head, guided"]
+    assert rows["bilinear"][:4] == ("bilinear", ".550", "-", "-")
+    few = Judged("no conclusion", Verdict.FEW)
+    assert rows["carafe"][:4] == ("carafe", ".687", "+.0300", few)
+    assert table.columns[4:7] == ("parameters", "multiply-adds", "train seconds")
+    assert rows["carafe"][-1] == "3"
+    assert rows["fade"][2] == "+.0600"
+    cost = made_run("semantic", "carafe", 0)
+    parameters, macs, seconds = rows["carafe"][4:7]
+    assert float(parameters[:-1]) == pytest.approx(cost["parameters"]["upsamplers"] / 1e3, rel=5e-3)
+    assert float(macs[:-1]) == pytest.approx(cost["macs"]["upsamplers"] / 1e6, rel=5e-3)
+    assert seconds == "31.0"
+    skip = table.rows[table.rows.index("skip head") + 1 :]
+    assert [row[2] for row in skip if not isinstance(row, str)] == ["-", "+.0100", "+.0200"]
+    assert {len(row) for row in table.rows if not isinstance(row, str)} == {len(table.columns)}
+
+
+def test_the_summary_has_a_line_a_group_and_judges_by_the_measure(families):
+    levels = {"bilinear": 0.0, "carafe": 0.05, "fade": -0.05, "nearest": 0.0}
+    runs = []
+    for task, metric in (("semantic", "miou"), ("depth", "abs_rel")):
+        for name, gain in levels.items():
+            for seed in range(3):
+                run = made_run(task, name, seed)
+                noise = 1e-3 * ((seed + len(name)) % 3 - 1)
+                run["metrics"][metric] = 0.5 + gain + noise
+                run["parts"] = {}
+                runs.append(run)
+    runs = [run for run in runs if (run["task"], run["upsampler"]) != ("depth", "nearest")]
+    found = families(runs)
+    table = summary_table(found)
+    assert table.columns == (
+        "task and data", "measure", "bilinear", "nearest", "carafe", "fade (guided)"
+    )  # fmt: skip
+    semantic, depth = table.rows
+    title = "Semantic segmentation: scenes 64x64, plain head"
+    assert semantic[:3] == (title, "mIoU", ".500")
+    assert table.links[title] == found[0].anchor
+    assert [cell.verdict for cell in semantic[3:]] == [Verdict.OPEN, Verdict.BETTER, Verdict.WORSE]
+    assert semantic[4].text == "+.050"
+    assert depth[1] == "AbsRel \u2193"
+    assert depth[3] == "-"
+    assert [cell.verdict for cell in depth[4:]] == [Verdict.WORSE, Verdict.BETTER]
 
 
 def test_by_class_is_paired_too(two_heads):
     plain, skip = class_tables(two_heads)
     assert plain.caption.startswith("IoU by class, plain head: bilinear, and mean paired")
-    assert plain.columns == ("class", "bilinear", "carafe", "fade\n(guided)")
+    assert plain.columns == ("class", "bilinear", "carafe", "fade (guided)")
     assert plain.rows == (("pole", ".200", "+.030", "+.060"), ("sky", "-", "-", "-"))
     assert skip.rows[0] == ("pole", ".200", "+.010", "+.020")
 
@@ -62,8 +103,8 @@ def test_by_class_without_bilinear_are_means(families):
 
 def test_one_head_and_no_head_need_no_line_above(families):
     (family,) = families([made_run("depth", "bilinear", 0)])
-    assert difference_table(family, "abs_rel").over == ()
-    assert "lower is better" in difference_table(family, "abs_rel").caption
+    assert not any(isinstance(row, str) for row in measure_table(family, "abs_rel").rows)
+    assert "lower is better" in measure_table(family, "abs_rel").caption
     assert other_measures(family).caption.endswith("lower is better: rmse")
     (family,) = families([made_run("semantic", "bilinear", 0)])
     assert other_measures(family) is None
@@ -71,9 +112,12 @@ def test_one_head_and_no_head_need_no_line_above(families):
 
 def test_costs_are_those_of_the_records(two_heads):
     run = made_run("semantic", "carafe", 0)
-    (row,) = [row for row in cost_table(two_heads).rows if row[0] == "carafe"]
-    assert row[1].endswith("k")
-    assert float(row[1][:-1]) == pytest.approx(run["parameters"]["upsamplers"] / 1000, rel=5e-3)
+    row = next(row for row in cost_table(two_heads).rows if row[0] == "carafe")
+    for cell, key, part in zip(
+        row[1:], ("parameters",) * 2 + ("macs",) * 2, ("upsamplers", "total") * 2
+    ):
+        value = float(cell[:-1]) * {"k": 1e3, "M": 1e6}[cell[-1]]
+        assert value == pytest.approx(run[key][part], rel=5e-3)
 
 
 def test_the_csv_has_every_number_once(two_heads):

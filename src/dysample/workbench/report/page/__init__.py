@@ -1,7 +1,7 @@
 """
-The report as one page: HTML with figures, Markdown, and one tidy CSV.
+The report as one page: HTML with figures, Markdown, and every number as CSV.
 
-summary -> intervals -> sections, which are lists of `blocks`; `html` and `markdown` write the same
-blocks. Figures are drawn by matplotlib as SVG, whose colours `figure` turns into variables of the
-page's style, so that they follow light and dark.
+summary -> intervals -> sections, which make the parts of a page (`blocks`) that templates write.
+Figures are drawn by matplotlib as SVG, whose colours `figure` turns into variables of the page's
+style, so that they follow light and dark.
 """

@@ -1,4 +1,4 @@
-"""Rows that belong together: steps of a design, and one option at several values."""
+"""Ablations: the steps of a design, and one option at several values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dysample.registry import get_entry, list_upsamplers
+from dysample.workbench.report.intervals import estimate
+from dysample.workbench.report.page.blocks import Table
 from dysample.workbench.report.page.compared import STEPS, Compared
-from dysample.workbench.report.published import STEP_GAINS
-from dysample.workbench.report.summary import Row
+from dysample.workbench.report.page.tables import ESTIMATE_HEADS, estimate_cells
+from dysample.workbench.report.published import STEP_GAINS, main_scores
+from dysample.workbench.report.summary import BASELINE, Row
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,26 @@ def find_ablations(compared: Compared) -> list[Ablation]:
     )
     found += [_option(rows, upsampler, option) for upsampler, option in options]
     return [ablation for ablation in found if ablation is not None]
+
+
+def ablation_table(member: Compared, ablation: Ablation) -> Table:
+    """The differences to bilinear and to what each row is compared with, in the leading measure."""
+    rows = {row.name: row for row in (*member.rows, *member.variants)}
+    metric = member.group.main[0]
+    scores = main_scores(member.group.task)
+    published = ablation.published if scores is not None and scores.metric == "miou" else {}
+    lines = []
+    for label, row, name in zip(ablation.labels, ablation.rows, ablation.reference):
+        to_baseline = member.to_baseline[metric].get(row.name)
+        gain = estimate(row, rows[name], metric) if name in rows else None
+        cells = [label, str(len(row.records)), *estimate_cells(to_baseline), *estimate_cells(gain)]
+        lines.append((*cells, published.get(row.name, "-")) if published else tuple(cells))
+    ends = ESTIMATE_HEADS[1:]
+    heads = ["", "seeds", f"to {BASELINE}", *ends, f"to {ablation.against}", *ends]
+    if published:
+        heads.append("published gain, points")
+    title = f"{ablation.title}: {member.group.measures[metric].name}"
+    return Table(f"{member.titled(title)}, paired differences", tuple(heads), tuple(lines))
 
 
 def _design(compared: Compared) -> Ablation | None:
@@ -86,10 +109,10 @@ def _option(rows: Mapping[str, Row], upsampler: str, option: str) -> Ablation | 
     reference = None if base is None else upsampler
     return Ablation(
         f"{upsampler}: {option}",
-        tuple(f"{value}" + (" (usual)" if row is base else "") for value, row in valued),
+        tuple(f"{value}" + (" (default)" if row is base else "") for value, row in valued),
         tuple(row for _, row in valued),
         tuple(None if row is base else reference for _, row in valued),
-        f"{upsampler} as usual",
+        f"{upsampler} by default",
         {},
     )
 

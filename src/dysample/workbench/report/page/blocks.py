@@ -1,38 +1,27 @@
-"""What a page is made of; `html` and `markdown` write it."""
+"""What a page is made of; the templates write it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dysample.workbench.drawing.canvas import Chart
+from dysample.workbench.report.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Heading:
-    """A title; `anchor` is what links lead to, unique on the page. The page's own is level 1."""
+class Judged:
+    """A cell of a table, with the verdict on what it names."""
 
     text: str
-    level: int
-    anchor: str
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        """The text alone."""
+        return self.text
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    """One paragraph of plain text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Bullets:
-    """A list of plain sentences."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Commands, a line each."""
-
-    text: str
+Cell = str | Judged
 
 
 @dataclass(frozen=True)
@@ -42,31 +31,24 @@ class Table:
 
     Attributes:
         caption: what the numbers are.
-        columns: their heads; a line break in one is kept.
+        columns: their heads.
         rows: cells, or a text alone that heads the rows below it.
-        over: what stands over several columns, and over how many; empty for nothing.
+        upright: whether the heads of the numbers are turned, where there are many columns.
+        links: where the first cells lead to, an anchor each.
     """
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...] | str, ...]
-    over: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawing as SVG, with its text for those who do not see it and one for all."""
-
-    svg: str
-    alt: str
-    caption: str
+    rows: tuple[tuple[Cell, ...] | str, ...]
+    upright: bool = False
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A photograph-like picture as the bytes of a WebP file."""
+    """A photograph-like picture: a WebP file in base64."""
 
-    webp: bytes
+    webp: str
     width: int
     height: int
     alt: str
@@ -74,28 +56,63 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Charts side by side where there is room, otherwise one below the other."""
+class Section:
+    """What is shown on demand: sentences, then charts side by side, tables and pictures."""
 
-    charts: tuple[Chart, ...]
-
-
-Plain = Heading | Paragraph | Bullets | Code | Table | Chart | Picture | Beside
+    title: str
+    sentences: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
-class Folded:
-    """Blocks that are shown on demand."""
+class Told:
+    """What the numbers say, and the command for a conclusion; empty if they allow one."""
+
+    sentence: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    One family of runs.
+
+    Attributes:
+        title: of the family.
+        anchor: unique on the page.
+        told: verdicts on the leading measure, one per head.
+        charts: the leading measure against bilinear, one per head.
+        table: the same in numbers, and what it costs.
+        notes: on both.
+        sections: everything else, in the order in which a reader asks.
+    """
 
     title: str
-    blocks: tuple[Plain, ...]
+    anchor: str
+    told: tuple[Told, ...]
+    charts: tuple[Chart, ...]
+    table: Table
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
 
 
-Block = Plain | Folded
+@dataclass(frozen=True)
+class Page:
+    """
+    The whole report.
 
-MANY_ROWS = 20
+    Attributes:
+        title: of the page.
+        lead: what was compared.
+        summary: a line a group of runs; None for a single family.
+        parts: the families.
+        sections: on all of them.
+    """
 
-
-def folded(table: Table) -> Table | Folded:
-    """A long table on demand only."""
-    return table if len(table.rows) <= MANY_ROWS else Folded(table.caption, (table,))
+    title: str
+    lead: str
+    summary: Table | None
+    parts: tuple[Part, ...]
+    sections: tuple[Section, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dysample.workbench.report.intervals import Estimate, to_baseline
-from dysample.workbench.report.summary import Group, Row, families
+from dysample.workbench.report.summary import BASELINE, Group, Row, families
 
 TASKS = {
     "semantic": "Semantic segmentation",
@@ -26,7 +26,7 @@ class Compared:
 
     Attributes:
         group: as summed up.
-        rows: the upsamplers, in its order.
+        rows: the upsamplers, in its order; with the variants if the baseline is the only other.
         variants: rows with options, and steps of a design: what ablations are about.
         to_baseline: by main measure and name of the row, the difference to bilinear.
         pictures: figures that show its frames.
@@ -42,6 +42,10 @@ class Compared:
     def head(self) -> str:
         """What tells it from the groups beside it; empty for a task without heads."""
         return "" if self.group.head is None else f"{self.group.head} head"
+
+    def titled(self, title: str) -> str:
+        """With the head, where there is one."""
+        return f"{title}, {self.head}" if self.head else title
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -62,13 +66,6 @@ class Family:
     def task(self) -> str:
         """Of all its runs."""
         return self.members[0].group.task
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Upsamplers of any of its groups, in order, unguided ones first."""
-        rows = [row for member in self.members for row in member.rows]
-        rows.sort(key=lambda row: row.guided)
-        return list(dict.fromkeys(row.name for row in rows))
 
 
 def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list[Family]:
@@ -102,8 +99,8 @@ def _plain_first(groups: Sequence[Group]) -> list[Group]:
 def _compared(group: Group, pictures: tuple[Path, ...]) -> Compared:
     variants = tuple(row for row in group.rows if is_variant(row))
     rows = tuple(row for row in group.rows if not is_variant(row))
-    if not rows:  # nothing to set them apart from
-        rows, variants = variants, ()
+    if all(row.name == BASELINE for row in rows):  # the comparison is about the variants
+        rows = group.rows
     return Compared(group, rows, variants, to_baseline(group), pictures)
 
 

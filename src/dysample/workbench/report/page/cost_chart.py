@@ -5,34 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean as mean
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from dysample.workbench.report.intervals import Range
-from dysample.workbench.report.page.blocks import Chart
-from dysample.workbench.report.page.figure import (
+from dysample.workbench.drawing.canvas import (
+    CHARACTER,
+    STYLE,
+    TEXT,
+    WIDTH,
+    Canvas,
+    Chart,
+    shortened,
+)
+from dysample.workbench.drawing.palette import (
     GRID,
     GUIDED,
+    INK,
     LITERATURE,
     MUTED,
     REFERENCE,
-    STYLE,
-    TEXT,
     UNGUIDED,
-    WIDTH,
-    Canvas,
-    shortened,
 )
-from dysample.workbench.report.page.labels import place_names
+from dysample.workbench.numbers import Range, count, interval
 from dysample.workbench.report.summary import BASELINE
-from dysample.workbench.report.wording import count, interval
 
 HEIGHT = 330
 LEFT, TOP, FOOT = 52, 30, 44
 LABEL = TEXT - 1
-LONGEST = 30
+LINE = LABEL + 3
+"""From one name to the next, in pixels."""
+LONGEST = 20
 """Characters of a name."""
 ZERO = 0.7
 """How far, in powers of ten, what costs nothing stands to the left of the cheapest other."""
@@ -66,8 +71,11 @@ def draw_costs(
 
     A dashed line marks bilinear's score. Small dots are seeds.
     """
-    canvas = Canvas(name, HEIGHT)
-    axes = canvas.axes(LEFT, TOP, WIDTH - LEFT - 16, HEIGHT - TOP - FOOT)
+    names = [shortened(point.name, LONGEST) for point in points]
+    right = 30 + max(map(len, names), default=0) * CHARACTER * LABEL / TEXT
+    height = max(HEIGHT, TOP + FOOT + LINE * len(points))
+    canvas = Canvas(name, height)
+    axes = canvas.axes(LEFT, TOP, WIDTH - LEFT - right, height - TOP - FOOT)
     places = _cost_axis(axes, [point.cost for point in points])
     for point in points:
         if point.name == BASELINE:
@@ -93,15 +101,47 @@ def draw_costs(
     axes.grid(axis="y", color=GRID, lw=1, zorder=0)
     axes.set_axisbelow(True)
     axes.set_xlabel(axis, fontsize=LABEL)
-    canvas.figure.text(0.012, 1 - 6 / HEIGHT, title, va="top", weight="bold")
-    place_names(
-        axes,
-        [(x, point.score) for x, point in zip(places, points)],
-        [shortened(point.name, LONGEST) for point in points],
-        LABEL,
-        [(x, *point.ends) for x, point in zip(places, points) if point.ends is not None],
-    )
+    canvas.figure.text(0.012, 1 - 6 / height, title, va="top", weight="bold")
+    _name(axes, [(x, point.score) for x, point in zip(places, points)], names)
     return canvas.chart(alt, caption)
+
+
+def _name(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+    """Names in a column at the right, each as near to the height of its point as others allow."""
+    width, height = axes.get_window_extent().size
+    wanted = [float(y) for _, y in axes.transData.transform(points) - axes.get_window_extent().min]
+    order = sorted(range(len(points)), key=lambda one: -wanted[one])
+    for place, level in zip(order, spread_heights([wanted[place] for place in order], height)):
+        axes.annotate(
+            names[place],
+            points[place],
+            xytext=(width + 12, level),
+            textcoords="axes pixels",
+            va="center",
+            fontsize=LABEL,
+            color=INK,
+            arrowprops={"arrowstyle": "-", "color": REFERENCE, "lw": 0.7, "relpos": (0, 0.5),
+                        "shrinkA": 2, "shrinkB": 4},
+        )  # fmt: skip
+
+
+def spread_heights(wanted: Sequence[float], height: float) -> list[float]:
+    """
+    Heights of lines of text, least squares from those wanted and at least `LINE` apart.
+
+    Args:
+        wanted: from the top down, in pixels above the foot of the plot.
+        height: of the plot. Lines stay within it as far as they fit; the rest go on below.
+    """
+    # With the distance added to each, lines that touch are equal: a run of them has one mean.
+    runs: list[list[float]] = []
+    for line, level in enumerate(wanted):
+        runs.append([level + line * LINE])
+        while len(runs) > 1 and mean(runs[-1]) > mean(runs[-2]):
+            runs[-2:] = [runs[-2] + runs[-1]]
+    levels = [mean(run) for run in runs for _ in run]
+    top, foot = height - LINE / 2, (len(levels) - 0.5) * LINE
+    return [min(max(level, foot), top) - line * LINE for line, level in enumerate(levels)]
 
 
 def _cost_axis(axes: Axes, costs: Sequence[float]) -> list[float]:

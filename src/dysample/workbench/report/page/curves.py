@@ -8,20 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import rc_context
 
-from dysample.workbench.report.page.blocks import Chart
-from dysample.workbench.report.page.figure import (
-    GRID,
-    GUIDED,
-    INK,
-    MUTED,
-    REFERENCE,
-    STYLE,
-    TEXT,
-    UNGUIDED,
-    WIDTH,
-    Canvas,
-    shortened,
-)
+from dysample.workbench.drawing.canvas import STYLE, TEXT, WIDTH, Canvas, Chart, shortened
+from dysample.workbench.drawing.palette import GRID, GUIDED, INK, MUTED, REFERENCE, UNGUIDED
 from dysample.workbench.report.summary import BASELINE, Row
 
 COLUMNS = 3

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from dysample.files import whole_file
 from dysample.workbench.record import Record
-from dysample.workbench.report.page.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Heading,
-    Paragraph,
-    Table,
-    folded,
-)
+from dysample.workbench.report.page.blocks import Page, Section, Table
 from dysample.workbench.report.page.compared import TASKS, Family, compare
-from dysample.workbench.report.page.html import to_html
-from dysample.workbench.report.page.markdown import to_markdown
+from dysample.workbench.report.page.csv_table import to_csv
 from dysample.workbench.report.page.pictures import Embedder
 from dysample.workbench.report.page.reading import reading
-from dysample.workbench.report.page.sections import family_blocks
-from dysample.workbench.report.page.tidy import to_csv
-from dysample.workbench.report.published import NOTES, SCORES, SOURCES
+from dysample.workbench.report.page.sections import make_part
+from dysample.workbench.report.page.tables import summary_table
+from dysample.workbench.report.published import NOISE, NOTES, SCORES, SOURCES
 from dysample.workbench.report.summary import Group
-from dysample.workbench.report.verdict import statements
+from dysample.workbench.report.verdict import MORE
 from dysample.workbench.report.wording import listed, span
 
 TITLE = "Upsamplers compared"
+
+DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+"""Marks in a name that would turn the sentence around it."""
 
 
 def write_page(
@@ -44,12 +41,12 @@ def write_page(
         output: an existing folder.
     """
     found = compare(groups, pictures)
-    blocks = list(page_blocks(found, results))
+    page = make_page(found, results)
     written = []
     for name, text in (
         ("report.csv", to_csv(found)),
-        ("report.md", to_markdown(blocks)),
-        ("report.html", to_html(blocks)),
+        ("report.md", render("report.md.j2", page)),
+        ("report.html", render("report.html.j2", page)),
     ):
         with whole_file(output / name) as file:
             file.write(text.encode())
@@ -57,55 +54,67 @@ def write_page(
     return written
 
 
-def page_blocks(found: Sequence[Family], results: Path) -> Iterator[Block]:
-    """All blocks of the page."""
+def make_page(families: Sequence[Family], results: Path) -> Page:
+    """All that is on the page."""
     records = [
         record
-        for family in found
+        for family in families
         for member in family.members
         for row in member.group.rows
         for record in row.records
     ]
-    yield Heading(TITLE, 1, "top")
-    yield Paragraph(_compared(found, records))
-    yield Heading("In short", 2, "short")
-    yield Bullets(tuple(text for family in found for text in _in_short(family)))
-    yield Heading("How to read the differences", 2, "reading")
-    yield Bullets(tuple(reading(found)))
     embedder = Embedder()
-    for family in found:
-        yield from family_blocks(family, embedder)
-    yield Heading("How this was made", 2, "made")
-    yield _surroundings(records)
-    yield Paragraph(
-        "The page, its tables as report.md, and every number unrounded as report.csv are made from "
-        "the result file alone:"
+    sections = [
+        Section("How to read the differences", tuple(reading(families))),
+        Section(
+            "Versions and machine",
+            (
+                f"Made from the result file alone by: dysample report {results.name} -o DIR. "
+                "Beside it: the tables as report.md, every number unrounded as report.csv.",
+            ),
+            tables=(_surroundings(records),),
+        ),
+        *_published({family.task for family in families}),
+    ]
+    return Page(
+        TITLE,
+        _lead(families, records),
+        summary_table(families) if len(families) > 1 else None,
+        tuple(make_part(family, embedder) for family in families),
+        tuple(sections),
     )
-    yield Code(f"dysample report {results.name} -o DIR")
-    yield from _sources(found)
 
 
-def _in_short(family: Family) -> Iterator[str]:
-    """What the leading measure of each head allows one to say."""
-    for member in family.members:
-        title = f"{family.title}, {member.head}" if member.head else family.title
-        lead = " ".join(
-            statements(member.group, member.rows, member.to_baseline, member.group.main[0])
-        )
-        yield f"{title}, {span(member.seeds, 'seed')}. {lead}"
+def render(template: str, page: Page) -> str:
+    """A page by one of the package's templates."""
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=template.endswith(".html.j2"),  # Markdown is escaped by `plain`
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["plain"] = _plain
+    text = environment.get_template(template).render(page=page, more=MORE)
+    return re.sub(r"\n{3,}", "\n\n", text.strip()).translate(DIRECTIONS) + "\n"
 
 
-def _compared(found: Sequence[Family], records: Sequence[Record]) -> str:
+def _plain(value: object) -> str:
+    """Text that Markdown leaves as it is; in a table a bar would end the cell."""
+    # An underscore within a word is one; at its ends it would begin or end an emphasis.
+    return re.sub(r"([\\`*\[\]<>|]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(str(value).split()))
+
+
+def _lead(families: Sequence[Family], records: Sequence[Record]) -> str:
     names = dict.fromkeys(record.upsampler for record in records)
-    tasks = dict.fromkeys(TASKS.get(family.task, family.task).lower() for family in found)
+    tasks = dict.fromkeys(TASKS.get(family.task, family.task).lower() for family in families)
     data = dict.fromkeys(str(record.data["name"]) for record in records)
-    seeds = [member.seeds for family in found for member in family.members]
+    seeds = [member.seeds for family in families for member in family.members]
     return (
         f"{span([len(records)], 'run')}: the same models trained with "
         f"{span([len(names)], 'upsampler')} for {listed(list(tasks))}, on {listed(list(data))}, "
-        f"with {span([count for pair in seeds for count in pair], 'seed')} each. "
-        "Runs of one task and seed differ in nothing but the steps that bring features to a "
-        "higher resolution."
+        f"with {span([count for pair in seeds for count in pair], 'seed')} each. Runs of one task "
+        "and seed differ in the upsampler alone."
     )
 
 
@@ -116,32 +125,38 @@ def _surroundings(records: Sequence[Record]) -> Table:
         values = dict.fromkeys(record.versions.get(name, "unknown") for record in records)
         rows.append((name, ", ".join(values)))
     machines = dict.fromkeys(
-        f"{one.machine.cpu}, {one.machine.threads} thread(s) a run" for one in records
+        f"{one.machine.cpu}, {span([one.machine.threads], 'thread')} per run" for one in records
     )
     rows.append(("processor", "; ".join(machines)))
     finished = sorted(record.finished for record in records)
     rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
     hours = sum(record.seconds.train for record in records) / 3600
-    rows.append(("training time in all", f"{hours:.1f} hours, of single runs added up"))
-    return Table("Versions and machine", ("what", "value"), tuple(rows))
+    rows.append(("training time", f"{hours:.1f} hours, the sum over runs"))
+    return Table("Where the runs were made", ("what", "value"), tuple(rows))
 
 
-def _sources(found: Sequence[Family]) -> Iterator[Block]:
-    """Of the published scores on the page."""
-    tasks = {family.task for family in found}
+def _published(tasks: set[str]) -> Iterator[Section]:
+    """The literature's scores for some tasks, with their sources."""
     columns = [scores for scores in SCORES if scores.task in tasks]
     if not columns:
         return
-    yield Heading("Published scores", 2, "published")
-    rows = [
-        (f"{scores.measure}, {scores.model}", name, score.printed, score.sources)
+    tables = [
+        Table(
+            f"{scores.measure} as printed, {scores.model}",
+            ("upsampler", "score", "sources"),
+            tuple((name, one.printed, one.sources) for name, one in scores.by_name.items()),
+        )
         for scores in columns
-        for name, score in scores.by_name.items()
     ]
-    heads = ("what", "upsampler", "score", "sources")
-    yield folded(Table("Scores as printed", heads, tuple(rows)))
     scores = [score for one in columns for score in one.by_name.values()]
     used = {key for score in scores for key in score.sources.split()}
     notes = dict.fromkeys(score.note for score in scores if score.note)
-    sources = [f"{key}: {SOURCES[key]}" for key in SOURCES if key in used]
-    yield Bullets((*sources, *(f"Note: {NOTES[note]}" for note in notes)))
+    yield Section(
+        "Published scores",
+        (
+            *(f"{key}: {SOURCES[key]}" for key in SOURCES if key in used),
+            *(f"Note: {NOTES[note]}" for note in notes),
+            *([NOISE] if "semantic" in tasks else []),
+        ),
+        tables=tuple(tables),
+    )

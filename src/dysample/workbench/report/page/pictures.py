@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from dysample.workbench.report.page.blocks import Paragraph, Picture
+from dysample.workbench.report.page.blocks import Picture
 
 WIDTH = 1200
 QUALITY = 70
-BUDGET = 500_000
-"""Bytes of all pictures of a page; what does not fit any more is named, and stands beside it."""
+BUDGET = 670_000
+"""Characters of all pictures of a page; what does not fit any more is named, and lies beside it."""
 
 TEXTS = {
     "predictions": "The same validation frames predicted with every upsampler. Black pixels are "
@@ -30,19 +31,23 @@ class Embedder:
     def __init__(self) -> None:
         self._left = BUDGET
 
-    def blocks(self, figures: Sequence[Path], title: str) -> Iterator[Picture | Paragraph]:
+    def embed(self, figures: Sequence[Path], title: str) -> tuple[list[Picture], list[str]]:
         """
+        The pictures that fit, and a sentence on each that does not.
+
         Args:
             figures: PNG files as `report` names them.
             title: of the runs that they show.
         """
+        pictures, sentences = [], []
         for figure in figures:
             picture = _shrunk(figure, title)
             if len(picture.webp) <= self._left:
                 self._left -= len(picture.webp)
-                yield picture
+                pictures.append(picture)
             else:
-                yield Paragraph(f"{picture.caption} In {figure.name}, beside this page.")
+                sentences.append(f"{picture.caption} In {figure.name}, beside this page.")
+        return pictures, sentences
 
 
 def _shrunk(figure: Path, title: str) -> Picture:
@@ -52,4 +57,5 @@ def _shrunk(figure: Path, title: str) -> Picture:
     image.thumbnail((WIDTH, 16 * WIDTH), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return Picture(buffer.getvalue(), *image.size, f"{title}: {figure.stem}", text)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return Picture(data, *image.size, f"{title}: {figure.stem}", text)

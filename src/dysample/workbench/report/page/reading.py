@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.compared import Family
 from dysample.workbench.report.summary import BASELINE
 from dysample.workbench.report.verdict import GUIDED, RULE, Verdict, verdict
@@ -13,67 +12,55 @@ from dysample.workbench.report.wording import listed
 
 def reading(families: Sequence[Family]) -> list[str]:
     """How the differences of the page were made, and how they mislead if read otherwise."""
-    estimates = _all_estimates(families)
-    images = any(one.images for one in estimates)
-    seeds_alone = [
-        row.name
-        for family in families
-        for member in family.members
-        for row in member.rows
+    members = [member for family in families for member in family.members]
+    estimates = [
+        (name, one)
+        for member in members
         for by_name in member.to_baseline.values()
-        if row.name in by_name and not by_name[row.name].images
+        for name, one in by_name.items()
     ]
+    shown = {row.name for member in members for row in member.rows}
+    images = any(one.images for _, one in estimates)
+    seeds_alone = [name for name, one in estimates if name in shown and not one.images]
     what = (
-        "seeds and, independently of them, tenths of the validation images, the same tenths for "
+        "the seeds and, independently, of tenths of the validation images, the same tenths for "
         "every seed"
         if images
-        else "seeds; how much depends on the choice of validation images is not in it"
+        else "the seeds. The choice of validation images is left out"
     )
     sentences = [
-        f"Runs of one seed share initial values and data order, and differ in the upsampler alone: "
-        f"each is compared with {BASELINE} of its own seed, and the differences are averaged.",
-        f"The bootstrap interval (thick bar) holds 95 % of the means of 10,000 redrawn sets of "
-        f"{what}.",
-        "With two or three seeds a bootstrap is too narrow, as it can only repeat what those few "
-        "seeds happened to give. So Student's t interval (thin line), which knows their number, "
-        "stands beside it.",
-        f"{RULE} Simulated runs without any difference are called different in about 5 % of cases "
-        "with three seeds or five, but more often with two.",
+        "Runs of one seed share initial weights and data order. Each run is compared with "
+        f"{BASELINE} of the same seed, and the differences are averaged.",
+        f"The bootstrap interval (thick bar) holds 95 % of the means of 10,000 resamples "
+        f"of {what}.",
+        "With two or three seeds the bootstrap interval is too narrow. Student's t interval (thin "
+        "line) accounts for the number of seeds.",
+        f"{RULE} In simulations without any difference, about 5 % were called significant with "
+        "three or five seeds, and more with two.",
     ]
     if images and seeds_alone:
         sentences.append(
-            "Some runs keep no results on tenths of the images, so that intervals are over seeds "
-            f"alone, in one measure at least: {listed(list(dict.fromkeys(seeds_alone)))}."
+            "Some runs have no results on tenths of the images. In at least one measure the "
+            f"intervals of these are over seeds alone: {listed(list(dict.fromkeys(seeds_alone)))}."
         )
-    if tested := sum(verdict(one) is not Verdict.FEW for one in estimates):
+    if tested := sum(verdict(one) is not Verdict.FEW for _, one in estimates):
         sentences.append(
             f"The page tests {tested} differences. If no upsampler differed from {BASELINE}, about "
-            f"{max(1, round(tested / 20))} of them would still be called significant: believe what "
-            "holds for both measures, or for several tasks, before what stands alone."
+            f"{max(1, round(tested / 20))} of them would still be called significant. A difference "
+            "in both measures, or in several tasks, is stronger evidence than a single one."
         )
     sentences.append(
-        "Rows stand in one order throughout, that of the registry, and are no ranking. Not "
-        f"significant does not mean equal to {BASELINE}: the interval says how large a difference "
-        "may still be."
+        "Rows are in the order of the registry, not ranked. Not significant does not mean equal "
+        f"to {BASELINE}: the interval says how large the difference may be."
     )
-    if any(row.guided for family in families for one in family.members for row in one.rows):
+    if any(row.guided for member in members for row in member.rows):
         sentences.append(f"{GUIDED} In charts they are orange, below a dashed line.")
-    heads = {member.group.head for family in families for member in family.members} - {None}
+    heads = {member.group.head for member in members} - {None}
     if heads:
         sentences.append(
-            "The plain head leaves the encoder's finest features out, so that detail has to come "
-            "through the upsamplers; the skip head, the usual one, hands these features past them, "
-            "and less is left to tell upsamplers apart."
+            "The plain head leaves out the encoder's finest features, so that detail has to come "
+            "from the upsamplers. The skip head, the usual one, merges these features after them, "
+            "and differences between upsamplers are smaller."
             + ("" if len(heads) > 1 else f" Only the {heads.pop()} head is in the file.")
         )
     return sentences
-
-
-def _all_estimates(families: Sequence[Family]) -> list[Estimate]:
-    return [
-        one
-        for family in families
-        for member in family.members
-        for by_name in member.to_baseline.values()
-        for one in by_name.values()
-    ]

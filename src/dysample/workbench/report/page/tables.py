@@ -1,48 +1,101 @@
-"""The tables of a family of runs, the heads side by side."""
+"""The tables of the page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from dysample.registry import list_upsamplers
+from dysample.workbench.numbers import count, difference, interval, number, three_digits
 from dysample.workbench.report.intervals import Estimate
-from dysample.workbench.report.page.blocks import Table
+from dysample.workbench.report.page.blocks import Cell, Judged, Table
 from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.summary import BASELINE, Row
-from dysample.workbench.report.wording import (
-    count,
-    difference,
-    interval,
-    listed,
-    number,
-    three_digits,
-)
+from dysample.workbench.report.verdict import verdict
+from dysample.workbench.report.wording import listed
 
-GUIDED_ROWS = "guided"
-ESTIMATE_HEADS = ("difference", "bootstrap\n95 %", "t\n95 %")
+ESTIMATE_HEADS = ("difference", "bootstrap 95 %", "t 95 %")
+LOWER = "\u2193"
+"""Behind a measure that is better when lower."""
 MEASURES = {"iou": "IoU"}
 """Measures that exist by class alone."""
-Cells = tuple[str, ...]
 
 
-def difference_table(family: Family, metric: str) -> Table:
-    """One measure: its mean, and the difference to bilinear with both intervals."""
+def summary_table(families: Sequence[Family]) -> Table:
+    """A line a group of runs: each upsampler's difference to bilinear in the leading measure."""
+    rows = {row.name: row for family in families for one in family.members for row in one.rows}
+    rank = {name: place for place, name in enumerate(list_upsamplers())}
+    others = sorted(
+        (row for row in rows.values() if row.name != BASELINE),
+        key=lambda row: (row.guided, rank.get(row.name, len(rank))),
+    )
+    lines, links = [], {}
+    for family in families:
+        for member in family.members:
+            metric = member.group.main[0]
+            measure = member.group.measures[metric]
+            title = member.titled(family.title)
+            links[title] = family.anchor
+            baseline = member.group.baseline
+            cells: list[Cell] = [
+                title,
+                measure.name if measure.higher_is_better else f"{measure.name} {LOWER}",
+                _number(None if baseline is None else baseline.metrics[metric].mean),
+            ]
+            for row in others:
+                one = member.to_baseline[metric].get(row.name)
+                cells.append(
+                    Judged(number(one.mean, sign=True), verdict(one, measure.higher_is_better))
+                    if one is not None
+                    else "-"
+                )
+            lines.append(tuple(cells))
+    heads = ("task and data", "measure", BASELINE, *(_head(row) for row in others))
+    caption = (
+        f"Mean of {BASELINE} in the measure that leads each task ({LOWER}: lower is better), and "
+        "the mean paired difference of each other upsampler to it. Green and bold: significantly "
+        "better; red and italic: significantly worse"
+    )
+    return Table(caption, heads, tuple(lines), upright=True, links=links)
+
+
+def measure_table(family: Family, metric: str, *, costs: bool = False) -> Table:
+    """One measure: its mean, the difference to bilinear with both intervals and the verdict."""
     measure = family.members[0].group.measures[metric]
-    heads = ("seeds", measure.short.replace(" ", "\n"), *ESTIMATE_HEADS)
-    lower = "" if measure.higher_is_better else ", lower is better"
-
-    def cells(member: Compared, row: Row) -> Cells:
-        mean, one = row.metrics[metric].mean, member.to_baseline[metric].get(row.name)
-        return (
-            str(len(row.records)),
-            "-" if mean is None else number(mean),
-            *estimate_cells(one),
+    cost_heads = ("parameters", "multiply-adds", "train seconds") if costs else ()
+    heads = [measure.short, "difference", "verdict", *cost_heads, *ESTIMATE_HEADS[1:], "seeds"]
+    caption = (
+        f"{measure.name}: mean over seeds, and paired difference to {BASELINE} with its intervals"
+    )
+    if not measure.higher_is_better:
+        caption += ", lower is better"
+    if costs:
+        caption += (
+            ". Parameters and multiply-adds are those of the upsamplers, for one image. Train "
+            "seconds are the median over runs, which may share the machine with others"
         )
 
-    caption = f"{measure.name}: mean over seeds, and paired difference to {BASELINE}{lower}"
-    return _side_by_side(family, caption, heads, cells)
+    def cells(member: Compared, row: Row) -> tuple[Cell, ...]:
+        one, first = member.to_baseline[metric].get(row.name), row.records[0]
+        judged = None if one is None else verdict(one, measure.higher_is_better)
+        mean, *intervals = estimate_cells(one)
+        cost = (
+            count(first.parameters.upsamplers),
+            count(first.macs.upsamplers),
+            three_digits(row.seconds),
+        )
+        return (
+            _number(row.metrics[metric].mean),
+            mean,
+            "-" if judged is None else Judged(judged.value, judged),
+            *(cost if costs else ()),
+            *intervals,
+            str(len(row.records)),
+        )
+
+    return _by_head(family, caption, heads, cells)
 
 
-def estimate_cells(one: Estimate | None) -> Cells:
+def estimate_cells(one: Estimate | None) -> tuple[str, ...]:
     """Mean and both intervals, below `ESTIMATE_HEADS`."""
     if one is None:
         return ("-",) * len(ESTIMATE_HEADS)
@@ -54,45 +107,29 @@ def other_measures(family: Family) -> Table | None:
     group = family.members[0].group
     if not group.others:
         return None
-    heads = tuple(group.measures[key].short.replace(" ", "\n") for key in group.others)
     measures = [group.measures[key] for key in group.others]
     lower = [measure.name for measure in measures if not measure.higher_is_better]
-    caption = "Further measures, means over seeds"
-    if lower:
-        caption += f"; lower is better: {listed(lower)}"
+    caption = "Means over seeds" + (f"; lower is better: {listed(lower)}" if lower else "")
 
-    def cells(member: Compared, row: Row) -> Cells:
-        means = [row.metrics[key].mean for key in member.group.others]
-        return tuple("-" if mean is None else number(mean) for mean in means)
+    def cells(member: Compared, row: Row) -> tuple[Cell, ...]:
+        return tuple(_number(row.metrics[key].mean) for key in member.group.others)
 
-    return _side_by_side(family, caption, heads, cells)
+    return _by_head(family, caption, [measure.short for measure in measures], cells)
 
 
 def cost_table(family: Family) -> Table:
-    """What the upsamplers of the model cost, and the whole model."""
+    """What the upsamplers add to the model, and the whole of it."""
     heads = (
-        "parameters\nupsamplers",
-        "model",
-        "MACs\nupsamplers",
-        "model",
-        "train\nseconds",
+        *("parameters, upsamplers", "parameters, model"),
+        *("multiply-adds, upsamplers", "multiply-adds, model"),
     )
 
-    def cells(_: Compared, row: Row) -> Cells:
-        one = row.records[0]
-        return (
-            count(one.parameters.upsamplers),
-            count(one.parameters.total),
-            count(one.macs.upsamplers),
-            count(one.macs.total),
-            three_digits(row.seconds),
-        )
+    def cells(_: Compared, row: Row) -> tuple[Cell, ...]:
+        first = row.records[0]
+        numbers = (first.parameters.upsamplers, first.parameters.total)
+        return tuple(map(count, (*numbers, first.macs.upsamplers, first.macs.total)))
 
-    caption = (
-        "Cost of one image; MACs are multiply-adds, seconds the median training time beside other "
-        "runs of the same machine"
-    )
-    return _side_by_side(family, caption, heads, cells)
+    return _by_head(family, "Cost of one image", heads, cells)
 
 
 def class_tables(family: Family) -> Iterator[Table]:
@@ -120,13 +157,6 @@ def class_difference(row: Row, baseline: Row | None, key: str, name: str) -> flo
     return sum(values) / len(values) if values else None
 
 
-def _class_measure(member: Compared, key: str) -> str:
-    """What is measured by class: as its mean over classes is called, or by the key itself."""
-    key = key.removeprefix("class_")
-    measure = member.group.measures.get(key)
-    return MEASURES.get(key, key) if measure is None else measure.name
-
-
 def _class_table(member: Compared, key: str) -> Table:
     baseline = member.group.baseline
     columns = [row for row in member.rows if row is not baseline]
@@ -137,43 +167,45 @@ def _class_table(member: Compared, key: str) -> Table:
     for name in names:
         cells = [name]
         if baseline is not None:
-            value = class_difference(baseline, None, key, name)
-            cells.append("-" if value is None else number(value))
+            cells.append(_number(class_difference(baseline, None, key, name)))
         for row in columns:
             value = class_difference(row, baseline, key, name)
-            signed = baseline is not None
-            cells.append("-" if value is None else number(value, sign=signed))
+            cells.append(_number(value, sign=baseline is not None))
         rows.append(tuple(cells))
-    head = f", {member.head}" if member.head else ""
-    what = _class_measure(member, key)
-    caption = f"{what} by class{head}: " + (
-        f"{BASELINE}, and mean paired differences to it"
-        if baseline is not None
-        else "means over seeds"
-    )
-    heads = ["class"] if baseline is None else ["class", BASELINE]
-    heads += [f"{row.name}\n(guided)" if row.guided else row.name for row in columns]
-    return Table(caption, tuple(heads), tuple(rows))
+    told = "means over seeds"
+    if baseline is not None:
+        told = f"{BASELINE}, and mean paired differences to it"
+    # As its mean over classes is called, or by the key itself.
+    key = key.removeprefix("class_")
+    measure = member.group.measures.get(key)
+    what = MEASURES.get(key, key) if measure is None else measure.name
+    heads = ["class", *([] if baseline is None else [BASELINE]), *map(_head, columns)]
+    caption = f"{member.titled(f'{what} by class')}: {told}"
+    return Table(caption, tuple(heads), tuple(rows), upright=True)
 
 
-def _side_by_side(
+def _by_head(
     family: Family,
     caption: str,
     heads: Sequence[str],
-    cells: Callable[[Compared, Row], Cells],
+    cells: Callable[[Compared, Row], tuple[Cell, ...]],
 ) -> Table:
-    """A row an upsampler, guided ones below a line of their own; the heads' columns in a row."""
-    over = [("", 1), *((member.head, len(heads)) for member in family.members)]
-    columns = ["upsampler", *(head for _ in family.members for head in heads)]
-    by_name = [{row.name: row for row in member.rows} for member in family.members]
-    guided = {row.name: row.guided for member in family.members for row in member.rows}
-    rows: list[Cells | str] = []
-    for name in family.names:
-        if guided[name] and GUIDED_ROWS not in rows:
-            rows.append(GUIDED_ROWS)
-        line = [name]
-        for member, found in zip(family.members, by_name):
-            line += cells(member, found[name]) if name in found else ["-"] * len(heads)
-        rows.append(tuple(line))
-    several = len(family.members) > 1
-    return Table(caption, tuple(columns), tuple(rows), tuple(over) if several else ())
+    """A row an upsampler; several heads, and guided upsamplers, each below a line of their own."""
+    rows: list[tuple[Cell, ...] | str] = []
+    for member in family.members:
+        for guided in (False, True):
+            found = [row for row in member.rows if row.guided is guided]
+            parts = [member.head] if len(family.members) > 1 else []
+            label = ", ".join([*parts, "guided"] if guided else parts)
+            if found and label:
+                rows.append(label)
+            rows += [(row.name, *cells(member, row)) for row in found]
+    return Table(caption, ("upsampler", *heads), tuple(rows))
+
+
+def _head(row: Row) -> str:
+    return f"{row.name} (guided)" if row.guided else row.name
+
+
+def _number(value: float | None, sign: bool = False) -> str:
+    return "-" if value is None else number(value, sign=sign)

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from dysample.workbench.report.intervals import Estimate
-from dysample.workbench.report.page.blocks import Chart
-from dysample.workbench.report.page.figure import (
+from dysample.workbench.drawing.canvas import (
     CHARACTER,
-    GRID,
-    GUIDED,
-    INK,
-    LINE,
-    PAPER,
     STYLE,
     TEXT,
-    UNGUIDED,
     WIDTH,
     Canvas,
+    Chart,
     shortened,
 )
-from dysample.workbench.report.wording import difference, interval
+from dysample.workbench.drawing.palette import GRID, GUIDED, INK, LINE, PAPER, UNGUIDED
+from dysample.workbench.numbers import Range, difference, interval
 
 ROW = 24
 TOP = 30
@@ -35,6 +30,26 @@ LONGEST = 25
 """Characters of a name that fit beside the plot; longer ones go on in a second, smaller line."""
 REACH = 0.3
 """How far beyond dots and bootstrap, in widths of these, the axis follows the t intervals."""
+
+
+class Estimate(Protocol):
+    """A mean difference with its uncertainty, such as `report.intervals.Estimate`."""
+
+    @property
+    def by_seed(self) -> Mapping[int, float]:
+        """The difference of each seed: a dot."""
+
+    @property
+    def mean(self) -> float:
+        """Over seeds: an upright bar."""
+
+    @property
+    def bootstrap(self) -> Range | None:
+        """A thick bar."""
+
+    @property
+    def t(self) -> Range | None:
+        """A thin line."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Label boundaries: the band around them, the errors inside it, and where they are densest."""
+"""Class maps: their boundaries, the errors near them, and pictures of both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from dysample.workbench.boundary import IGNORE, boundary_band
+from dysample.workbench.drawing.palette import WRONG, byte_colour, paint
 
 BAND = 2
 """Half width of the band in pixels: up to here an upsampler decides what a pixel becomes."""
@@ -36,3 +37,22 @@ def densest_window(mask: NDArray[np.bool_], height: int, width: int) -> tuple[in
     count -= total[height:, :-width] - total[:-height, :-width]
     row, column = np.unravel_index(int(count.argmax()), count.shape)
     return int(row), int(column)
+
+
+def label_edges(label: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """The lines between pixels of different labels, as segments ((x, y), (x, y))."""
+    rows, columns = np.nonzero(label[:, 1:] != label[:, :-1])
+    x, y = columns + 0.5, rows - 0.5
+    upright = np.stack([np.stack([x, y], 1), np.stack([x, y + 1], 1)], 1)
+    rows, columns = np.nonzero(label[1:] != label[:-1])
+    x, y = columns - 0.5, rows + 0.5
+    level = np.stack([np.stack([x, y], 1), np.stack([x + 1, y], 1)], 1)
+    return list(np.concatenate([upright, level]))
+
+
+def mark_errors(label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The prediction in class colours (H, W, 3), wrong boundary pixels in the error colour."""
+    pixels = paint(np.where(label == IGNORE, np.uint8(IGNORE), prediction))
+    wrong, _ = boundary_errors(label, prediction)
+    pixels[wrong] = byte_colour(WRONG)
+    return pixels

@@ -1,6 +1,8 @@
-"""Colours of the figures, chosen to be told apart by colour-blind readers too."""
+"""Every colour of figures and charts, chosen to be told apart by colour-blind readers too."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -19,8 +21,22 @@ WRONG = "#000000"
 
 # Paul Tol's "bright" scheme: lines and dots, for a seventh and eighth group two more.
 GROUPS = ("#EE6677", "#4477AA", "#CCBB44", "#228833", "#AA3377", "#66CCEE", "#EE7733", "#663300")
-UNGUIDED = "#4477AA"
-GUIDED = "#EE7733"
+
+# Of charts: what matplotlib writes, and page.css holds for light and dark under the name.
+CHART: Mapping[str, str] = {
+    "paper": "#fefefe",
+    "ink": "#1b2127",
+    "muted": "#56616b",
+    "grid": "#e2e6ea",
+    "line": "#b9c1c8",
+    "unguided": "#2a6aa6",
+    "guided": "#b9540d",
+    "literature": "#7a4fa0",
+    "reference": "#8a939b",
+}
+PAPER, INK, MUTED, GRID, LINE = (CHART[key] for key in ("paper", "ink", "muted", "grid", "line"))
+UNGUIDED, GUIDED = CHART["unguided"], CHART["guided"]
+LITERATURE, REFERENCE = CHART["literature"], CHART["reference"]
 
 
 def class_colour(index: int) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,25 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from dysample.workbench.report.page.blocks import Chart
-
-# What matplotlib writes, and page.css holds for light and dark under the name. Every colour of a
-# drawing is one of these.
-COLOURS: Mapping[str, str] = {
-    "paper": "#fefefe",
-    "ink": "#1b2127",
-    "muted": "#56616b",
-    "grid": "#e2e6ea",
-    "line": "#b9c1c8",
-    "unguided": "#2a6aa6",
-    "guided": "#b9540d",
-    "literature": "#7a4fa0",
-    "reference": "#8a939b",
-}
-INK, MUTED, GRID, LINE = (COLOURS[name] for name in ("ink", "muted", "grid", "line"))
-UNGUIDED, GUIDED = COLOURS["unguided"], COLOURS["guided"]
-LITERATURE, REFERENCE = COLOURS["literature"], COLOURS["reference"]
-PAPER = COLOURS["paper"]
+from dysample.workbench.drawing.palette import CHART, INK, LINE, MUTED
 
 WIDTH = 430
 """Of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
@@ -61,9 +44,18 @@ STYLE: dict[Any, Any] = {
 """Of every chart: functions that draw one run within `matplotlib.rc_context(STYLE)`."""
 
 
+@dataclass(frozen=True)
+class Chart:
+    """A drawing as SVG, with its text for those who do not see it and one for all."""
+
+    svg: str
+    alt: str
+    caption: str
+
+
 class Canvas:
     """
-    A figure without background, measured in pixels, and the texts that appear on hovering.
+    A figure without background, measured in pixels, and texts shown while hovering.
 
     Args:
         name: unique on the page; keeps the ids inside the drawing apart from those of others.
@@ -135,7 +127,7 @@ def _adapt(raw: bytes, tips: Mapping[str, Sequence[str]], alt: str) -> str:
 def _adapt_attributes(element: ElementTree.Element) -> None:
     for key, value in element.attrib.items():
         if key == "style":
-            for name, colour in COLOURS.items():
+            for name, colour in CHART.items():
                 value = value.replace(colour, f"var(--{name})")
         elif key != "id":
             # A tenth of a pixel is enough, and half as long.

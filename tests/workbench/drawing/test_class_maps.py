@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysample.workbench.report.boundary import boundary_errors, densest_window
+from dysample.workbench.drawing.class_maps import boundary_errors, densest_window
 
 
 def test_errors_count_in_the_band_only():
