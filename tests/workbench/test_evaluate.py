@@ -94,6 +94,17 @@ def test_data_of_other_classes(trained: Path, tmp_path: Path, dysample: Callable
     dysample("evaluate", trained, "--data", data).check_mistake(message)
 
 
+@pytest.mark.parametrize("augment", [(), ("--augment",)])
+def test_scenes_have_other_classes_than_photographs(
+    augment: tuple[str, ...], tmp_path: Path, dysample: Callable
+) -> None:
+    data, folder = f"camvid:{LAYOUTS['camvid'](tmp_path / 'data')}", tmp_path / "out"
+    command = ["train", "--task", "semantic", "--data", data, *TINY, *augment]
+    assert dysample(*command, "--output", folder).code == 0
+    message = "must have the 11 classes of the training, in their order, but has 8"
+    dysample("evaluate", folder, "--data", "scenes").check_mistake(message)
+
+
 def _executable(path: Path) -> None:
     class Harmful:
         def __reduce__(self) -> tuple:

@@ -1,7 +1,7 @@
 """Evaluate a trained model, on the data of its training or on another set of the same classes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dysample.workbench.lightning_trainer import make_trainer, quiet
 from dysample.workbench.progress import ProgressBars
 from dysample.workbench.restore import restore
 from dysample.workbench.run_spec import RunSpec
+from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.training_options import TrainingOptions
 
@@ -94,18 +95,20 @@ def _open(spec: RunSpec, task: Task, data: str) -> Any:
     """Open the validation split at the size of the training."""
     about, settings = task.about, spec.settings
     if data == "scenes":
-        described = task.describe(data, settings)
-        images: Any = task.load(data, settings)[1]
-        classes = described["classes"]
+        if spec.data != data:  # options of photographs need not fit
+            settings = replace(settings_for(spec.task, data), size=about["height"])
+        classes = task.describe(data, settings)["classes"]
     else:
         split = open_split(data, "val", task.kind)
-        wanted = settings.val_frames if data == spec.data else None
-        size = (about["height"], about["width"])
-        images = DiskSet(task.kind, split, size, wanted or len(split), task.batch)
         classes = [split.classes.names[i] for i in class_order(task.kind, split.classes)]
     if classes != about["classes"]:
         raise ValueError(
             f"`data` (={data!r}) must have the {len(about['classes'])} classes of the training, "
             f"in their order, but has {len(classes)} that differ"
         )
-    return images
+    if data == "scenes":
+        return task.load(data, settings)[1]
+    wanted = settings.val_frames if data == spec.data else None
+    return DiskSet(
+        task.kind, split, (about["height"], about["width"]), wanted or len(split), task.batch
+    )
