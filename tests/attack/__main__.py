@@ -33,7 +33,7 @@ _NEEDED = (
     "surgery",
     "workbench.bench.run",
     "workbench.compare",
-    "workbench.costs",
+    "workbench.costs.tables",
     "workbench.data.catalog",
     "workbench.data.overview",
     "workbench.engines.by_name",

@@ -54,7 +54,7 @@ WORDS = (
     "dysample.nn:Nearest", "dysample.cli:main", "this:s", "semantic", "semantic,depth", "r50",
 )  # fmt: skip
 
-_LONG = ("workbench.compare._run", "workbench.compare.prepare", "workbench.train._prepare",
+_LONG = ("workbench.compare._run", "workbench.compare.prepare", "workbench.train.prepare",
          "workbench.look.models.run_task", "workbench.bench.run.run",
          "workbench.evaluate.evaluate")  # fmt: skip
 

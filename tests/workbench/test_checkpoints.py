@@ -41,7 +41,7 @@ def test_on_the_disk_before_the_rename(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_bit_can_be_flipped_unseen(tmp_path: Path) -> None:
     """Each is an error that names the file, or of no consequence."""
     path = tmp_path / "last.ckpt"
-    held = {"run": "a", "about": {"x": 1}, "recipe": {}, "state_dict": {"w": torch.arange(40.0)}}
+    held = {"run": "a", "about": {"x": 1}, "spec": {}, "state_dict": {"w": torch.arange(40.0)}}
     torch.save(held, path)
     whole = path.read_bytes()
     refused = []
@@ -62,7 +62,7 @@ def test_no_bit_can_be_flipped_unseen(tmp_path: Path) -> None:
 
 def test_a_checkpoint_from_which_nothing_can_go_on(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
-    torch.save({"run": "a", "about": {}, "recipe": {}, "state_dict": {}, "loops": {}}, path)
+    torch.save({"run": "a", "about": {}, "spec": {}, "state_dict": {}, "loops": {}}, path)
     message = r"must hold callbacks, global_step, lr_schedulers, optimizer_states \(delete it\)"
     with refused(message):
         read_checkpoint(path, "a")
