@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dysample.geometry import (
+    bilinear_positions,
     ceil_scale,
     nearest_index,
     read_nearest,
@@ -72,3 +73,12 @@ def test_lengths_are_rounded_as_torch_rounds(scale_factor: float) -> None:
     for length in range(4, 300, 7):
         found = F.interpolate(torch.zeros(1, 1, length), scale_factor=scale_factor)
         assert scaled_length(length, scale_factor) == found.shape[-1]
+
+
+def test_bilinear_positions() -> None:
+    positions = bilinear_positions((8, 10), (4, 5))
+    assert (positions.shape, positions.dtype) == ((2, 8, 10), torch.float64)
+    for row in range(8):
+        assert positions[0, row].tolist() == [column / 2 - 0.25 for column in range(10)]
+    for column in range(10):
+        assert positions[1, :, column].tolist() == [row / 2 - 0.25 for row in range(8)]

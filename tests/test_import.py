@@ -39,8 +39,8 @@ def test_every_public_name_loads_the_library_alone() -> None:
         "print(*sorted({'.'.join(n.split('.')[:2]) for n in sys.modules if n[:9] == 'dysample.'}))"
     )
     loaded = python(code)[1].split()
-    wing = "backends checks explanation export files fixed functional geometry layout model_files"
-    wing += " modes nn numeric ops origins papers proxies registry surgery"
+    wing = "backends calls checks diagnosis explanation export files fixed functional geometry"
+    wing += " layout model_files modes nn numeric ops optim origins papers proxies registry surgery"
     assert loaded == [f"dysample.{part}" for part in wing.split()]
 
 

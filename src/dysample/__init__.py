@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dysample import functional as functional
     from dysample import nn as nn
+    from dysample.diagnosis import Diagnosis, Reading, diagnose
     from dysample.explanation import Explanation, explain
     from dysample.export import export_onnx
     from dysample.nn import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Upsampler,
     )
     from dysample.ops import backend
+    from dysample.optim import parameter_groups
     from dysample.registry import create_upsampler, list_upsamplers, register_upsampler
     from dysample.surgery import find_sites, register_mm, replace_upsamplers
 
@@ -53,6 +55,7 @@ __all__ = [
     "SAPAI",
     "Bilinear",
     "Deconv",
+    "Diagnosis",
     "DySample",
     "Explanation",
     "FADELite",
@@ -61,28 +64,35 @@ __all__ = [
     "Inspection",
     "Nearest",
     "PixelShuffle",
+    "Reading",
     "SAPADeform",
     "Upsampler",
     "__version__",
     "backend",
     "create_upsampler",
+    "diagnose",
     "explain",
     "export_onnx",
     "find_sites",
     "list_upsamplers",
+    "parameter_groups",
     "register_mm",
     "register_upsampler",
     "replace_upsamplers",
 ]
 
 _HOMES = {
+    "Diagnosis": "diagnosis",
     "Explanation": "explanation",
+    "Reading": "diagnosis",
     "backend": "ops",
     "create_upsampler": "registry",
+    "diagnose": "diagnosis",
     "explain": "explanation",
     "export_onnx": "export",
     "find_sites": "surgery",
     "list_upsamplers": "registry",
+    "parameter_groups": "optim",
     "register_mm": "surgery",
     "register_upsampler": "registry",
     "replace_upsamplers": "surgery",

@@ -74,6 +74,20 @@ def regular_position(
     return nearest, remainder.to(dtype) / (2 * out_length)
 
 
+def bilinear_positions(size: tuple[int, int], low: tuple[int, int]) -> Tensor:
+    """Where bilinear interpolation reads: (2, H', W') float64, x then y, in low-res pixels.
+
+    Args:
+        size: (H', W') of the output.
+        low: (H, W) of the features.
+    """
+    (row, y), (column, x) = (
+        regular_position(*sides, "bilinear", torch.float64, torch.device("cpu"))
+        for sides in zip(size, low)
+    )
+    return torch.stack(((column + x).expand(size), (row + y).view(-1, 1).expand(size)))
+
+
 def read_nearest(field: Tensor, size: tuple[int, int]) -> Tensor:
     """Read the last two axes of a field at the nearest of its pixels, for any target size."""
     height, width = field.shape[-2:]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dysample import create_upsampler
-from dysample.workbench.look.calls import Call, record_calls
+from dysample.calls import Call, record_calls
 from dysample.workbench.look.fields import fields_of
 from dysample.workbench.look.reading import read
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from dysample import create_upsampler
-from dysample.workbench.look.reading import Reading, owner, read, regular_positions
+from dysample.workbench.look.reading import Reading, owner, read
 
 LOW = (4, 5)
 
@@ -92,9 +92,6 @@ def test_grouped_kernels_are_shown_by_their_mean() -> None:
     assert isinstance(reading, Reading)
 
 
-def test_regular_positions_and_owners() -> None:
-    positions = regular_positions((8, 10), LOW)
-    np.testing.assert_allclose(positions[0, 0, :4], [-0.25, 0.25, 0.75, 1.25])
-    np.testing.assert_allclose(positions[1, :4, 0], [-0.25, 0.25, 0.75, 1.25])
+def test_owners() -> None:
     assert owner((8, 10), LOW, (3, 4)) == (1, 2)
     assert owner((7, 9), LOW, (6, 8)) == (3, 4)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dysample.workbench.look.calls import Call
-from dysample.workbench.look.reading import regular_positions
+from dysample.calls import Call
+from dysample.geometry import bilinear_positions
 
 SHOWN_GROUPS = 8
 
@@ -39,7 +39,7 @@ def fields_of(call: Call) -> list[Field]:
     seen = call.upsampler.inspect(call.x, call.guide, call.size)
     found = []
     if seen.positions is not None:
-        regular, weights = regular_positions(call.size, call.low), seen.weights
+        regular, weights = bilinear_positions(call.size, call.low), seen.weights
         what = "offset" if weights is None else "mean of the points"
         mean = (
             seen.positions.sum(2)
@@ -73,7 +73,7 @@ def _of_kernels(weight: Tensor, call: Call) -> list[Field]:
     start = torch.stack(_owners(call)).double()
     mean = torch.einsum("dt,tyx->dyx", steps, weight) + start * weight.sum(0)
     entropy = -(weight * weight.clamp(min=1e-12).log()).sum(0)
-    moved = mean - regular_positions(call.size, call.low)
+    moved = mean - bilinear_positions(call.size, call.low)
     counted = entropy.exp().numpy()
     most = max(2, int(np.ceil(np.quantile(counted, 0.99))))
     return [
@@ -84,6 +84,6 @@ def _of_kernels(weight: Tensor, call: Call) -> list[Field]:
 
 def _owners(call: Call) -> tuple[Tensor, Tensor]:
     """Return column and row of each output pixel's low-res pixel, (H', W') each."""
-    regular = regular_positions(call.size, call.low)
+    regular = bilinear_positions(call.size, call.low)
     x, y = (regular + 0.5).floor()
     return x, y

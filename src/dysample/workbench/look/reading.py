@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dysample.geometry import nearest_index, regular_position
+from dysample.geometry import bilinear_positions, nearest_index
 from dysample.nn import Upsampler
 
 Floats = NDArray[np.float64]
@@ -68,17 +68,6 @@ def owner(size: tuple[int, int], low: tuple[int, int], pixel: tuple[int, int]) -
     return int(rows[pixel[0]]), int(columns[pixel[1]])
 
 
-def regular_positions(size: tuple[int, int], low: tuple[int, int]) -> Tensor:
-    """Return where bilinear interpolation reads: (2, H', W'), x then y, in low-res pixels."""
-    y, x = (
-        sum(regular_position(*sides, "bilinear", torch.float64, torch.device("cpu")))
-        for sides in zip(size, low)
-    )
-    assert isinstance(x, Tensor)
-    assert isinstance(y, Tensor)
-    return torch.stack((x.expand(size), y.view(-1, 1).expand(size)))
-
-
 def _points(
     positions: Tensor,
     weights: Tensor | None,
@@ -91,7 +80,7 @@ def _points(
     groups, points = positions.shape[1:3]
     places = positions[0, ..., row, column].double().reshape(-1, 2).numpy()
     if weights is None:
-        start, name = regular_positions(size, low)[:, row, column].numpy(), "bilinear"
+        start, name = bilinear_positions(size, low)[:, row, column].numpy(), "bilinear"
         shares = np.ones(len(places))
     else:
         start, name = np.array(owner(size, low, pixel)[::-1], np.float64), "the low-res pixel"

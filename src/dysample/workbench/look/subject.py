@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
+from dysample.calls import Call, record_calls
 from dysample.modes import evaluated
 from dysample.nn import Upsampler
 from dysample.registry import list_upsamplers
@@ -20,7 +21,7 @@ from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.scene_set import SceneSet
 from dysample.workbench.data.scenes import Scenes
-from dysample.workbench.look.calls import Call, choose_call, record_calls
+from dysample.workbench.look.calls import choose_call
 from dysample.workbench.look.models import REFERENCES, find_references, quick_model
 from dysample.workbench.look.picture import Picture, Source, load_picture
 from dysample.workbench.resolver import find_model

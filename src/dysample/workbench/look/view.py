@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from dysample.checks import is_int
+from dysample.diagnosis import read_call
 from dysample.nn import Bilinear, Nearest
+from dysample.workbench.headline import say
 from dysample.workbench.look.figure import draw
 from dysample.workbench.look.picture import Source
 from dysample.workbench.look.subject import Label, Model, Subject, look_at
@@ -45,7 +47,8 @@ def show(
         site: path of an upsampler in the model; by default the last with the largest output.
         inputs: what a module is called with; by default the image, (1, 3, H, W) in -1..1. The
             maps are drawn as if each spanned the whole image.
-        console: for progress, where a model has to be trained; by default standard error.
+        console: for progress, where a model has to be trained, and for what `dysample.diagnose`
+            says of the upsampler; by default progress goes to standard error.
 
     Returns:
         A figure; a notebook shows it where it is the last line of a cell.
@@ -56,6 +59,8 @@ def show(
     if pixel is not None:
         check_pixel(pixel)
     subject = look_at(model, image, site=site, label=label, inputs=inputs, console=console)
+    if console is not None:
+        say(console, str(read_call(subject.call)))
     return draw(subject, place_of(subject, pixel)).figure
 
 
