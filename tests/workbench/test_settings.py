@@ -19,6 +19,8 @@ from dysample.workbench.training_options import TrainingOptions
     "settings",
     [
         SemanticSettings(head="skip", steps=3),
+        SemanticSettings(encoder="efficientnet_lite0", frozen=True, upsampler_rate=0.1),
+        SemanticSettings(augment=True),
         settings_for("semantic", "scenes", model="segformer_b0", weights="pretrained"),
     ],
 )
@@ -63,11 +65,35 @@ def test_numbers_of_numpy_become_those_of_json() -> None:
         ({"weights": ""}, TypeError, r"`weights` \(=''\) must be 'pretrained' or a file"),
         ({"weights": "pretrained"}, ValueError, r"`weights` \(='pretrained'\) must be a file for"),
         ({"weight_decay": -0.1}, ValueError, r"`weight_decay` \(=-0.1\) must be finite and not"),
+        ({"upsampler_rate": 0}, ValueError, r"`upsampler_rate` \(=0\) must be finite and above 0"),
+        (
+            {"upsampler_rate": -1},
+            ValueError,
+            r"`upsampler_rate` \(=-1\) must be finite and above 0",
+        ),
+        ({"augment": 1}, TypeError, r"`augment` \(=1\) must be true or false"),
+        ({"frozen": "yes"}, TypeError, r"`frozen` \(='yes'\) must be true or false"),
+        ({"frozen": True}, ValueError, r"`frozen` \(=True\) needs a pretrained encoder: `encoder`"),
+        (
+            {"frozen": True, "augment": True, "encoder": "efficientnet_lite0"},
+            ValueError,
+            r"`augment` \(=True\) must be left out with `frozen`",
+        ),
+        (
+            {"frozen": True, "model": "segformer_b0", "encoder": None, "width": None, "head": None},
+            ValueError,
+            r"`frozen` \(=True\) must be left out for `model` 'segformer_b0'",
+        ),
     ],
 )
 def test_bad_values(change: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         SemanticSettings(**change)
+
+
+def test_later_options_are_named_only_if_they_are_used() -> None:
+    assert not {"augment", "frozen", "upsampler_rate"} & SemanticSettings().to_dict().keys()
+    assert SemanticSettings(upsampler_rate=0.3).to_dict()["upsampler_rate"] == 0.3
 
 
 def test_recipes() -> None:

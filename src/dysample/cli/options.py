@@ -62,6 +62,8 @@ def settings_options(null: bool = False) -> Callable[[Verb], Verb]:
         option("--size", "Image height in pixels.", int),
         option("--train-frames", "Training images.", count),
         option("--val-frames", "Validation images.", count),
+        option("--frozen/--no-frozen", "Do not train a small model's pretrained encoder.", bool),
+        option("--upsampler-rate", "Learning rate of the upsamplers over the others'.", float),
         option(
             "--augment/--no-augment",
             "Scale, crop and colour photographs at random, besides flips.",

@@ -29,6 +29,8 @@ _HARMLESS = (
     "It is recommended to use .*sync_dist=True",
     # Of 1x1 convolutions in channels_last: their strides are equal in all but name.
     "Grad strides do not match bucket view strides",
+    # A frozen encoder is.
+    r"Found \d+ module\(s\) in eval mode",
 )
 _STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}
 LOGS = ("log", "tensorboard")

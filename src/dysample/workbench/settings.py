@@ -8,7 +8,9 @@ from dysample.numeric import check_int, check_number
 
 HEADS = ("plain", "skip")
 
-ENCODERS = ("conv", "efficientnet_lite0")
+PRETRAINED_ENCODER = "efficientnet_lite0"
+
+ENCODERS = ("conv", PRETRAINED_ENCODER)
 
 SMALL = "small"
 
@@ -16,6 +18,9 @@ PRETRAINED = "pretrained"
 
 # Options of the small models that the models of the papers do not have.
 _OF_SMALL = ("width", "encoder", "head")
+
+LATER = {"augment": False, "frozen": False, "upsampler_rate": 1}
+"""Options that records name only if they have another value."""
 
 SIZES = (32, 2048)
 """Least and largest side of images in pixels."""
@@ -56,6 +61,9 @@ class Settings:
         val_frames: validation images; None for all that a folder holds.
         augment: scale, crop, flip and colour photographs at random in training; otherwise they are
             only flipped, and kept in memory.
+        frozen: do not train the pretrained encoder of a small model; its features of an image are
+            computed once.
+        upsampler_rate: learning rate of the upsamplers over `learning_rate`.
 
     Raises:
         TypeError: a value of another type.
@@ -77,6 +85,8 @@ class Settings:
     train_frames: int | None = 2000
     val_frames: int | None = 400
     augment: bool = False
+    frozen: bool = False
+    upsampler_rate: float = 1
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -86,9 +96,16 @@ class Settings:
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
                 keep_count(self, name)
-        if not isinstance(self.augment, bool):
-            raise TypeError(f"`augment` (={self.augment!r}) must be true or false")
-        for name, zero in (("learning_rate", False), ("weight_decay", True)):
+        for name in ("augment", "frozen"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"`{name}` (={getattr(self, name)!r}) must be true or false")
+        if self.frozen:
+            self._check_frozen()
+        for name, zero in (
+            ("learning_rate", False),
+            ("weight_decay", True),
+            ("upsampler_rate", False),
+        ):
             object.__setattr__(self, name, check_number(name, getattr(self, name), zero=zero))
         if not SIZES[0] <= self.size <= SIZES[1]:
             raise ValueError(f"`size` (={self.size}) must be from {SIZES[0]} to {SIZES[1]} pixels")
@@ -116,16 +133,30 @@ class Settings:
                 "encoders `efficientnet_lite0` is always pretrained"
             )
 
+    def _check_frozen(self) -> None:
+        if self.model != SMALL:
+            raise ValueError(f"`frozen` (=True) must be left out for `model` {self.model!r}")
+        if self.encoder == ENCODERS[0] and self.weights is None:
+            raise ValueError(
+                "`frozen` (=True) needs a pretrained encoder: `encoder` 'conv' starts from random "
+                f"weights; take {PRETRAINED_ENCODER!r}, or give a file of `weights`"
+            )
+        if self.augment:
+            raise ValueError(
+                "`augment` (=True) must be left out with `frozen`: features are computed once"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the options by name, as plain data for JSON.
 
-        `augment` is there only if true: runs without it are the same as before there was such an
-        option, and so are their ids.
+        Options of `LATER` are there only if they are not as here: runs without them are the same
+        as before there were such options, and so are their ids.
         """
-        found = asdict(self)
-        if not self.augment:
-            del found["augment"]
-        return found
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in LATER or value != LATER[name]
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dysample import DySample
 from dysample.workbench.tasks.semantic import SemanticTask
 from support.refusals import refused
 
@@ -59,11 +60,18 @@ def test_weights_broken_by_the_last_step_are_neither_kept_nor_measured(
         task.on_save_checkpoint({}) if kept else task.on_validation_epoch_start()
 
 
-def test_one_rate_and_decay_for_every_parameter(task: SemanticTask) -> None:
+@pytest.mark.parametrize("rate", [1, 0.1])
+def test_rates_and_decay_of_every_parameter(rate: float, tiny: Callable) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), DySample(8))
+    settings = tiny(upsampler_rate=rate)
+    task = SemanticTask(model, {"classes": ["a", "b", "c"]}, settings, 0, "run")
     made = task.configure_optimizers()
-    (group,) = made["optimizer"].param_groups
-    assert len(group["params"]) == len(list(task.parameters()))
-    assert group["weight_decay"] == task.settings.weight_decay
+    groups = made["optimizer"].param_groups
+    assert [len(group["params"]) for group in groups] == [2, 2]
+    assert [group["weight_decay"] for group in groups] == [settings.weight_decay] * 2
     schedule = made["lr_scheduler"]["scheduler"]
-    assert schedule.total_steps == task.settings.steps
-    assert group["max_lr"] == task.settings.learning_rate
+    assert schedule.total_steps == settings.steps
+    assert [group["max_lr"] for group in groups] == [
+        settings.learning_rate,
+        settings.learning_rate * rate,
+    ]

@@ -15,10 +15,11 @@ from dysample.workbench.models import depth_decoder, segformer_head
 from dysample.workbench.models.depth_decoder import DepthDecoder, DepthEstimator
 from dysample.workbench.models.efficientnet import EfficientNetEncoder
 from dysample.workbench.models.encoder import Encoder
+from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.models.segformer_head import SegFormerHead, Segmenter
 from dysample.workbench.models.weights import fill, read_weights
 from dysample.workbench.seeds import seeded
-from dysample.workbench.settings import HeadSettings, Settings
+from dysample.workbench.settings import PRETRAINED_ENCODER, HeadSettings, Settings
 
 
 def create_upsamplers(
@@ -33,19 +34,21 @@ def create_upsamplers(
         return [create_upsampler(upsampler, width, 2, **options) for _ in range(count)]
 
 
-def create_encoder(settings: Settings) -> Encoder | EfficientNetEncoder:
+def create_encoder(settings: Settings) -> Encoder | EfficientNetEncoder | FrozenEncoder:
     """The encoder of a small model: images in -1..1 to four maps at strides 2, 4, 8 and 16.
 
     Raises:
         FileNotFoundError, ValueError: weights that cannot be read, or are of another encoder.
         ModuleNotFoundError: the package of the pretrained weights is not installed.
     """
-    if settings.encoder == "efficientnet_lite0":
-        return EfficientNetEncoder(settings.weights)
-    encoder = Encoder()
-    if settings.weights is not None:
-        fill(encoder, read_weights(settings.weights), settings.weights)
-    return encoder
+    encoder: Encoder | EfficientNetEncoder
+    if settings.encoder == PRETRAINED_ENCODER:
+        encoder = EfficientNetEncoder(settings.weights)
+    else:
+        encoder = Encoder()
+        if settings.weights is not None:
+            fill(encoder, read_weights(settings.weights), settings.weights)
+    return FrozenEncoder(encoder) if settings.frozen else encoder
 
 
 def find_upsamplers(model: nn.Module) -> list[Upsampler]:

@@ -19,6 +19,7 @@ from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_encoder, create_upsamplers
 from dysample.workbench.models.efficientnet import EfficientNetEncoder
 from dysample.workbench.models.encoder import STRIDES, Encoder
+from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PyramidSettings
@@ -39,7 +40,10 @@ class PyramidEncoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder | EfficientNetEncoder, width: int, upsamplers: Sequence[nn.Module]
+        self,
+        encoder: Encoder | EfficientNetEncoder | FrozenEncoder,
+        width: int,
+        upsamplers: Sequence[nn.Module],
     ) -> None:
         super().__init__()
         self.out_channels = width  # the name under which torchvision looks for it

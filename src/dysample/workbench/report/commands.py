@@ -10,7 +10,7 @@ from typing import Any
 from dysample.workbench.record import Record
 from dysample.workbench.report.summary import BASELINE, Group, Row
 from dysample.workbench.report.verdict import ENOUGH
-from dysample.workbench.settings import SMALL, TASKS, settings_for
+from dysample.workbench.settings import LATER, SMALL, TASKS, settings_for
 
 DEFAULT_TASK = "semantic"
 """Of `dysample compare`."""
@@ -53,9 +53,10 @@ def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str
 
 
 def _settings(group: Group) -> dict[str, Any]:
-    """The settings, with `augment` where there is a choice: records name it only if true."""
-    augment = {} if group.data["name"] == "scenes" else {"augment": False}
-    return {**augment, **group.settings}
+    """The settings, with those that records name only if they are not as in `LATER`."""
+    scenes = group.data["name"] == "scenes"
+    later = {key: value for key, value in LATER.items() if not (scenes and key == "augment")}
+    return {**later, **group.settings}
 
 
 def _option(key: str, value: Any) -> str:

@@ -11,10 +11,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
+from dysample.optim import parameter_groups
 from dysample.workbench.data.disk_set import DiskSet, describe_disk, open_disk_sets
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_scene_sets
 from dysample.workbench.data.targets import Kind
+from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.record import Measure
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings, split_data
@@ -126,6 +128,23 @@ class Task(LightningModule, ABC):
         """Predict the class of each pixel (B, H, W), if the task has classes of pixels."""
         raise NotImplementedError(f"{type(self).__name__} predicts no classes of pixels")
 
+    def on_fit_start(self) -> None:
+        """Keep the features of a frozen encoder."""
+        self._keep_features(True)
+
+    def on_validation_start(self) -> None:
+        """Keep the features of a frozen encoder."""
+        self._keep_features(True)
+
+    def teardown(self, stage: str) -> None:
+        """Cease to keep them: exports and measurements want the encoder itself."""
+        self._keep_features(False)
+
+    def _keep_features(self, kept: bool) -> None:
+        for module in self.modules():
+            if isinstance(module, FrozenEncoder):
+                module.keep(kept)
+
     def on_train_start(self) -> None:
         """Record how batches are split."""
         trainer = self.trainer
@@ -217,12 +236,16 @@ class Task(LightningModule, ABC):
         return f" part {part}" if part else ""
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW and its schedule; all parameters share one learning rate and decay."""
+        """Return AdamW and its schedule, with the upsamplers' own learning rate."""
         settings = self.settings
-        optimizer = AdamW(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        groups = parameter_groups(
+            self.model,
+            settings.learning_rate,
+            upsampler_lr_scale=settings.upsampler_rate,
+            weight_decay=settings.weight_decay,
         )
-        schedule = OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+        rates = [group["lr"] for group in groups]
+        schedule = OneCycleLR(optimizer := AdamW(groups), rates, total_steps=settings.steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
