@@ -8,6 +8,7 @@ makes its neighbours' IoU larger.
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.targets import PanopticTarget
@@ -75,7 +76,7 @@ class PanopticQuality(Metric):
         classes: how many.
     """
 
-    iou: Tensor
+    iou: list[Tensor]
     matched: Tensor
     wrong: Tensor
     missed: Tensor
@@ -83,7 +84,8 @@ class PanopticQuality(Metric):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        self.add_state("iou", torch.zeros(classes, dtype=torch.float64), dist_reduce_fx="sum")
+        # A row an image, not sums: the order of addition would depend on the world size.
+        self.add_state("iou", [], dist_reduce_fx="cat")
         for name in ("matched", "wrong", "missed"):
             self.add_state(name, torch.zeros(classes, dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -113,7 +115,8 @@ class PanopticQuality(Metric):
         forgiven = unlabelled + shared.where(same & crowd, 0).sum(1)
         wrong = ~match.any(1) & (forgiven <= FORGIVEN * pixels_found)
         missed = ~match.any(0) & ~crowd & (size > 0)
-        self.iou.index_add_(0, truth, iou.where(match, 0).sum(0))
+        by_class = iou.new_zeros(self.classes).index_add_(0, truth, iou.where(match, 0).sum(0))
+        self.iou.append(by_class[None])
         for total, one in (
             (self.matched, truth[match.any(0)]),
             (self.wrong, category[wrong]),
@@ -124,7 +127,7 @@ class PanopticQuality(Metric):
     def compute(self) -> Tensor:
         """(classes, 3) float64: PQ, SQ and RQ; NaN for classes in neither truth nor prediction."""
         matched = self.matched.double()
-        quality = self.iou / matched.clamp(min=1)
+        quality = dim_zero_cat(self.iou).sum(0) / matched.clamp(min=1)
         # 0 / 0, of a class that does not occur, is NaN.
         recognition = matched / (matched + 0.5 * self.wrong + 0.5 * self.missed)
         numbers = torch.stack([quality * recognition, quality, recognition], 1)
