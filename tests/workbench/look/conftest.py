@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -38,3 +41,11 @@ def compared(tmp_path_factory: Any, scenes: Path) -> Path:
 def run_of(compared: Path) -> Any:
     """The run's folder of an upsampler."""
     return lambda name: next((compared / "runs").glob(f"semantic-{name}-seed0-*"))
+
+
+@pytest.fixture(scope="module")
+def loops_end() -> Iterator[None]:
+    """Gradio closes none of its event loops: the last end here, not in a test of another file."""
+    yield
+    asyncio.set_event_loop(None)
+    gc.collect()

@@ -24,6 +24,7 @@ from dysample.workbench.look.models import models_of_page
 from dysample.workbench.look.page import serve
 
 pytestmark = [
+    pytest.mark.usefixtures("loops_end"),
     # The server's own sockets and loops.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
