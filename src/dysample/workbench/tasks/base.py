@@ -137,7 +137,7 @@ class Task(LightningModule, ABC):
         self._keep_features(True)
 
     def teardown(self, stage: str) -> None:
-        """Cease to keep them: exports and measurements want the encoder itself."""
+        """Turn the cache of features off: exports and measurements need the encoder itself."""
         self._keep_features(False)
 
     def _keep_features(self, kept: bool) -> None:
