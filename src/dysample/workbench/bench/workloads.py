@@ -121,7 +121,7 @@ _SWEEP = tuple(
 
 
 def _names() -> list[str]:
-    """Return all upsamplers, bilinear first, but no design steps, which cost as much as DySample."""
+    """Return all upsamplers but the design steps, which cost what DySample costs; bilinear first."""
     names = [name for name in list_upsamplers() if not name.startswith("dysample_step_")]
     return sorted(names, key=lambda name: name != "bilinear")
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from dysample.workbench.drawing.palette import CHART, INK, LINE, MUTED
 
 WIDTH = 430
-"""Of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
+"""Width of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
 TEXT = 12
 """Font size in pixels of names and numbers."""
 CHARACTER = 7.2
@@ -41,7 +41,7 @@ STYLE: dict[Any, Any] = {
     "axes.unicode_minus": False,
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
-"""Of every chart: functions that draw one run within `matplotlib.rc_context(STYLE)`."""
+"""Style of every chart: functions that draw one use `matplotlib.rc_context(STYLE)`."""
 
 
 @dataclass(frozen=True)
