@@ -121,7 +121,7 @@ _SWEEP = tuple(
 
 
 def _names() -> list[str]:
-    """Return all upsamplers but the design steps, which cost what DySample costs; bilinear first."""
+    """Return all upsamplers, bilinear first; the design steps cost as much as DySample."""
     names = [name for name in list_upsamplers() if not name.startswith("dysample_step_")]
     return sorted(names, key=lambda name: name != "bilinear")
 
