@@ -56,7 +56,7 @@ def _flops(an_element: int) -> Callable[..., int]:
 
 
 def _flops_of_product(left: Any, right: Any, *, out_shape: Sequence[int], **options: Any) -> int:
-    # A number in the place of a shape: the tensor is rescaled, which no paper counts.
+    # A number instead of a shape means that the tensor is rescaled, which no paper counts.
     rescaled = isinstance(left, (int, float)) or isinstance(right, (int, float))
     return 0 if rescaled else 2 * prod(out_shape)
 
