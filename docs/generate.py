@@ -258,9 +258,9 @@ def which_page() -> str:
                 _wrap(
                     f"Parameters and multiply-adds are ours, for one step at {CHANNELS} channels,"
                     f" {SIDE} x {SIDE} pixels and scale {SCALE}. The scores are the literature's:"
-                    " mIoU and boundary IoU (bIoU) of SegFormer-B1 on ADE20K with six steps"
-                    " exchanged, box AP of Faster R-CNN R50 on COCO. `dysample cost --published`"
-                    " prints the published costs beside ours."
+                    " mIoU and boundary IoU (bIoU) of SegFormer-B1 on ADE20K with its six"
+                    " upsampling steps replaced, box AP of Faster R-CNN R50 on COCO. `dysample cost"
+                    " --published` prints the published costs beside ours."
                 ),
                 _table(head, rows),
                 "\n".join(f"{n}. {note}" for n, note in enumerate(published.NOTES.values(), 1)),

@@ -250,30 +250,30 @@ CAPTION = (
 )
 
 GUIDE = """\
-Start from what the model has at the place of the step:
+Start from what your model has at the upsampling step:
 
 | you have | take | why |
 |---|---|---|
-| no finer feature at hand | {dysample} | few parameters, and the best published scores \
+| no finer feature map | {dysample} | few parameters, and the best published scores \
 without a guide |
-| no finer feature, cost is no matter | {carafe} or {dysample} | a wide window against four taps: \
-try both |
-| a finer feature, and boundaries matter | {fade}, {fade_lite} or {sapa_b}; {sapa_d} if cost is no \
-matter | they read the boundary off the guide |
-| a finer feature, no parameters to add | {sapa_i} | inner products alone |
-| a feature pyramid for detection, instances or panoptics | {dysample} (`dysample_plus`) | best \
-published results for its cost; sizes such as 13 -> 25 are legal |
+| no finer feature map, and cost does not matter | {carafe} or {dysample} | a wide window \
+against four taps: try both |
+| a finer feature map, and boundaries matter | {fade}, {fade_lite} or {sapa_b}; {sapa_d} if cost \
+does not matter | they take boundaries from the guide |
+| a finer feature map, and no parameters to spare | {sapa_i} | it uses inner products only |
+| a feature pyramid for detection, instance or panoptic segmentation | {dysample} \
+(`dysample_plus`) | best published results for its cost; any size works, such as 13 -> 25 |
 | a SegFormer or MaskFormer head | {dysample} (`dysample_s_plus`), or {fade} with a guide | the \
 paper's choice; a guide gains more on boundaries |
-| depth regression | {dysample} (`dysample_plus`) | the variant the paper reports for depth |
-| matting with an index-pooling encoder | {indexnet} or {a2u} | made for it |
-| a CPU, or a runtime with few operators | {bilinear}; then {dysample}, which needs 1x1 \
-convolutions and `grid_sample` alone | the kernel-based ones keep k^2 numbers an output pixel |
-| the least cost | {nearest} or {bilinear} | no parameters |
-| a model trained with it | {deconv}, {pixel_shuffle} | baselines; far more expensive |
+| a depth estimator | {dysample} (`dysample_plus`) | the variant that the paper reports for depth |
+| a matting model with index pooling in the encoder | {indexnet} or {a2u} | designed for it |
+| a CPU, or a runtime with few operators | {bilinear}; then {dysample}, which needs only 1x1 \
+convolutions and `grid_sample` | kernel-based upsamplers store k^2 weights per output pixel |
+| no budget for extra cost | {nearest} or {bilinear} | no parameters |
+| weights trained with one of these | {deconv}, {pixel_shuffle} | baselines; far more expensive |
 
-Differences between the dynamic upsamplers are small against those between models, and smaller
-still where skip connections bring the detail past the upsampler. What they are on your data is
-best measured: `dysample compare` trains the same model with each of them, pairwise over seeds.
-What our own runs of it show, and how much of it is noise, is in {compare}.
+Learned upsamplers differ less from each other than models do. They differ even less if skip
+connections carry detail past the upsampler. Measure the differences on your own data: `dysample
+compare` trains the same model with each upsampler, paired by seed.
+{compare} shows our results and how much of them is noise.
 """

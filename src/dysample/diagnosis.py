@@ -1,4 +1,4 @@
-"""What the upsamplers of a model do: how far they look, how evenly they weigh."""
+"""Diagnose the upsamplers of a model: the size of their offsets, the entropy of their kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHARP = 0.1
 
 @dataclass(frozen=True)
 class Reading:
-    """What one upsampler did in one call; values that it has none of are None.
+    """The offsets or kernels of one upsampler in one call; values that do not apply are None.
 
     Attributes:
         site: the upsampler's path in the model; empty for the model itself.
@@ -60,7 +60,7 @@ class Reading:
 
     @property
     def warning(self) -> str | None:
-        """Why the upsampler's learning rate is probably too high; None if nothing says so."""
+        """Why the upsampler's learning rate is probably too high; None without signs of that."""
         values = (self.mean_offset, self.entropy)
         if not all(value is None or math.isfinite(value) for value in values):
             return "what it predicts is not finite"
@@ -100,7 +100,7 @@ def diagnose(model: nn.Module, *inputs: Any, **options: Any) -> Diagnosis:
     model (DySample): offsets 0.00 px, at most 0.00, 0.0% outside
 
     Args:
-        model: an upsampler, or any model that holds some.
+        model: an upsampler, or any model that contains upsamplers.
         inputs: positional arguments of the call.
         options: keyword arguments of the call.
 

@@ -71,7 +71,7 @@ def save_pretrained(model: nn.Module, folder: str | Path) -> None:
     from safetensors.torch import save
 
     config = _config_of(model)
-    # Copies: safetensors refuses two names that share memory.
+    # Clone, because safetensors refuses two names that share memory.
     state = {key: v.detach().cpu().contiguous().clone() for key, v in model.state_dict().items()}
     weights = save(state)
     config["sha256"] = hashlib.sha256(weights).hexdigest()

@@ -14,7 +14,7 @@ from dysample.numeric import check_int
 
 
 class UpsamplerMonitor(Callback):
-    """Log what the upsamplers do, and warn once for each that looks too far.
+    """Log offsets and kernel entropies, and warn once for each upsampler with a bad value.
 
     Every so many batches the calls of that batch are read, see `dysample.diagnose`, and logged as
     ``upsampler/SITE/mean_offset`` and so on, to whatever logger the trainer has. `readings` holds
@@ -37,7 +37,7 @@ class UpsamplerMonitor(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Keep the calls of this batch, if it is its turn."""
+        """Record the upsamplers' calls in this batch, if it is one to be logged."""
         if batch_idx % self.every == 0:
             self._remove = keep_calls(pl_module, self._keep)
 
@@ -49,7 +49,7 @@ class UpsamplerMonitor(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Read them."""
+        """Log the recorded calls."""
         if self._remove is None:
             return
         self._stop()
@@ -70,7 +70,7 @@ class UpsamplerMonitor(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave no hooks behind."""
+        """Remove the hooks."""
         self._stop()
 
     def _keep(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""Checks of numbers, importable without torch; numpy's are numbers too, bool is none."""
+"""Check numbers, without importing torch. NumPy's numbers are accepted, bool is not."""
 
 from __future__ import annotations
 

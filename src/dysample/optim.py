@@ -1,4 +1,4 @@
-"""Optimiser groups in which upsamplers have a learning rate of their own."""
+"""Optimiser groups with a separate learning rate for upsamplers."""
 
 from __future__ import annotations
 

@@ -190,4 +190,4 @@ ORIGINS: Mapping[str, Origin] = MappingProxyType(
         "dysample_step_4": _dysample(),
     }
 )
-"""By registered name."""
+"""The origins by registered name."""

@@ -29,7 +29,7 @@ class Paper:
 
 
 def _read(path: Path) -> dict[str, Paper]:
-    """By key; of BibTeX only what the file uses: a field a line, in braces."""
+    """Read papers by key; only the syntax of that file is known: one field per line, in braces."""
     papers = {}
     for entry in _ENTRY.finditer(path.read_text(encoding="utf-8")):
         key, fields = entry[1], dict(_FIELD.findall(entry[0]))
@@ -40,4 +40,4 @@ def _read(path: Path) -> dict[str, Paper]:
 
 
 PAPERS: Mapping[str, Paper] = MappingProxyType(_read(Path(__file__).with_name("references.bib")))
-"""By key."""
+"""The papers by key."""

@@ -190,7 +190,7 @@ def draw_images() -> None:
 
 ROUTES = [
     Route("a row of the YAML", rows_of_yaml),
-    Route("a trainer that operates", lambda: YOLO("plain.pt"), Trainer),
+    Route("a trainer that replaces the steps", lambda: YOLO("plain.pt"), Trainer),
     Route("surgery, then train()", surgery_alone),
 ]
 

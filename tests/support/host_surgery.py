@@ -25,7 +25,7 @@ def operated(name: str) -> tuple[nn.Module, nn.Module, Report]:
 def support_table() -> str:
     """A line a host; `docs/tables.py` writes it into the page."""
     lines = [
-        "| model | library | steps | what they were | DySample starts as it was | guided |",
+        "| model | library | steps | mode before | output unchanged before training | guided |",
         "|---|---|---:|---|---|---|",
     ]
     for host in HOSTS.values():

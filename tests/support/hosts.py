@@ -81,11 +81,11 @@ def _numbered(path: str, *numbers: int) -> tuple[str, ...]:
 
 
 # Why guides are known to no recipe.
-ONE_S_OWN = "a class of one's own"
-MODULES = "modules see one map alone"
-LATER = "the finer map comes a layer later"
-LONG = "its forward is too long to be written anew"
-LOGITS = "logits are the last thing there is"
+ONE_S_OWN = "no recipe for a user's own class"
+MODULES = "the module sees no finer map"
+LATER = "the finer map is first read after the step"
+LONG = "no recipe: its forward is too long"
+LOGITS = "its only step resizes logits"
 
 NEAREST = {"start": "nearest"}
 BILINEAR = {"decoder_interpolation": "bilinear"}

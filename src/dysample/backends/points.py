@@ -221,7 +221,7 @@ def _parts(low: Tensor, offsets: Tensor) -> list[slice]:
 class GridSampler:
     """Sample with `grid_sample`."""
 
-    # Its numbers for bilinear interpolation, zero padding, align_corners=False.
+    # torch's codes for bilinear interpolation and zero padding, and align_corners=False.
     MODE: tuple[int, int, bool] = (0, 0, False)
 
     def __init__(self, low: Tensor, size: torch.Size) -> None:

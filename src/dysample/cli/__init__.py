@@ -1,4 +1,4 @@
-"""The command line: one thin file for each verb, imported when the verb is called."""
+"""The command line: one thin file for each verb, which imports its libraries when it is called."""
 
 import sys
 

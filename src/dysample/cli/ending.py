@@ -120,7 +120,7 @@ def _code_of(error: BaseException, stops: Stops) -> Any:
         # exception.
         with suppress(KeyboardInterrupt):
             time.sleep(0.1)
-    # Whatever a library made of the KeyboardInterrupt.
+    # A library may have replaced the KeyboardInterrupt by another exception.
     if stops.signum is not None or isinstance(error, KeyboardInterrupt | click.Abort):
         return stops.say()
     if isinstance(error, SystemExit):

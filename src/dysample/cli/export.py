@@ -21,7 +21,7 @@ from dysample.cli.options import FILE, option
 @option("--output", "File to write.", FILE, Path("model.onnx"))
 @option("--opset", "Version of ONNX's operators, from 11 on.", int, 18)
 @option("--sampler", "'grid_sample', 'gather', or 'auto'.", str, "auto")
-@option("--dynamic", "Axes that may change, or 'none'.", str, "batch,height,width")
+@option("--dynamic", "Axes whose length may vary, or 'none'.", str, "batch,height,width")
 @click.option("--input-name", multiple=True, help="Name of an input in the file; repeat for each.")
 @click.option(
     "--output-name", multiple=True, help="Name of an output in the file; repeat for each."
@@ -34,7 +34,9 @@ from dysample.cli.options import FILE, option
     " float16 2e-2]",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the graph with the model.")
-@click.option("--trust", is_flag=True, help="Load a pickled model although it can run any code.")
+@click.option(
+    "--trust", is_flag=True, help="Load a pickled model, although a pickle can run any code."
+)
 def export(
     model: str,
     inputs: tuple[str, ...],
@@ -51,12 +53,13 @@ def export(
 ) -> None:
     """Write MODEL as an ONNX file, if it gives the same numbers in onnxruntime.
 
-    MODEL is the name of an upsampler; a folder of `dysample train`, of a run of `dysample compare`
-    or of dysample.hub.save_pretrained; package.module:factory, a function without arguments; or a
-    file in which torch.save wrote a model, or a checkpoint that holds one under "ema" or "model".
+    MODEL is the name of an upsampler; a folder written by `dysample train`, by a run of `dysample
+    compare` or by dysample.hub.save_pretrained; package.module:factory, a function that takes no
+    arguments; or a file written by torch.save that holds a model, or a checkpoint with a model
+    under "ema" or "model".
 
-    First the graph runs beside the model at two other sizes, in onnxruntime and, if installed, in
-    OpenVINO. If outputs differ, no file is written.
+    Before the file is written, the graph is compared with the model at two other sizes, in
+    onnxruntime and, if installed, in OpenVINO. If outputs differ, no file is written.
     """
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""The verbs under one command."""
+"""The `dysample` command, with one subcommand for each verb."""
 
 import click
 
@@ -21,7 +21,7 @@ from dysample.cli.train import train
 @click.version_option(__version__, prog_name="dysample")
 @click.pass_context
 def verbs(context: click.Context) -> None:
-    """Feature upsamplers for dense prediction: compare them, and look at the results."""
+    """Compare, train, inspect and export feature upsamplers for dense prediction."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -1,4 +1,4 @@
-"""Shared options of the verbs, and helpers for them."""
+"""Options that several verbs share, and helpers for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,19 +11,19 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class OrNull(click.ParamType):  # type: ignore[type-arg]
-    """A value, or `null` for none, as in a configuration file."""
+    """A parameter type that also accepts `null` for None, as configuration files do."""
 
     def __init__(self, kind: type) -> None:
         self._kind = click.types.convert_type(kind)
         self.name = self._kind.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a word of the command line."""
+        """Convert a value from the command line; `null` becomes None."""
         return None if value == "null" else self._kind.convert(value, param, ctx)
 
 
 def option(name: str, help_text: str, kind: Any, default: Any = None) -> Callable[[Verb], Verb]:
-    """Make an option that shows its default; without one the recipe of task and data sets it."""
+    """Make an option that shows its default, or says that it depends on task and data."""
     if default is None:
         help_text += "  [default: depends on task and data]"
         return click.option(name, type=kind, help=help_text)
@@ -34,7 +34,7 @@ def settings_options(null: bool = False) -> Callable[[Verb], Verb]:
     """Make the settings of a run, which `dysample compare` and `dysample train` share.
 
     Args:
-        null: let those that may be none be given as `null`, to override a configuration.
+        null: accept `null` for settings that may be None, to override a configuration.
     """
     count, text = (OrNull(int), OrNull(str)) if null else (int, str)
     options = (
@@ -52,10 +52,12 @@ def settings_options(null: bool = False) -> Callable[[Verb], Verb]:
             "--weights", "File of the encoder's weights; or 'pretrained' to download them.", text
         ),
         option(
-            "--head", "'plain', or 'skip' to concatenate the finest features: semantic, depth.", str
+            "--head",
+            "'plain', or 'skip' to concatenate the finest features (semantic, depth).",
+            str,
         ),
         option("--steps", "Optimiser steps.", int),
-        option("--batch-size", "Images a step, over all processes.", int),
+        option("--batch-size", "Images per step, over all processes.", int),
         option("--learning-rate", "Peak learning rate.", float),
         option("--weight-decay", "Weight decay of AdamW.", float),
         option("--width", "Channels of the head or feature pyramid.", int),
@@ -63,7 +65,9 @@ def settings_options(null: bool = False) -> Callable[[Verb], Verb]:
         option("--train-frames", "Training images.", count),
         option("--val-frames", "Validation images.", count),
         option("--frozen/--no-frozen", "Do not train a small model's pretrained encoder.", bool),
-        option("--upsampler-rate", "Learning rate of the upsamplers over the others'.", float),
+        option(
+            "--upsampler-rate", "Learning rate of the upsamplers, relative to the others'.", float
+        ),
         option(
             "--augment/--no-augment",
             "Scale, crop and colour photographs at random, besides flips.",

@@ -20,8 +20,8 @@ from dysample.cli.options import FILE, check_folder
 @click.option(
     "--upsampler",
     "names",
-    help="Names or patterns like 'dysample*', separated by commas; a file each.  [default: all of"
-    " the checkpoint; without one 'dysample']",
+    help="Names or patterns like 'dysample*', separated by commas; one figure each."
+    "  [default: all in the checkpoint; 'dysample' without one]",
 )
 @click.option(
     "--pixel",
@@ -42,8 +42,8 @@ def show(
 ) -> None:
     """Draw what an upsampler does to IMAGE, a file or 'scene:NUMBER' for an embedded one.
 
-    What one output pixel reads; offsets, gates and index maps; features before and after; errors
-    at label boundaries, where labels are known.
+    The figure shows what one output pixel reads; offsets, gates and index maps; features before and
+    after; and errors at label boundaries, if the image has labels.
 
     Without a checkpoint, a small model is trained briefly on the embedded scenes, once for each
     upsampler.

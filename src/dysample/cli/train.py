@@ -13,14 +13,15 @@ USUAL = TrainingOptions()
 
 HELP = f"""Train and evaluate one model from a configuration.
 
-NAME is a configuration that comes with the package: {", ".join(CONFIGS)}. Options override it and
-files, later files override earlier ones; the rest is the recipe of task and data.
+NAME is a configuration that comes with the package: {", ".join(CONFIGS)}. Files override
+NAME, later files override earlier ones, and options override files. Options that are not given have
+the default values for the task and the data.
 """
 
 
 @click.command(help=HELP, context_settings={"token_normalize_func": hyphenated})
 @click.argument("name", required=False)
-@click.option("--config", multiple=True, metavar="FILE", help="YAML file of these options.")
+@click.option("--config", multiple=True, metavar="FILE", help="YAML file with these options.")
 @click.option("--task", help="semantic, detection, instance, panoptic or depth.")
 @click.option("--data", help="'scenes' (embedded), or NAME:PATH: see `data`.  [default: scenes]")
 @click.option(
@@ -38,17 +39,17 @@ files, later files override earlier ones; the rest is the recipe of task and dat
 @option("--checkpoint-every", "Steps between checkpoints.", int, USUAL.checkpoint_every)
 @option("--accumulate", "Gradient accumulation steps in each batch.", int, USUAL.accumulate)
 @option("--precision", "'32-true' or 'bf16-mixed'.", str, USUAL.precision)
-@option("--accelerator", "'auto' for CUDA where there is any; 'cpu', 'cuda'.", str, "auto")
+@option("--accelerator", "'auto' for CUDA if there is any; 'cpu' or 'cuda'.", str, "auto")
 @option("--devices", "Processes on each node.", int, USUAL.devices)
-@option("--num-nodes", "Machines, each of which runs the same command.", int, USUAL.num_nodes)
+@option("--num-nodes", "Machines; start the same command on each.", int, USUAL.num_nodes)
 @option("--loader-workers", "Processes that read and augment batches.", int, USUAL.loader_workers)
 @click.option(
     "--output",
     metavar="FOLDER",
     help="Folder for checkpoints, logs, config.yaml and results.jsonl.  [default: runs/NAME]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
-@click.option("--print-config", is_flag=True, help="Print the whole configuration, and end.")
+@click.option("--resume", is_flag=True, help="Resume the run in the output folder.")
+@click.option("--print-config", is_flag=True, help="Print the whole configuration and exit.")
 @click.pass_context
 def train(
     context: click.Context,

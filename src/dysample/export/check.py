@@ -226,7 +226,7 @@ def _openvino(graph: bytes) -> tuple[str, Run]:
     import openvino
 
     core = openvino.Core()
-    # On processors with bfloat16 that would be the default, too coarse for a comparison.
+    # On processors with bfloat16, OpenVINO would use it by default: too coarse for a comparison.
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(core.read_model(graph), "CPU", hint)
 

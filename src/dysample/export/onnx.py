@@ -136,7 +136,7 @@ def _graph(
     shapes = dynamic_shapes(args, axes)
     try:
         with backend(sampler), torch.no_grad(), _quiet():
-            # For a trace too: it refuses branches on values, of which a trace would keep one.
+            # Below opset 18 too: this refuses branches on values, of which a trace would keep one.
             program = torch.export.export(model, args, dynamic_shapes=shapes, strict=False)
             if opset < arguments.EXPORTED:
                 graph = trace(model, args, axes, opset, inputs, outputs)

@@ -27,8 +27,8 @@ class PixelNorm(nn.LayerNorm):
         """Keeps the shape."""
         out = super().forward(input.movedim(1, -1)).movedim(-1, 1)
         if torch.compiler.is_compiling():
-            # Inductor cannot keep a permuted view for the backward pass at sizes that vary. Else
-            # the copy would only cost time.
+            # At dynamic sizes, inductor cannot keep a permuted view for the backward pass. In eager
+            # mode the copy would only cost time.
             out = out.contiguous(memory_format=format_of(input))
         return out
 

@@ -13,7 +13,7 @@ from torch.nn.modules import module as of_all
 from dysample.nn.pointwise import PixelLinear
 
 _OWN = frozenset(("forward", "_conv_forward", "_call_impl", "_slow_forward", "_compiled_call_impl"))
-"""What a call of a layer passes through: programs put their own on one layer, or on its class."""
+"""Methods that a call of a layer runs; programs may replace them on a layer or on its class."""
 
 
 def is_plain(layer: nn.Module) -> bool:

@@ -67,7 +67,7 @@ def _by_call(run: Iterable[Step]) -> dict[Call, list[Step]]:
 
 
 def _paired(sites: Sequence[Site], calls: Mapping[Call, Sequence[Step]]) -> list[list[Call]]:
-    """The calls of each site; nothing if that is not plain."""
+    """Return the calls of each site; nothing if they cannot be matched with certainty."""
     lines: dict[tuple[str, str], list[Call]] = {}
     for owner, place in calls:
         lines.setdefault((owner, line_of(place)), []).append((owner, place))
@@ -82,7 +82,7 @@ def _paired(sites: Sequence[Site], calls: Mapping[Call, Sequence[Step]]) -> list
 
 
 def _agree(site: Site, steps: Sequence[Step], *, one_line: bool, several: bool) -> bool:
-    """Whether steps can be those of a site."""
+    """Whether the steps of both modes can belong to one site."""
     sizes = (steps[0].from_size, steps[0].to_size)
     return (
         all(_is_below(site.owner, step.owner) for step in steps)
@@ -107,7 +107,7 @@ def _is_below(path: str, ancestor: str) -> bool:
 def uncounted(
     calls: Mapping[Site, Sequence[Call]], times: Mapping[Call, Sequence[int]]
 ) -> dict[Site, str]:
-    """Why sites cannot be told apart whose calls are met more often in some runs than in others.
+    """Return why calls are refused that some runs reach more often than others.
 
     Only their order tells them apart, and any of them may be missing.
 
@@ -128,7 +128,7 @@ def uncounted(
 
 
 def times_of(*runs: Iterable[Step]) -> dict[Call, list[int]]:
-    """How often one run of a module meets a call, without its occurrence.
+    """Return how often one run of a module reaches each place.
 
     Args:
         runs: of the model.

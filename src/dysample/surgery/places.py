@@ -129,7 +129,7 @@ def _python_frames() -> Iterator[Frame]:
 
 
 def _is_ours(frame: Frame) -> bool:
-    # Not those of `recipes`, a folder below: they are hosts.
+    # The files in the subfolder `recipes` count as code of the host.
     return os.path.dirname(frame[0]) == _HERE
 
 

@@ -60,12 +60,12 @@ class Report:
 
     @property
     def left_alone(self) -> tuple[Site, ...]:
-        """Sites that were not asked for."""
+        """Sites that were not selected."""
         return self._of("left alone")
 
     @property
     def refused(self) -> tuple[Site, ...]:
-        """Sites that were asked for and cannot be replaced."""
+        """Sites that were selected and cannot be replaced."""
         return self._of("refused")
 
     @property

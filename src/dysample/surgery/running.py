@@ -59,7 +59,7 @@ def run_model(model: nn.Module, example_inputs: Any, *, training: bool) -> Any:
 
 @contextmanager
 def _fixed_random_numbers(model: nn.Module) -> Iterator[None]:
-    """A model that leaves out layers at random goes the same way in every run."""
+    """Fix the random numbers, so that a model with random depth runs the same layers every time."""
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     state = random.getstate()
     try:
@@ -73,7 +73,7 @@ def _fixed_random_numbers(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def left_as_it_is(model: nn.Module) -> Iterator[None]:
-    """Run copies of a model without a trace in it, where closures of the copies lead back to it."""
+    """Restore the model after copies ran, because closures of the copies may refer to it."""
     gradients = [(p, p.grad) for p in model.parameters() if not is_lazy(p)]
     buffers = [
         (b, b.clone())

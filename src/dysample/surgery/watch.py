@@ -86,7 +86,7 @@ class _Watch:
         self._runs: list[_Run] = []
         self._numbers = 0
         self._paths: dict[int, str] = {}
-        # Not attributes of the tensors: a model may keep them, and be pickled.
+        # Not stored as attributes of the tensors, because a model may keep and pickle those.
         self._flows: MutableMapping[Tensor, Flow] = WeakIdKeyDictionary()
 
     def run(self, model: nn.Module, example_inputs: Any, training: bool) -> list[Step]:

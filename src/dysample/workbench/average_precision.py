@@ -10,7 +10,7 @@ from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.detection.helpers import CocoBackend
 
 COCO_DIAGONAL = 800.0
-"""Of an image of COCO, 640 x 480 pixels."""
+"""Diagonal of a COCO image, 640 x 480, in pixels."""
 
 PARTS = {"": "map", "50": "map_50", "75": "map_75", "_small": "map_small", "_medium": "map_medium",
          "_large": "map_large"}  # fmt: skip

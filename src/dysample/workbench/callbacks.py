@@ -88,7 +88,7 @@ class LearningCurve(Callback):
 
     @property
     def curve(self) -> Curve:
-        """The last step of each stretch, and the mean loss over it in four digits."""
+        """The last step of each interval, and the interval's mean loss with four digits."""
         return Curve(tuple(self._steps), tuple(float(f"{loss:.4g}") for loss in self._losses))
 
     def on_train_batch_end(

@@ -12,7 +12,7 @@ from dysample.workbench.settings import TASKS
 DESIGN_STEPS = "dysample_step_*"
 
 _NO_OPTIONS = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
-"""What Python raises at a text that is not a call with literals."""
+"""What Python raises for a text that is not a call with literal arguments."""
 
 
 @dataclass(frozen=True)

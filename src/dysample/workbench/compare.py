@@ -1,4 +1,4 @@
-"""The comparison: every upsampler and seed once, from where the last attempt stopped."""
+"""Run a comparison: every upsampler and seed once, without the runs that are finished."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -90,7 +90,7 @@ def _specs(
 
 
 def _cost(spec: RunSpec) -> int:
-    """Multiply-adds of an upsampler in the model; building it shows a user's mistake early."""
+    """Return the multiply-adds of a model's upsamplers; building it reports wrong options early."""
     try:
         model = spec.build_model()
     except (ValueError, TypeError) as error:
@@ -144,7 +144,7 @@ def _train(spec: RunSpec, folder: Path, tell: Tell) -> Record:
 
 
 def _line(label: str, outcome: Outcome) -> str:
-    """How a run ended: its two main metrics, or why it failed, and what got lost on the way."""
+    """Return one line on a run: its two main metrics or its error, and restarts."""
     if outcome.record is None:
         return f"{label}: failed: {outcome.error}"
     record, seconds = outcome.record, outcome.record.seconds

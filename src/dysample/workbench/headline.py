@@ -1,4 +1,4 @@
-"""The metrics of a run, for people."""
+"""Format and print the metrics of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from dysample.workbench.record import MAIN, Measure
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is, whatever brackets of names and of libraries' messages are in it."""
+    """Print a line without interpreting brackets in it as rich's markup."""
     console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
@@ -24,7 +24,7 @@ def headline(measures: Mapping[str, Measure], metrics: Mapping[str, Any]) -> str
 def print_metrics(
     measures: Mapping[str, Measure], metrics: Mapping[str, Any], title: str, console: Console
 ) -> None:
-    """Every metric, then those by class side by side.
+    """Print every metric, then a table of the metrics by class.
 
     Args:
         measures: of a record.

@@ -27,9 +27,9 @@ _HARMLESS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # Metrics are the same in every process before they are logged.
     "It is recommended to use .*sync_dist=True",
-    # Of 1x1 convolutions in channels_last: their strides are equal in all but name.
+    # 1x1 convolutions in channels_last: the strides differ only along axes of length 1.
     "Grad strides do not match bucket view strides",
-    # A frozen encoder is.
+    # Frozen encoders are in eval mode on purpose.
     r"Found \d+ module\(s\) in eval mode",
 )
 _STRATEGIES = {True: "ddp", False: "ddp_find_unused_parameters_true"}

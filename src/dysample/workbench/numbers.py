@@ -7,18 +7,18 @@ Range = tuple[float, float]
 
 
 def number(value: float, sign: bool = False, decimals: int = 3) -> str:
-    """Decimals without a leading zero: .705, +.015."""
+    """Format a number without a leading zero: .705, +.015."""
     text = f"{value:{'+' if sign else ''}.{decimals}f}"
     return text.replace("0.", ".", 1) if abs(round(value, decimals)) < 1 else text
 
 
 def difference(value: float) -> str:
-    """With a sign and four decimals: hundredths of a point, as the papers print."""
+    """Format a difference with sign and four decimals: hundredths of a point, as in the papers."""
     return number(value, sign=True, decimals=4)
 
 
 def interval(ends: Range | None) -> str:
-    """Both ends; "-" where there is none."""
+    """Format both ends of an interval; "-" for None."""
     return "-" if ends is None else f"{difference(ends[0])} to {difference(ends[1])}"
 
 

@@ -99,7 +99,7 @@ class PanopticQuality(Metric):
         """
         found, place = torch.unique(prediction.flatten(0, 1), dim=0, return_inverse=True)
         truth = torch.cat([target["categories"], found.new_tensor([IGNORE])])
-        # Pixels of no segment, -1, are the last column.
+        # Pixels without a segment have number -1, which the modulus maps to the last column.
         column = target["segments"].as_subclass(Tensor).flatten() % len(truth)
         pixels = (place * len(truth) + column).bincount(minlength=len(found) * len(truth))
         pixels = pixels.view(len(found), len(truth)).double()

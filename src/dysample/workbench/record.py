@@ -18,7 +18,7 @@ from dysample.lines import read_lines
 from dysample.workbench.decode import ELSEWHERE, decode, refused
 
 VERSION = 1
-"""Of the form of a line. Lines of the first release have no `version`; they are of version 1."""
+"""Version of a line's schema; lines without `version` have version 1."""
 
 MAIN = 2
 """So many measures, the first ones of a run, are compared with bilinear's."""
@@ -105,7 +105,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Data:
-    """What every description of data holds."""
+    """The fields that every description of data has."""
 
     name: str
     height: int

@@ -84,7 +84,7 @@ def _sampling(up: Upsampler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> S
     if seen.positions is None or seen.weights is not None:
         return None
     positions = seen.positions[0, :, 0]
-    # Beyond the range lies nothing: maps are below 128 pixels, and sampling stops at their border.
+    # Clamping changes nothing visible: maps are below 128 pixels, and sampling clamps at borders.
     fixed = (positions * _UNIT).round().clamp(-(2**15), 2**15 - 1).numpy().astype("<i2")
     return Sampling(
         height=args[0].shape[-2],

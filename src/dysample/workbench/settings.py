@@ -26,13 +26,13 @@ SIZES = (32, 2048)
 """Least and largest side of images in pixels."""
 
 MOST = 2**31 - 1
-"""Of what is counted: far beyond any run, and two such numbers have a product of 64 bits."""
+"""Largest count, such as steps: far beyond any run, and a product of two fits into 64 bits."""
 
 MOST_IMAGES = 2**16
-"""Images a step."""
+"""Largest batch, in images per step; the number of parts of a batch has the same limit."""
 
 WIDEST = 4096
-"""Channels of a head or pyramid."""
+"""Largest number of channels of a head or pyramid."""
 
 LONGEST = 512
 """Longest side of scenes, and of images that a record shows: it keeps the low-res maps below 128

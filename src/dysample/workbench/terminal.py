@@ -18,13 +18,13 @@ WIDE = 100
 
 
 def bars(console: Console) -> Progress:
-    """Bars that count, removed at the end; not shown where there is no terminal."""
+    """Progress bars with a count, removed at the end; not shown without a terminal."""
     shown = console.is_terminal
     return Progress(*columns(), console=console, transient=True, disable=not shown)
 
 
 def columns() -> tuple[ProgressColumn, ...]:
-    """What stands beside a bar that counts."""
+    """Return the columns of a progress bar with a count."""
     return (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -35,7 +35,7 @@ def columns() -> tuple[ProgressColumn, ...]:
 
 
 def empty_table(wide: bool) -> Table:
-    """A table without columns yet, with a line below its head."""
+    """Return an empty table with a line below its head."""
     return Table(
         box=SIMPLE_HEAD,
         show_edge=False,

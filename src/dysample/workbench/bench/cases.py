@@ -148,7 +148,7 @@ def upsampler(workload: Workload, name: str, **options: Any) -> Case:
 
 
 def grid_sample(workload: Workload, name: str, **options: Any) -> Case:
-    """The published composition of an upsampler named like `dysample*`, same weights and input."""
+    """Build the published implementation of a `dysample*` upsampler, with the same weights."""
     C = workload.shape[1]
     module = create_upsampler(name, C, 2, **options)
     assert isinstance(module, DySample)
@@ -211,7 +211,7 @@ def read_and_write(read: int, written: int) -> Callable[[], None]:
 
 
 def _widen(module: Upsampler) -> None:
-    """Fresh modules sample at the regular positions; move the points by a part of a pixel."""
+    """Move the sampling points, which start at regular positions, by a fraction of a pixel."""
     if isinstance(module, DySample):
         nn.init.normal_(module.offset.weight, std=0.01)
         if module.dyscope:

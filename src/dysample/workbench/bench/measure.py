@@ -26,17 +26,17 @@ from dysample.workbench.bench.check import check, reference_of
 from dysample.workbench.costs.count import allocated_peak
 
 FLOOR = "memory floor"
-"""The row that only reads what the first row reads and writes what it writes."""
+"""The row that only reads and writes as many bytes as the first row."""
 
 SHORTEST = 2e-3
-"""Seconds that a measurement lasts at least, by repeating the call: clocks and caches settle."""
+"""Shortest measurement in seconds: shorter calls are repeated, so that clocks and caches settle."""
 
 
 def measure(workload: Workload, rounds: int, malloc: str) -> list[dict[str, Any]]:
-    """One result an entry of a workload, and one of its memory floor: plain data for JSON.
+    """Measure every entry of a workload, and its memory floor; results are plain data for JSON.
 
     Milliseconds are medians; `ratio` is the median over the rounds of the row's time over the
-    first row's, `to_floor` of its time over the floor's. `target` is the least ratio aimed at.
+    first row's, `to_floor` of its time over the floor's. `target` is the ratio that we aim at.
     Memory is in bytes beyond inputs and parameters, `error` the largest difference to float64.
 
     Args:
@@ -130,7 +130,7 @@ def _timed(workload: Workload, entry: Entry) -> Callable[[], tuple[Tensor, ...]]
 
 
 def _traffic(case: Case, passes: str, results: Iterable[Tensor]) -> tuple[int, int]:
-    """Bytes that the passes read and write at least, everything once a pass."""
+    """Return the fewest bytes that the passes can read and write: everything once per pass."""
     inputs = list(case.inputs)
     if isinstance(case.function, nn.Module):
         inputs += case.function.parameters()
@@ -178,7 +178,7 @@ def _seconds(call: Callable[[], object], repeats: int) -> float:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """One thread on one core, where the system lets a process choose."""
+    """Use one thread and, if the system allows it, pin the process to one core."""
     threads = torch.get_num_threads()
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     torch.set_num_threads(1)
@@ -193,10 +193,10 @@ def one_core() -> Iterator[None]:
 
 
 class Peak(NamedTuple):
-    """Bytes beyond the inputs and parameters, results included.
+    """Peak memory in bytes, without inputs and parameters, results included.
 
     Attributes:
-        resident: growth of the process, None where the system does not tell.
+        resident: growth of the process; None if the system does not report it.
         allocated: what torch's allocator gave out, which neither sees the kernels' scratch nor
             that of the convolution library.
     """

@@ -1,4 +1,4 @@
-"""What is measured: the workloads, the rows on them, and the aims of the CPU kernels."""
+"""The workloads of the benchmark, their rows, and the targets of the CPU kernels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INTERPOLATION = (
 
 
 def _rivals(name: str, **options: Any) -> tuple[Entry, ...]:
-    """A DySample, and the same operation as published and in plain torch."""
+    """Return the rows for a DySample: ours, the published implementation, plain torch."""
     options = {"name": name, **options}
     return (
         Entry(name, upsampler, options),
@@ -42,7 +42,7 @@ def _rivals(name: str, **options: Any) -> tuple[Entry, ...]:
 
 
 def _operation(name: str, build: Any, **options: Any) -> tuple[Entry, ...]:
-    """A function, and the same in plain torch: k^2 shifted products, nothing unfolded."""
+    """Return the rows for a function: ours, and k^2 shifted products in plain torch."""
     return (
         Entry(name, build, options),
         Entry("eager", build, options, backend="eager"),
@@ -121,7 +121,7 @@ _SWEEP = tuple(
 
 
 def _names() -> list[str]:
-    """Every upsampler but the design steps, which cost what DySample costs; bilinear first."""
+    """Return all upsamplers, bilinear first; the design steps cost as much as DySample."""
     names = [name for name in list_upsamplers() if not name.startswith("dysample_step_")]
     return sorted(names, key=lambda name: name != "bilinear")
 
@@ -152,7 +152,7 @@ SUITES = ("all", *dict.fromkeys(workload.suite for workload in WORKLOADS))
 
 
 def select(suite: str, only: str) -> list[Workload]:
-    """The workloads of a suite, with those of their rows that are wanted and the first one.
+    """Return the workloads of a suite with the selected rows and the first one, their reference.
 
     Args:
         suite: one of `SUITES`.

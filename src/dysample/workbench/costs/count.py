@@ -23,7 +23,7 @@ aten = torch.ops.aten
 
 
 class Macs(NamedTuple):
-    """Multiply-adds of a whole model, and those of its upsamplers among them."""
+    """Multiply-adds of a whole model, and the share of its upsamplers."""
 
     total: int
     upsamplers: int
@@ -47,7 +47,7 @@ class Cost:
 
 
 def _flops(an_element: int) -> Callable[..., int]:
-    """So many FLOPs an element of the result."""
+    """Return a FLOP formula: a fixed number for each element of the result."""
 
     def formula(*arguments: Any, out_shape: Sequence[int], **options: Any) -> int:
         return an_element * prod(out_shape)
@@ -56,7 +56,7 @@ def _flops(an_element: int) -> Callable[..., int]:
 
 
 def _flops_of_product(left: Any, right: Any, *, out_shape: Sequence[int], **options: Any) -> int:
-    # A number in the place of a shape: the tensor is rescaled, which no paper counts.
+    # A number instead of a shape means that the tensor is rescaled, which no paper counts.
     rescaled = isinstance(left, (int, float)) or isinstance(right, (int, float))
     return 0 if rescaled else 2 * prod(out_shape)
 
@@ -85,12 +85,12 @@ True
 
 
 def count_parameters(*modules: nn.Module) -> int:
-    """Parameters of all the modules together."""
+    """Return the total number of parameters of some modules."""
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
 def count_macs(model: nn.Module, *inputs: Tensor) -> Macs:
-    """Multiply-adds of one forward pass, upsamplers by their formulas.
+    """Count the multiply-adds of one forward pass, with the upsamplers' own formulas.
 
     Convolutions and matrix products are counted by torch's flop counter, which does not know what
     sampling and reassembly cost: what it counts inside upsamplers is replaced by their own `macs`
@@ -129,7 +129,7 @@ def count_macs(model: nn.Module, *inputs: Tensor) -> Macs:
 
 
 def trace_macs(model: nn.Module, *inputs: Tensor) -> int:
-    """Multiply-adds of one forward pass as they are done, by torch's counter and `FLOP_FORMULAS`.
+    """Count the multiply-adds that a forward pass executes, by torch's counter and `FLOP_FORMULAS`.
 
     Counted: convolutions, matrix products, products of two tensors (one an element of the
     result), blends of two tensors (two an element), bilinear samples (four an element). Not

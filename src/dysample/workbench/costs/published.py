@@ -16,7 +16,7 @@ from dysample.registry import create_upsampler, list_upsamplers
 from dysample.workbench.costs.count import count_parameters
 
 CHANNELS = 256
-"""Of every upsampled map in the models below."""
+"""Channels of every upsampled map in the models below."""
 
 PARAMETERS, FLOPS = "parameters", "GFLOPs"
 UNITS: Mapping[str, int] = {"K": 10**3, "M": 10**6, "G": 10**9}

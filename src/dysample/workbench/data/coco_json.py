@@ -15,7 +15,7 @@ from dysample.workbench.data.reader import MissingSplitError, is_name
 Entry = dict[str, Any]
 
 LARGEST = 2**24
-"""Of coordinates: up to here float32 counts pixels one by one."""
+"""Largest coordinate: up to here float32 represents every integer."""
 
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 60

@@ -14,10 +14,10 @@ from torchvision.tv_tensors import Image as ImageTensor
 from dysample.checks import one_line
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
-"""Of images: those that Pillow decodes itself, without another program."""
+"""Image formats that Pillow decodes without another program."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
-"""Of images of those formats, in small letters."""
+"""Suffixes of these formats, in lower case."""
 
 Size = tuple[int, int]
 

@@ -14,7 +14,7 @@ from dysample.workbench.data.targets import InstanceTarget, PanopticTarget, obje
 
 def semantic_labels(target: PanopticTarget) -> Tensor:
     """Return the class of each pixel, (H, W) int64; `IGNORE` where there is no segment."""
-    # The number of no segment, -1, looks up the last entry.
+    # Pixels without a segment have number -1, which indexes the last entry.
     table = torch.cat([target["categories"], target["categories"].new_tensor([IGNORE])])
     return table[target["segments"]]
 

@@ -60,7 +60,7 @@ def objects_of(masks: Tensor, labels: Tensor, iscrowd: Tensor, image_id: int) ->
     """The target of objects whose masks (N, H, W) bool have a pixel each."""
     boxes = torch.zeros(len(masks), 4)
     if len(masks):
-        # torchvision gives the last pixel's number; its far edge is one further.
+        # torchvision returns the index of the last pixel; the pixel's far edge is at index + 1.
         boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
     size = (masks.shape[-2], masks.shape[-1])
     return InstanceTarget(

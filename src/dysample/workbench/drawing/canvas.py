@@ -1,4 +1,4 @@
-"""Drawings by matplotlib as SVG that takes part in the page: its colours, its font, hover texts."""
+"""Matplotlib drawings as SVG with the page's colours and font, and with tooltips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from dysample.workbench.drawing.palette import CHART, INK, LINE, MUTED
 
 WIDTH = 430
-"""Of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
+"""Width of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
 TEXT = 12
 """Font size in pixels of names and numbers."""
 CHARACTER = 7.2
@@ -41,12 +41,12 @@ STYLE: dict[Any, Any] = {
     "axes.unicode_minus": False,
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
-"""Of every chart: functions that draw one run within `matplotlib.rc_context(STYLE)`."""
+"""Style of every chart: functions that draw one use `matplotlib.rc_context(STYLE)`."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing as SVG, with its text for those who do not see it and one for all."""
+    """A drawing as SVG, with its alternative text and its caption."""
 
     svg: str
     alt: str
@@ -55,7 +55,7 @@ class Chart:
 
 class Canvas:
     """
-    A figure without background, measured in pixels, and texts shown while hovering.
+    A transparent figure, measured in pixels, with tooltips.
 
     Args:
         name: unique on the page; keeps the ids inside the drawing apart from those of others.
@@ -70,7 +70,7 @@ class Canvas:
         self._tips: dict[str, Sequence[str]] = {}
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes in a box measured from the top left corner, without a frame but for the bottom."""
+        """Add axes in a box measured from the top left corner, with a line only at the bottom."""
         box = (
             left / self.width,
             1 - (top + height) / self.height,
@@ -84,7 +84,7 @@ class Canvas:
         return axes
 
     def tip(self, artist: Artist, *texts: str) -> None:
-        """What is shown over an artist: one text, or one for each of its markers."""
+        """Set the tooltip of an artist: one text, or one for each of its markers."""
         gid = f"tip{len(self._tips)}"
         artist.set_gid(gid)
         self._tips[gid] = texts
@@ -103,7 +103,7 @@ class Canvas:
 
 
 def shortened(name: str, most: int) -> str:
-    """A name that leaves room for the rest of a chart; the tables have it in full."""
+    """Shorten a long name, which the tables have in full."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""Chart: differences with their intervals, a line a row, and every seed as a dot."""
+"""Chart: one line per difference, with its intervals and one dot per seed."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ class Estimate(Protocol):
 
     @property
     def by_seed(self) -> Mapping[int, float]:
-        """The difference of each seed: a dot."""
+        """The difference of each seed, drawn as dots."""
 
     @property
     def mean(self) -> float:
-        """Over seeds: an upright bar."""
+        """The mean over seeds, drawn as a vertical bar."""
 
     @property
     def bootstrap(self) -> Range | None:
-        """A thick bar."""
+        """The bootstrap interval, drawn as a thick bar."""
 
     @property
     def t(self) -> Range | None:
-        """A thin line."""
+        """Student's t interval, drawn as a thin line."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row; without an estimate only its name is there."""
+    """One row; without an estimate only its name is drawn."""
 
     name: str
     guided: bool
@@ -103,7 +103,7 @@ def draw_forest(
 
 
 def shared_limits(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """Limits that hold every dot and bootstrap interval, and of the t intervals what is near."""
+    """Return axis limits around all dots and bootstrap intervals; long t intervals are cut off."""
     sure = [0.0]
     wide = [0.0]
     for one in estimates:

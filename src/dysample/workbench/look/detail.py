@@ -10,9 +10,9 @@ from dysample.workbench.drawing.palette import GROUPS
 from dysample.workbench.look.reading import Reading
 
 LEAST_RADIUS = 0.25
-"""Of the plot of offsets, in low-res pixels."""
+"""Smallest radius of the plot of offsets, in low-res pixels."""
 LEAST_COLUMNS = 5
-"""Of the table, so that a single weight does not fill it."""
+"""Fewest columns of the table, so that a single weight does not fill it."""
 MOST_NUMBERS = 7
 """Columns of a table whose cells still have room for a number."""
 

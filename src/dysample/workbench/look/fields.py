@@ -20,9 +20,9 @@ class Field:
     """A map of the output's size.
 
     Attributes:
-        title: for people.
+        title: heading of the panel.
         values: offsets (2, H', W'), x then y in low-res pixels, or numbers (H', W').
-        limits: of the numbers' colour scale.
+        limits: ends of the colour scale, for numbers.
     """
 
     title: str
@@ -32,9 +32,9 @@ class Field:
 
 @torch.no_grad()
 def fields_of(call: Call) -> list[Field]:
-    """Offsets by group of what samples points; of kernels their centre of mass and their width.
+    """Return the fields of a call: offsets by group, or the kernels' centre of mass and width.
 
-    None for upsamplers that have neither.
+    Empty for upsamplers that have neither points nor kernels.
     """
     seen = call.upsampler.inspect(call.x, call.guide, call.size)
     found = []

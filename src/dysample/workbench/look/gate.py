@@ -33,7 +33,7 @@ _API = "/gradio_api/"
 _FILE = f"{_API}file="
 _UPLOAD, _EVENT = f"{_API}upload", f"{_API}queue/join"
 _POSTED = {_UPLOAD: MOST_BYTES + 2**16, _EVENT: 2**16}
-"""What is sent to the page, and the most bytes of it; an upload has a frame around its file."""
+"""Paths that accept POST requests, with the largest body in bytes; an upload adds form data."""
 _READ = re.compile(
     rf"/|/config|/theme\.css|/favicon\.ico|/(assets|static)/.*|{_FILE}.*"
     rf"|{_API}(app_id|startup-events|upload_progress|queue/data|heartbeat/\w+)"

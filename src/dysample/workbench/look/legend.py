@@ -19,7 +19,7 @@ SCALE_HEIGHT = 3 * LINE + 8
 
 
 def draw_groups(sheet: Sheet, left: int, top: int, reading: Reading) -> None:
-    """The colour of each group with its offset; of kernels what a square means."""
+    """Draw the colour and the offset of each group; for kernels, the meaning of the squares."""
     if reading.ties is None or reading.group is None:
         sheet.patch(left, top + 3, LINE - 6, "#404040")
         sheet.text(left + LINE + 4, top, "area: weight", fontsize=TEXT)
@@ -35,7 +35,7 @@ def draw_groups(sheet: Sheet, left: int, top: int, reading: Reading) -> None:
 
 
 def draw_wheel(sheet: Sheet, left: int, top: int, longest: float) -> int:
-    """The wheel of directions; returns where the next entry begins."""
+    """Draw the colour wheel of directions, and return where the next entry begins."""
     axes = sheet.axes(left, top, WHEEL, WHEEL)
     axes.imshow(wheel(), interpolation="bilinear")
     axes.axis("off")
@@ -46,7 +46,7 @@ def draw_wheel(sheet: Sheet, left: int, top: int, longest: float) -> int:
 
 
 def draw_scale(sheet: Sheet, left: int, top: int, title: str, limits: tuple[float, float]) -> int:
-    """A strip of colours from the least to the largest number; as `draw_wheel`."""
+    """Draw a colour bar from the smallest to the largest number; returns as `draw_wheel`."""
     sheet.text(left, top, title, fontsize=TEXT)
     axes = sheet.axes(left, top + LINE, 2 * WHEEL - 20, 12)
     axes.imshow(np.linspace(0, 1, 256)[None], cmap="viridis", aspect="auto")
@@ -57,14 +57,14 @@ def draw_scale(sheet: Sheet, left: int, top: int, title: str, limits: tuple[floa
 
 
 def shown_classes(subject: Subject) -> list[int]:
-    """Classes that are in the labels or in a prediction, `IGNORE` last."""
+    """Return the classes that occur in the labels or a prediction, `IGNORE` last."""
     assert subject.label is not None
     found: list[int] = np.unique(np.stack([subject.label, *subject.predictions.values()])).tolist()
     return found
 
 
 def draw_classes(sheet: Sheet, left: int, top: int, subject: Subject) -> None:
-    """The colours of the classes that are there, and of errors."""
+    """Draw the colours of the classes that occur, and that of errors."""
     entries = [
         ("ignored" if k == IGNORE else subject.classes[k], class_colour(k))
         for k in shown_classes(subject)

@@ -153,7 +153,7 @@ def serve(models: Mapping[str, Path], host: str, port: int | None) -> Iterator[s
     Raises:
         ValueError: the address cannot be listened at.
     """
-    # What is uploaded lives as long as the page.
+    # Uploads are kept as long as the page is served.
     with tempfile.TemporaryDirectory(prefix="dysample-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         page = build_page(models)

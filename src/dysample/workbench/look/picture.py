@@ -20,7 +20,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = "str | Path | Bytes | Image.Image"
 
 FORMATS = (*OF_DATA, "GIF")
-"""Of files."""
+"""Image formats that are read."""
 MOST_BYTES = 20 * 2**20
 MOST_PIXELS = 50_000_000
 

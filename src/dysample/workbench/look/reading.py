@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reading:
-    """Places (N, 2), x then y in low-res pixels whose centres lie at integers, and weights (N,).
+    """The low-res positions that an output pixel reads, and their weights.
 
     Attributes:
-        places: that are read.
-        weights: of them.
-        group: of each place (N,), where groups of channels read for themselves.
+        places: (N, 2), x then y in low-res pixels whose centres lie at integers.
+        weights: (N,).
+        group: (N,), the group of channels of each place; None if there are no groups.
         ties: the place (N, 2) that each was moved from, where places are points; None for those
             of a kernel, which are low-res pixels.
         start: what the ties are, in words.
@@ -42,8 +42,8 @@ def read(
 ) -> Reading:
     """Return what output pixel (row, column) of the first image reads.
 
-    Points with DySample and SAPA-D, kernels with what reassembles; of any other upsampler, which
-    low-res pixels its output depends on. Where a kernel has groups it is their mean.
+    Sampling points for DySample and SAPA-D; kernels for upsamplers that reassemble, averaged over
+    their groups; for any other upsampler the low-res pixels that its output depends on.
 
     Args:
         up: upsampler.
@@ -75,7 +75,7 @@ def _points(
     low: tuple[int, int],
     pixel: tuple[int, int],
 ) -> Reading:
-    """Of an inspection's points, tied to the place that they were moved from."""
+    """Return sampling points, each with the position that its offset starts from."""
     row, column = pixel
     groups, points = positions.shape[1:3]
     places = positions[0, ..., row, column].double().reshape(-1, 2).numpy()
@@ -102,7 +102,7 @@ def _kernel(
 def _influence(
     up: Upsampler, x: Tensor, guide: Tensor | None, size: tuple[int, int], pixel: tuple[int, int]
 ) -> Reading:
-    """The norm of the derivative by each low-res pixel: of fixed interpolation its weights."""
+    """Return the norm of the derivative by each low-res pixel; fixed interpolation: its weights."""
     with torch.enable_grad():
         free = x.detach().clone().requires_grad_()
         out = up(free, guide, size=size)[0, :, pixel[0], pixel[1]]

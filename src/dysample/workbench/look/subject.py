@@ -35,7 +35,7 @@ Label: TypeAlias = "str | Path | Bytes"
 STRIDE = 32
 """Sides of images are multiples of it: no model pads them then, and every map spans the image."""
 SCENE_SIDE = 256
-"""Of a scene for a model that does not say at what size it was trained."""
+"""Size of a scene for a model whose training size is not known."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _given_label(picture: Picture, label: Label) -> Bytes:
 
 
 def _label_of_scene(task: Task, picture: Picture, size: tuple[int, int]) -> Bytes | None:
-    """None for other images, and for a model of other classes."""
+    """Return the labels of a scene; None for other images, or a model of other classes."""
     if picture.scene is None:
         return None
     frame = picture.frame(size)

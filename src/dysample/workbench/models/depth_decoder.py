@@ -55,7 +55,7 @@ class DepthDecoder(nn.Module):
             _merge((1 + merged) * width, width, 3 if skip else 1) for merged in self.merged
         )
         self.predict = nn.Conv2d(width, 1, 1)
-        # A logarithm: rooms are a few metres deep.
+        # The prediction is log depth, and rooms are a few metres deep.
         assert self.predict.bias is not None
         nn.init.ones_(self.predict.bias)
 

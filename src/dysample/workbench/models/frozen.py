@@ -63,7 +63,7 @@ class FrozenEncoder(nn.Module):
         return self
 
     def keep(self, kept: bool) -> None:
-        """Begin or cease to keep features; the weights must not change in between."""
+        """Turn the cache of features on or off; the weights must not change while it is on."""
         self._key = _digest(*self.encoder.state_dict().values()) if kept else None
 
     @torch.no_grad()

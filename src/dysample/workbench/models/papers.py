@@ -103,7 +103,7 @@ def build_paper_detector(
     model: Any = detector  # attributes of modules are not annotated
     if settings.weights is not None:
         fill_resnet(model.backbone.body, depth, settings.weights)
-    # Stock models enlarge every image to 800 pixels.
+    # By default torchvision's detectors resize every image to 800 pixels.
     size = about["height"], about["width"]
     model.transform.min_size, model.transform.max_size = (min(size),), max(size)
     return detector

@@ -13,7 +13,7 @@ from dysample.workbench.report.verdict import ENOUGH
 from dysample.workbench.settings import LATER, SMALL, TASKS, settings_for
 
 DEFAULT_TASK = "semantic"
-"""Of `dysample compare`."""
+"""The default of `dysample compare --tasks`."""
 
 
 def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str] | None:

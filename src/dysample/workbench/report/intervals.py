@@ -38,12 +38,12 @@ class Estimate:
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """The mean over seeds."""
         return float(np.mean(list(self.by_seed.values())))
 
 
 def to_baseline(group: Group) -> Mapping[str, Mapping[str, Estimate]]:
-    """By main measure and name of the row, the difference to bilinear."""
+    """Return the difference of every row to bilinear, by main measure and name of the row."""
     baseline = group.baseline
     return {
         metric: {
@@ -59,7 +59,7 @@ def to_baseline(group: Group) -> Mapping[str, Mapping[str, Estimate]]:
 
 def estimate(row: Row, other: Row, metric: str) -> Estimate | None:
     """
-    How much `row` is above `other`; None without a seed in common.
+    Return the mean of `row` minus `other`, paired by seed; None without a common seed.
 
     Seeds and parts of the validation images are resampled independently of each other, and every
     seed gets the same parts, because all runs are evaluated on the same images. (Parts drawn anew
@@ -100,7 +100,7 @@ def student(probability: float, freedom: float) -> float:
 
 
 def _parts(pairs: list[tuple[Record, Record]], metric: str) -> NDArray[np.float64] | None:
-    """Differences (seeds, parts), without parts in which the measure is undefined for any run."""
+    """Return differences (seeds, parts), without parts where the measure is undefined for a run."""
     values = [[record.parts.get(metric, ()) for record in pair] for pair in pairs]
     if len({len(one) for pair in values for one in pair}) != 1:
         return None
@@ -110,7 +110,7 @@ def _parts(pairs: list[tuple[Record, Record]], metric: str) -> NDArray[np.float6
 
 
 def _resampled(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of (seeds, parts) with rows and columns drawn with replacement."""
+    """Return bootstrap means: rows and columns of (seeds, parts) are drawn with replacement."""
     seeds, parts = differences.shape
     mean: NDArray[np.float64] = ((_shares(seeds, 0) @ differences) * _shares(parts, 1)).sum(axis=1)
     return mean
@@ -118,13 +118,13 @@ def _resampled(differences: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _shares(count: int, stream: int) -> NDArray[np.float64]:
-    """Which share of a draw each of `count` things has, (draws, count); the same at every call."""
+    """Return the share of each of `count` items in each draw, (draws, count), from a fixed seed."""
     rng = np.random.default_rng([stream, count])
     return rng.multinomial(count, [1 / count] * count, size=DRAWS) / count
 
 
 def _half_width(whole: NDArray[np.float64], parts: NDArray[np.float64] | None) -> float:
-    """Of the t interval: the variances over seeds and over images add, with Welch's freedom."""
+    """Return half the t interval's width; variances over seeds and images add (Welch's freedom)."""
     samples = [whole] if parts is None else [whole, parts.mean(axis=0)]
     variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
     total = sum(variances)

@@ -120,7 +120,7 @@ DEPTH = Scores(
 )
 
 SCORES = (SEMANTIC, BOUNDARY, DETECTION, INSTANCE, PANOPTIC, DEPTH)
-"""Of each task the column of its main measure comes first."""
+"""All columns; the first one of a task is that of its main measure."""
 
 
 def main_scores(task: str) -> Scores | None:

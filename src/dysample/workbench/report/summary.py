@@ -1,4 +1,4 @@
-"""Sum the runs up: means over seeds, and differences to bilinear paired by seed."""
+"""Summarise the runs of a result file: groups of comparable runs, and means over seeds."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BASELINE = "bilinear"
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """One number a seed; the spread is the sample standard deviation (divided by n - 1)."""
+    """One metric by seed; `deviation` is the sample standard deviation (divided by n - 1)."""
 
     by_seed: Mapping[int, float]
 
     @property
     def mean(self) -> float | None:
-        """None without any seed."""
+        """The mean over seeds; None without any seed."""
         return statistics.fmean(self.by_seed.values()) if self.by_seed else None
 
     @property
     def deviation(self) -> float | None:
-        """None with fewer than two seeds: one number has no spread."""
+        """The standard deviation over seeds; None with fewer than two."""
         return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
 
 
@@ -64,7 +64,7 @@ class Group:
 
     @property
     def variant(self) -> Sequence[str]:
-        """Model and encoder by name, if they are not the small ones of their own."""
+        """Names of the model and the encoder, without the default ones."""
         chosen = (self.settings.get("model"), self.settings.get("encoder"))
         return [name for name in chosen if name not in ("small", "conv", None)]
 
@@ -77,7 +77,7 @@ class Group:
 
     @property
     def measures(self) -> Mapping[str, Measure]:
-        """By key, the main ones first."""
+        """The measures by key, the main ones first."""
         return self.rows[0].records[0].measures
 
     @property
@@ -87,7 +87,7 @@ class Group:
 
     @property
     def others(self) -> Sequence[str]:
-        """Keys of the measures that are shown as they are."""
+        """Keys of the measures that are shown without differences."""
         return list(self.measures)[MAIN:]
 
     @property
@@ -97,14 +97,14 @@ class Group:
 
     @property
     def apart_from_head(self) -> str:
-        """Equal for two groups that differ in the head only."""
+        """A key that is equal for two groups that differ only in the head."""
         settings = {key: value for key, value in self.settings.items() if key != "head"}
         return _canonical([self.task, self.data, settings])
 
 
 def summarise(records: Sequence[Record]) -> list[Group]:
     """
-    Groups in order of appearance; in each the unguided upsamplers first, then the guided ones.
+    Return groups in the order of the file; in each, unguided upsamplers come before guided ones.
 
     Rows stand in one order in every group, table and figure: that of the registry, variants with
     options behind their upsampler, then what is not registered here. Not by metric: over few seeds
@@ -127,7 +127,7 @@ def summarise(records: Sequence[Record]) -> list[Group]:
 
 
 def families(groups: Sequence[Group]) -> list[list[Group]]:
-    """Groups that differ in their head only, together; in order of appearance."""
+    """Return lists of groups that differ only in their head, in order of appearance."""
     found: dict[str, list[Group]] = {}
     for group in groups:
         found.setdefault(group.apart_from_head, []).append(group)

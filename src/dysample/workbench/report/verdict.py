@@ -14,7 +14,7 @@ ENOUGH = 3
 """Paired seeds that a conclusion needs: with two, intervals miss the truth too often."""
 
 FEW = 5
-"""Below so many seeds they are called few."""
+"""With fewer seeds than this, the report warns that results may be chance."""
 
 RULE = (
     "A difference is called significant only if both of its 95 % intervals, the bootstrap's over "
@@ -23,7 +23,7 @@ RULE = (
 
 
 class Verdict(Enum):
-    """What an estimate allows one to say."""
+    """The verdict on a difference."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -37,11 +37,11 @@ HEADS = {
     Verdict.OPEN: "not significant",
     Verdict.FEW: f"no conclusion from fewer than {ENOUGH} paired seeds",
 }
-"""In front of the upsamplers on which a verdict is passed."""
+"""The words that introduce the upsamplers with each verdict."""
 
 
 def verdict(one: Estimate, higher_is_better: bool = True) -> Verdict:
-    """The verdict on the first of two upsamplers, by `RULE`."""
+    """Apply `RULE` to the difference of one upsampler to another."""
     if len(one.by_seed) < ENOUGH or one.bootstrap is None or one.t is None:
         return Verdict.FEW
     low, high = min(one.bootstrap[0], one.t[0]), max(one.bootstrap[1], one.t[1])
@@ -53,11 +53,11 @@ def verdict(one: Estimate, higher_is_better: bool = True) -> Verdict:
 def statements(
     group: Group, rows: Sequence[Row], found: Mapping[str, Mapping[str, Estimate]], metric: str
 ) -> list[str]:
-    """On one measure: bilinear's level, then every difference to it under its verdict.
+    """Return sentences on one measure: bilinear's mean, then the differences to it by verdict.
 
     Args:
-        group: of comparable runs.
-        rows: those of its upsamplers that are spoken of.
+        group: comparable runs.
+        rows: the upsamplers to report, from this group.
         found: from `to_baseline`.
         metric: key of a main measure.
     """
@@ -95,7 +95,7 @@ def _by_verdict(estimates: Mapping[str, Estimate], higher_is_better: bool) -> st
 
 
 def seeds_sentence(counts: Iterable[int]) -> str:
-    """How many runs each upsampler has, and what so many allow."""
+    """Return a sentence on the number of seeds and the conclusions that it allows."""
     counts = sorted(counts)
     text = f"{span(counts, 'seed')} per upsampler."
     if counts[0] < ENOUGH:
@@ -109,7 +109,7 @@ def seeds_sentence(counts: Iterable[int]) -> str:
 
 
 MORE = "For a conclusion, run:"
-"""Above the command."""
+"""Printed above the command."""
 
 SPREAD = (
     "The ± is the sample standard deviation of the paired differences over seeds; it leaves out "

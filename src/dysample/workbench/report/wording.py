@@ -18,14 +18,14 @@ SHOWN = 5
 
 
 def span(counts: Iterable[int], thing: str) -> str:
-    """How many: "5 seeds", "3 to 5 seeds"."""
+    """Return a range in words: "5 seeds", "3 to 5 seeds"."""
     low, *_, high = sorted([*counts] * 2)
     plural = thing if high == 1 else f"{thing}s"
     return f"{low} {plural}" if low == high else f"{low} to {high} {plural}"
 
 
 def spread(values: OverSeeds, sign: bool = False) -> str:
-    """Mean and deviation; "-" where there is none."""
+    """Format mean and deviation; "-" for None."""
     if values.mean is None:
         return "-"
     deviation = "-" if values.deviation is None else number(values.deviation)
@@ -33,7 +33,7 @@ def spread(values: OverSeeds, sign: bool = False) -> str:
 
 
 def settings_text(group: Group) -> str:
-    """What all runs of a group have in common and its title does not say."""
+    """Return the settings that all runs of a group share and its title does not name."""
     parts = [f"{group.data[key]} {key} frames" for key in ("train", "val") if key in group.data]
     parts += [
         key if value is True else f"{key} {value}"
@@ -44,7 +44,7 @@ def settings_text(group: Group) -> str:
 
 
 def others_sentence(group: Group) -> str:
-    """What the numbers of a group's other measures are."""
+    """Return a sentence that explains a group's other measures."""
     lower = [m.name for m in group.measures.values() if not m.higher_is_better]
     text = "Means over seeds."
     return f"{text} Lower is better: {listed(lower)}." if lower else text
@@ -72,7 +72,7 @@ def absent_sentence(group: Group) -> str | None:
 
 
 def head_sentence(family: Sequence[Group]) -> str | None:
-    """What the choice of head does, for groups that differ in nothing but their head."""
+    """Return a sentence on the effect of the head, for groups that differ only in it."""
     head = family[0].head
     if head is None:
         return None

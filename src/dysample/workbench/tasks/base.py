@@ -58,7 +58,7 @@ class Task(LightningModule, ABC):
         self.seed = seed
         self.run = run
         self.results: dict[str, Any] = {}
-        """Of the last evaluation: numbers, None where undefined, or such by class."""
+        """Metrics of the last evaluation: numbers, or dictionaries of them by class."""
         self.evaluated_after: int | None = None
         """Optimiser steps before the last evaluation; None before the first one."""
         self.place = (1, 0, 1)
@@ -137,7 +137,7 @@ class Task(LightningModule, ABC):
         self._keep_features(True)
 
     def teardown(self, stage: str) -> None:
-        """Cease to keep them: exports and measurements want the encoder itself."""
+        """Turn the cache of features off: exports and measurements need the encoder itself."""
         self._keep_features(False)
 
     def _keep_features(self, kept: bool) -> None:

@@ -19,7 +19,7 @@ from dysample.workbench.report.summary import BASELINE, Row
 @dataclass(frozen=True)
 class Ablation:
     """
-    Rows in the order of what is varied.
+    One ablation: rows in the order of the value that varies.
 
     Attributes:
         title: what is varied.
@@ -39,7 +39,7 @@ class Ablation:
 
 
 def find_ablations(compared: Compared) -> list[Ablation]:
-    """All of a group, the design first; variants that nothing can be compared with are left out."""
+    """Return the ablations of a group, design steps first, without rows that have no reference."""
     found = [_design(compared)]
     rows = {row.name: row for row in (*compared.rows, *compared.variants)}
     options = dict.fromkeys(
@@ -53,7 +53,7 @@ def find_ablations(compared: Compared) -> list[Ablation]:
 
 
 def ablation_table(member: Compared, ablation: Ablation) -> Table:
-    """The differences to bilinear and to what each row is compared with, in the leading measure."""
+    """Return the differences to bilinear and to each row's reference, in the first measure."""
     rows = {row.name: row for row in (*member.rows, *member.variants)}
     metric = member.group.main[0]
     scores = main_scores(member.group.task)

@@ -1,4 +1,4 @@
-"""What a page is made of; the templates write it."""
+"""The elements of a page, which the templates render."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What is shown on demand: sentences, then charts side by side, tables and pictures."""
+    """A folded section: sentences, then charts side by side, tables and pictures."""
 
     title: str
     sentences: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Told:
-    """What the numbers say, and the command for a conclusion; empty if they allow one."""
+    """Sentences on the results, and the command that a conclusion needs; empty if it needs none."""
 
     sentence: str
     command: str = ""

@@ -24,7 +24,7 @@ AXES = {
 
 
 def difference_charts(family: Family, metric: str) -> tuple[Chart, ...]:
-    """A chart a head, on one scale; empty if there is no difference."""
+    """Return one chart per head, on one scale; empty if there is no difference."""
     estimates = [one for member in family.members for one in _shown(member, metric)]
     return tuple(
         _forest(
@@ -93,7 +93,7 @@ def published_without_costs(task: str) -> str | None:
 
 
 def curve_charts(family: Family) -> tuple[Chart, ...]:
-    """A chart a head of how the loss fell, where the runs tell."""
+    """Return one chart of the training loss per head, if the runs recorded it."""
     charts = [
         draw_curves(
             f"{family.anchor}-curves-{place}",
@@ -124,7 +124,7 @@ def _forest(
     rows: Sequence[tuple[str, str, bool]],
     limits: tuple[float, float],
 ) -> Chart:
-    """Of rows (label, name, guided) the differences to bilinear."""
+    """Return a chart of differences to bilinear, for rows (label, name, guided)."""
     found = member.to_baseline[metric]
     lines = [Line(label, guided, found.get(row)) for label, row, guided in rows]
     title = member.titled(title)

@@ -1,4 +1,4 @@
-"""A group of runs ready for the page: estimates, and variants under study apart from the rest."""
+"""Groups of runs with their estimates, with ablation variants separated from the other rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Compared:
     One group with the estimates of its rows.
 
     Attributes:
-        group: as summed up.
+        group: means and differences of the runs.
         rows: the upsamplers, in its order; with the variants if the baseline is the only other.
         variants: rows with options, and steps of a design: what ablations are about.
         to_baseline: by main measure and name of the row, the difference to bilinear.
@@ -40,23 +40,23 @@ class Compared:
 
     @property
     def head(self) -> str:
-        """What tells it from the groups beside it; empty for a task without heads."""
+        """The head in words, such as "skip head"; empty for a task without heads."""
         return "" if self.group.head is None else f"{self.group.head} head"
 
     def titled(self, title: str) -> str:
-        """With the head, where there is one."""
+        """Return the title with the head appended, if the task has heads."""
         return f"{title}, {self.head}" if self.head else title
 
     @property
     def seeds(self) -> tuple[int, int]:
-        """Fewest and most runs of an upsampler."""
+        """The smallest and largest number of seeds among the upsamplers."""
         counts = [len(row.records) for row in self.rows]
         return min(counts), max(counts)
 
 
 @dataclass(frozen=True)
 class Family:
-    """Groups that differ in nothing but their head."""
+    """Groups that differ only in their head."""
 
     members: tuple[Compared, ...]
     title: str
@@ -64,16 +64,16 @@ class Family:
 
     @property
     def task(self) -> str:
-        """Of all its runs."""
+        """The task, which all runs share."""
         return self.members[0].group.task
 
 
 def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list[Family]:
     """
-    Families of comparable runs, by task; within one in the order of the file.
+    Return the families, sorted by task and within a task in the order of the file.
 
     Args:
-        groups: of all runs.
+        groups: groups of all runs.
         pictures: for each group the figures that show its frames.
     """
     shown = {id(group): tuple(figures) for group, figures in zip(groups, pictures)}
@@ -87,7 +87,7 @@ def compare(groups: Sequence[Group], pictures: Sequence[Sequence[Path]]) -> list
 
 
 def is_variant(row: Row) -> bool:
-    """Whether a row is a step or an option under study, and not an upsampler of its own."""
+    """Whether a row belongs to an ablation: a design step, or an upsampler with options."""
     record = row.records[0]
     return bool(record.upsampler_options) or record.upsampler.startswith(STEPS)
 
@@ -105,7 +105,7 @@ def _compared(group: Group, pictures: tuple[Path, ...]) -> Compared:
 
 
 def _named(family: Family, others: Sequence[Family]) -> Family:
-    """With a title that tells it from the others, by its settings if nothing else does."""
+    """Return the family with a unique title, which names settings if necessary."""
     title, place = _title(family), others.index(family)
     same = [other for other in others if _title(other) == title]
     if len(same) > 1:

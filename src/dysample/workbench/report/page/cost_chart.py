@@ -36,16 +36,16 @@ HEIGHT = 330
 LEFT, TOP, FOOT = 52, 30, 44
 LABEL = TEXT - 1
 LINE = LABEL + 3
-"""From one name to the next, in pixels."""
+"""Distance between two lines of names, in pixels."""
 LONGEST = 20
-"""Characters of a name."""
+"""Maximum length of a name, in characters."""
 ZERO = 0.7
-"""How far, in powers of ten, what costs nothing stands to the left of the cheapest other."""
+"""Distance on the axis between a cost of 0 and the smallest other cost, in powers of ten."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One upsampler: its cost, its score, and where the score lies."""
+    """One upsampler: cost, score, and interval of the score."""
 
     name: str
     guided: bool
@@ -67,7 +67,7 @@ def draw_costs(
     published: bool = False,
 ) -> Chart:
     """
-    Cost to the right on a logarithmic axis, with a place for zero left of it; score upwards.
+    Draw the score against the cost, on a logarithmic axis with a separate place for 0.
 
     A dashed line marks bilinear's score. Small dots are seeds.
     """
@@ -107,7 +107,7 @@ def draw_costs(
 
 
 def _name(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
-    """Names in a column at the right, each as near to the height of its point as others allow."""
+    """Write names in a column on the right, each as close to its point's height as possible."""
     width, height = axes.get_window_extent().size
     wanted = [float(y) for _, y in axes.transData.transform(points) - axes.get_window_extent().min]
     order = sorted(range(len(points)), key=lambda one: -wanted[one])
@@ -127,7 +127,7 @@ def _name(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str
 
 def spread_heights(wanted: Sequence[float], height: float) -> list[float]:
     """
-    Heights of lines of text, least squares from those wanted and at least `LINE` apart.
+    Move text lines apart to a distance of at least `LINE`, as little as possible (least squares).
 
     Args:
         wanted: from the top down, in pixels above the foot of the plot.
@@ -145,7 +145,7 @@ def spread_heights(wanted: Sequence[float], height: float) -> list[float]:
 
 
 def _cost_axis(axes: Axes, costs: Sequence[float]) -> list[float]:
-    """Where each cost stands; the axis is drawn in powers of ten."""
+    """Return the position of each cost, and draw the axis in powers of ten."""
     powers = [math.log10(cost) for cost in costs if cost > 0]
     low, high = (min(powers), max(powers)) if powers else (0.0, 1.0)
     zero = low - ZERO

@@ -100,8 +100,8 @@ def render(template: str, page: Page) -> str:
 
 
 def _plain(value: object) -> str:
-    """Text that Markdown leaves as it is; in a table a bar would end the cell."""
-    # An underscore within a word is one; at its ends it would begin or end an emphasis.
+    """Escape a text for Markdown; in a table a bar would end the cell."""
+    # Markdown reads an underscore at either end of a word as emphasis, but not one inside a word.
     return re.sub(r"([\\`*\[\]<>|]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(str(value).split()))
 
 

@@ -22,7 +22,7 @@ TEXTS = {
     "sampling": "Where upsamplers that sample points sampled one frame, and how far that is from "
     "where bilinear upsampling does.",
 }
-"""By the first word of the file's name."""
+"""Captions, by the first word of the file's name."""
 
 
 class Embedder:

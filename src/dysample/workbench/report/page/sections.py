@@ -57,7 +57,7 @@ def make_part(family: Family, embedder: Embedder) -> Part:
 
 
 def _verdicts(family: Family, metric: str) -> tuple[str, ...]:
-    """A paragraph a head."""
+    """Return one paragraph of verdicts for each head."""
     told = []
     for member in family.members:
         start = ", ".join([*filter(None, [member.head]), span(member.seeds, "seed")])
@@ -81,7 +81,7 @@ def _notes(family: Family) -> Iterator[str]:
 
 
 def _further_main(family: Family) -> Iterator[Section]:
-    """The main measures after the leading one."""
+    """Return sections on the main measures after the first one."""
     group = family.members[0].group
     for metric in group.main[1:]:
         yield Section(

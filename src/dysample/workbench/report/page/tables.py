@@ -21,7 +21,7 @@ MEASURES = {"iou": "IoU"}
 
 
 def summary_table(families: Sequence[Family]) -> Table:
-    """A line a group of runs: each upsampler's difference to bilinear in the leading measure."""
+    """Return one row per group: each upsampler's difference to bilinear in the first measure."""
     rows = {row.name: row for family in families for one in family.members for row in one.rows}
     rank = {name: place for place, name in enumerate(list_upsamplers())}
     others = sorted(
@@ -118,7 +118,7 @@ def other_measures(family: Family) -> Table | None:
 
 
 def cost_table(family: Family) -> Table:
-    """What the upsamplers add to the model, and the whole of it."""
+    """Return parameters and multiply-adds that the upsamplers add, and those of the whole model."""
     heads = (
         *("parameters, upsamplers", "parameters, model"),
         *("multiply-adds, upsamplers", "multiply-adds, model"),
@@ -133,7 +133,7 @@ def cost_table(family: Family) -> Table:
 
 
 def class_tables(family: Family) -> Iterator[Table]:
-    """A row a class: bilinear's mean, and the mean paired difference of each other upsampler."""
+    """Return one row per class: bilinear's mean, and each upsampler's mean paired difference."""
     for member in family.members:
         keys = dict.fromkeys(
             key for row in member.rows for record in row.records for key in record.by_class
@@ -143,7 +143,7 @@ def class_tables(family: Family) -> Iterator[Table]:
 
 
 def class_difference(row: Row, baseline: Row | None, key: str, name: str) -> float | None:
-    """Mean over the seeds that both have; of `row` alone if there is no baseline."""
+    """Return the mean difference over common seeds; the mean of `row` if there is no baseline."""
     partners = {record.seed: record for record in baseline.records} if baseline else {}
     values = []
     for record in row.records:
