@@ -56,6 +56,18 @@ def test_they_are_the_encoders_in_eval_mode_rounded(seen: tuple) -> None:
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_autocast_changes_nothing(seen: tuple, kept: bool) -> None:
+    encoder, _ = seen
+    encoder.keep(kept)
+    images = torch.randn(2, 3, 16, 24)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = encoder(images)
+    for one, other in zip(encoder.encoder(images), cast):
+        assert other.dtype == torch.float32
+        assert torch.allclose(one.half().float(), other, rtol=1e-3, atol=1e-5)
+
+
 def test_another_encoder_has_features_of_its_own(seen: tuple) -> None:
     encoder, sizes = seen
     images = torch.randn(1, 3, 16, 24)

@@ -69,10 +69,12 @@ class FrozenEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W) to the encoder's maps, in its order."""
-        if self._key is None:
-            return [maps.half().to(images.dtype) for maps in self.encoder(images)]
-        each = zip(*(self._of_one(image[None], self._key) for image in images))
-        return [torch.cat(maps).to(images.dtype) for maps in each]
+        # Neither features nor what casts them depend on autocast: runs with and without it share.
+        with torch.autocast(images.device.type, enabled=False):
+            if self._key is None:
+                return [maps.half().to(images.dtype) for maps in self.encoder(images)]
+            each = zip(*(self._of_one(image[None], self._key) for image in images))
+            return [torch.cat(maps).to(images.dtype) for maps in each]
 
     def _of_one(self, image: Tensor, key: bytes) -> list[Tensor]:
         key = _digest(image, key=key)
