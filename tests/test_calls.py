@@ -39,3 +39,50 @@ def test_an_error_in_the_model_leaves_no_hooks() -> None:
     with pytest.raises(ValueError, match="`x`"):
         record_calls(model, lambda: model(torch.randn(1, 3, 4, 5), None))
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_calls_are_as_they_were_whatever_the_model_does_later() -> None:
+    up, x = DySample(8), torch.randn(1, 8, 4, 5)
+    model = nn.ModuleList([up])
+    model.forward = lambda x: (up(x).mul_(0), x.mul_(0))
+    given, out = x.clone(), up(x).detach().clone()
+    calls, _ = record_calls(model, lambda: model(x))
+    assert torch.equal(calls[0].x, given)
+    assert torch.equal(calls[0].out, out)
+
+
+def test_a_call_is_inspected_under_its_own_autocast() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = DySample(8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                return self.up(x.bfloat16())
+
+    model = Model()
+    (call,), _ = record_calls(model, lambda: model(torch.randn(1, 8, 4, 5)))
+    assert (call.x.dtype, call.autocast) == (torch.bfloat16, torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = model.up.inspect(call.x).positions
+    assert torch.equal(call.inspect().positions, expected)
+    assert model.up.training
+
+
+@pytest.mark.parametrize("first", ["compiled", "recorded"])
+def test_what_is_compiled_is_recorded_too(first: str) -> None:
+    calls_of = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> object:
+        calls_of.append(graph)
+        return graph.forward
+
+    model, x = nn.Sequential(DySample(8)), torch.randn(1, 8, 4, 4)
+    model.compile(backend=backend)
+    if first == "compiled":
+        model(x)
+    for _ in range(2):
+        assert len(record_calls(model, lambda: model(x))[0]) == 1
+    model(x)
+    assert len(calls_of) == 1  # and compiled once, without hooks

@@ -96,6 +96,41 @@ def test_guides_by_name_and_by_place() -> None:
     assert diagnose(up, x, guide) == diagnose(up, x, guide=guide)
 
 
+@each_name
+def test_an_empty_batch_and_autocast(name: str) -> None:
+    from dysample import create_upsampler
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = create_upsampler(name, C)
+
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                return self.up(*(one.bfloat16() for one in inputs))
+
+    model, x = Model(), torch.randn(2, C, 6, 6)
+    inputs = (x, guide_for(model.up, x)) if model.up.guided else (x,)
+    (reading,) = diagnose(model, *inputs).readings
+    (exact,) = diagnose(model.up, *inputs).readings
+    for value in ("mean_offset", "outside", "entropy"):
+        assert getattr(reading, value) == pytest.approx(getattr(exact, value), abs=0.02)
+    (empty,) = diagnose(model.up, *(one[:0] for one in inputs)).readings
+    assert empty == Reading("", type(model.up).__name__)
+
+
+def test_what_the_model_changes_after_the_call_does_not_count() -> None:
+    up, x = DySample(8), torch.randn(1, 8, 4, 4)
+    nn.init.normal_(up.offset.weight)
+    model = nn.ModuleList([up])
+    model.forward = lambda x: (up(x), x.mul_(100))
+    (expected,) = diagnose(up, x).readings
+    (reading,) = diagnose(model, x.clone()).readings
+    assert reading.mean_offset == expected.mean_offset
+
+
 def test_a_model_without_upsamplers_is_refused() -> None:
+    with pytest.raises(TypeError, match="`model` must be a module, not function"):
+        diagnose(lambda x: x, torch.zeros(1))
     with pytest.raises(ValueError, match="`model` must call an upsampler of dysample, but called"):
         diagnose(nn.Conv2d(8, 8, 1), torch.zeros(1, 8, 4, 4))

@@ -26,8 +26,9 @@ class Model(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.rate)
 
 
-def trained(model: Model, monitor: UpsamplerMonitor) -> lightning.Trainer:
+def trained(model: Model, monitor: UpsamplerMonitor, **options: object) -> lightning.Trainer:
     trainer = lightning.Trainer(
+        **options,
         max_steps=5, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, callbacks=[monitor],
     )  # fmt: skip
@@ -72,10 +73,50 @@ def test_it_warns_once_a_site() -> None:
 
 def test_an_error_in_training_leaves_no_hooks() -> None:
     model = Model(1e-3)
-    model.training_step = lambda batch: model.net(batch[:, :2]).mean()
-    with pytest.raises(RuntimeError, match="channels"):
-        trained(model, UpsamplerMonitor())
+    model.training_step = lambda batch: model.net(batch)[:, :, :0].view(7)
+    monitor = UpsamplerMonitor()
+    with pytest.raises(RuntimeError, match="shape"):
+        trained(model, monitor)
     assert not any(module._forward_hooks for module in model.modules())
+    assert not monitor._open
+
+
+def test_an_epoch_that_ends_at_the_start_of_a_batch_leaves_no_hooks() -> None:
+    model = Model(1e-3)
+    model.on_train_batch_start = lambda batch, index: -1 if index == 2 else None
+    seen = []
+    model.on_train_end = lambda: seen.append(model.trainer.global_step)
+    trained(model, UpsamplerMonitor(every=1), max_epochs=1)
+    assert seen == [2]
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_watching_changes_nothing_under_autocast() -> None:
+    weights = []
+    for every in (1, 100):
+        torch.manual_seed(0)
+        model = Model(1e-2)
+        model.net.append(nn.BatchNorm2d(8))
+        monitor = UpsamplerMonitor(every)
+        trained(model, monitor, precision="bf16-mixed")
+        assert [reading.site for reading in monitor.readings] == ["net.1", "net.2"]
+        weights.append(model.state_dict())
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    assert not torch.equal(weights[0]["net.0.weight"], Model(1).net[0].weight)
+
+
+def test_a_shared_upsampler_is_read_at_every_call() -> None:
+    model, monitor = Model(1e-3), UpsamplerMonitor(every=1)
+    model.net[2] = model.net[1]
+    trained(model, monitor)
+    assert [reading.site for reading in monitor.readings] == ["net.1", "net.1"]
+
+
+def test_a_compiled_model_is_read() -> None:
+    model, monitor = Model(1e-3), UpsamplerMonitor(every=2)
+    model.net.compile(backend="eager")
+    trained(model, monitor)
+    assert [reading.site for reading in monitor.readings] == ["net.1", "net.2"]
 
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, "x"])

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dysample.calls import Call, record_calls
+from dysample.calls import Call, keep_calls
 from dysample.geometry import bilinear_positions
 from dysample.modes import evaluated
+from dysample.nn.base import Inspection
 
 FAR = 1.0
 """Mean offset in low-res pixels beyond which a learning rate is probably too high."""
@@ -105,27 +106,28 @@ def diagnose(model: nn.Module, *inputs: Any, **options: Any) -> Diagnosis:
         options: keyword arguments of the call.
 
     Raises:
+        TypeError: `model` is no module.
         ValueError: no upsampler of dysample was called.
     """
-    with evaluated(model):
-        calls, _ = record_calls(model, lambda: model(*inputs, **options))
-        if not calls:
-            raise ValueError("`model` must call an upsampler of dysample, but called none")
-        return Diagnosis(tuple(read_call(call) for call in calls))
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"`model` must be a module, not {type(model).__name__}")
+    readings: list[Reading] = []
+    with evaluated(model), keep_calls(model, lambda call: readings.append(read_call(call))):
+        model(*inputs, **options)
+    if not readings:
+        raise ValueError("`model` must call an upsampler of dysample, but called none")
+    return Diagnosis(tuple(readings))
 
 
-@torch.no_grad()
 def read_call(call: Call) -> Reading:
-    """Return the reading of a call."""
-    up = call.upsampler
+    """Return the reading of a call; of an empty batch there are no values."""
     values: dict[str, float] = {}
-    with evaluated(up):
-        seen = up.inspect(call.x, call.guide, call.size)
+    seen = call.inspect() if len(call.x) else Inspection(call.x)
     if seen.positions is not None:
-        values |= _of_positions(seen.positions.detach(), call)
+        values |= _of_positions(seen.positions, call)
     elif seen.kernels is not None and seen.kernels.shape[2] > 1:
-        values["entropy"] = _entropy(seen.kernels.detach())
-    return Reading(call.site, type(up).__name__, **values)
+        values["entropy"] = _entropy(seen.kernels)
+    return Reading(call.site, type(call.upsampler).__name__, **values)
 
 
 def _of_positions(positions: Tensor, call: Call) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -17,8 +17,9 @@ class UpsamplerMonitor(Callback):
     """Log offsets and kernel entropies, and warn once for each upsampler with a bad value.
 
     Every so many batches the calls of that batch are read, see `dysample.diagnose`, and logged as
-    ``upsampler/SITE/mean_offset`` and so on, to whatever logger the trainer has. `readings` holds
-    the last ones.
+    ``upsampler/SITE/mean_offset`` and so on, to whatever logger the trainer has; of an upsampler
+    that is called more than once the last call is logged. `readings` holds the last batch's, of
+    every call. What is compiled runs eagerly in those batches.
 
     Args:
         every: batches between two readings.
@@ -30,16 +31,17 @@ class UpsamplerMonitor(Callback):
     def __init__(self, every: int = 50) -> None:
         self.every = check_int("every", every, 1)
         self.readings: tuple[Reading, ...] = ()
-        self._calls: dict[str, Call] = {}
-        self._remove: Callable[[], None] | None = None
+        self._open: list[Reading] = []
+        self._kept = ExitStack()
         self._warned: set[str] = set()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Record the upsamplers' calls in this batch, if it is one to be logged."""
+        """Read the calls of this batch, if it is its turn."""
+        self._stop()
         if batch_idx % self.every == 0:
-            self._remove = keep_calls(pl_module, self._keep)
+            self._kept.enter_context(keep_calls(pl_module, self._read))
 
     def on_train_batch_end(
         self,
@@ -49,12 +51,11 @@ class UpsamplerMonitor(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log the recorded calls."""
-        if self._remove is None:
+        """Log what was read."""
+        if batch_idx % self.every:
             return
+        self.readings = tuple(self._open)
         self._stop()
-        self.readings = tuple(map(read_call, self._calls.values()))
-        self._calls = {}
         for reading in self.readings:
             pl_module.log_dict(
                 {
@@ -67,16 +68,19 @@ class UpsamplerMonitor(Callback):
                 self._warned.add(reading.site)
                 warnings.warn(str(reading), stacklevel=2)
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave no hooks behind: a batch that ends the epoch at its start has no end."""
+        self._stop()
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Remove the hooks."""
         self._stop()
 
-    def _keep(self, call: Call) -> None:
-        self._calls[call.site] = call
+    def _read(self, call: Call) -> None:
+        self._open.append(read_call(call))
 
     def _stop(self) -> None:
-        if self._remove is not None:
-            self._remove()
-            self._remove = None
+        self._kept.close()
+        self._open = []

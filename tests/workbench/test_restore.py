@@ -64,6 +64,31 @@ def test_models_of_the_papers_come_back(name: str, arguments: dict, tmp_path: Pa
     same(hub.from_pretrained(tmp_path), model.eval())
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_with_a_frozen_encoder_comes_back(
+    precision: str, tmp_path: Path, dysample: Callable
+) -> None:
+    start, folder = tmp_path / "encoder.pth", tmp_path / "run"
+    torch.save(Encoder().state_dict(), start)
+    command = ["train", "semantic_scenes", "--steps=2", "--batch-size=2", "--size=32", "--width=8"]
+    command += ["--accelerator=cpu", "--train-frames=4", "--val-frames=2", "--frozen"]
+    command += [f"--weights={start}", f"--precision={precision}", f"--output={folder}"]
+    assert dysample(*command).code == 0
+    (line,) = (folder / "results.jsonl").read_text().splitlines()
+    assert dysample("evaluate", folder, "--json", tmp_path / "found.json").code == 0
+    assert (
+        json.loads((tmp_path / "found.json").read_text())["metrics"] == json.loads(line)["metrics"]
+    )
+    start.unlink()
+    model = from_training(folder)
+    hub.save_pretrained(model, tmp_path / "shared")
+    back = hub.from_pretrained(tmp_path / "shared")
+    same(back, model)
+    image = torch.rand(2, 3, 32, 48)
+    with torch.no_grad():
+        assert torch.equal(back(image), model(image))
+
+
 def test_what_was_trained_is_shared_and_exported(tmp_path: Path, dysample: Callable) -> None:
     folder = tmp_path / "run"
     command = ["train", "semantic_scenes", "--steps=2", "--batch-size=2"]

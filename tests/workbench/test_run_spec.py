@@ -124,3 +124,13 @@ def test_an_upsampler_that_cannot_be_built_is_named() -> None:
     )
     with pytest.raises(ValueError, match=message):
         spec.build_model()
+
+
+def test_a_frozen_encoder_needs_weights_to_start_from(tmp_path: Path) -> None:
+    given = {"task": "semantic", "frozen": True}
+    with pytest.raises(
+        ValueError, match=r"`frozen` \(=True\) needs a pretrained encoder: `encoder`"
+    ):
+        RunSpec.from_dict(given)
+    assert RunSpec.from_dict({**given, "weights": "file.pth"}).settings.frozen
+    assert RunSpec.from_dict({**given, "encoder": "efficientnet_lite0"}).settings.frozen

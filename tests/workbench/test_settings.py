@@ -73,7 +73,6 @@ def test_numbers_of_numpy_become_those_of_json() -> None:
         ),
         ({"augment": 1}, TypeError, r"`augment` \(=1\) must be true or false"),
         ({"frozen": "yes"}, TypeError, r"`frozen` \(='yes'\) must be true or false"),
-        ({"frozen": True}, ValueError, r"`frozen` \(=True\) needs a pretrained encoder: `encoder`"),
         (
             {"frozen": True, "augment": True, "encoder": "efficientnet_lite0"},
             ValueError,

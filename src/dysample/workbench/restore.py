@@ -11,11 +11,10 @@ from dysample.fitting import build_for
 from dysample.hub import RECIPE
 from dysample.workbench.checkpoints import find_checkpoint, read_checkpoint
 from dysample.workbench.choose import UpsamplerSpec
-from dysample.workbench.run_spec import RunSpec
-from dysample.workbench.settings import SIZES, check_count, settings_for
+from dysample.workbench.run_spec import RunSpec, build
+from dysample.workbench.settings import SIZES, check_count, check_seed, settings_for
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,7 @@ def build_for_task(
         TypeError, ValueError: naming the argument, the rule and the value.
     """
     full = replace(settings_for(task, "scenes"), **settings)
-    of_run = UpsamplerSpec(upsampler, options), seed, full, TrainingOptions()
-    return RunSpec(task, "scenes", *of_run).with_about(about).build_model()
+    return build(task, UpsamplerSpec(upsampler, options), about, full, check_seed(seed))
 
 
 def restore(path: Path) -> Restored:
@@ -118,10 +116,12 @@ def _spec(options: Any, about: Any) -> RunSpec:
 
 def _build(spec: RunSpec, checkpoint: dict[str, Any]) -> Task:
     # The checkpoint holds the encoder too: no pretrained weights have to be there.
-    bare = replace(spec, settings=replace(spec.settings, weights=None)).with_about(spec.about)
+    bare = replace(spec.settings, weights=None)
     saved = checkpoint["state_dict"]
     of_model = {n.removeprefix("model."): v for n, v in saved.items() if n.startswith("model.")}
-    model = build_for(bare.build_model, of_model)
+    model = build_for(
+        lambda: build(spec.task, spec.upsampler, spec.about, bare, spec.seed), of_model
+    )
     task = task_class(spec.task)(model, spec.about, spec.settings, spec.seed, checkpoint["run"])
     task.load_state_dict(saved)
     return task

@@ -33,7 +33,8 @@ class RunSpec:
 
     Raises:
         TypeError, ValueError: an unknown task, data of another form, settings of another task, a
-            seed that is not a 64-bit integer, or a batch that cannot be split as `training` says.
+            seed that is not a 64-bit integer, a frozen encoder without pretrained weights, or a
+            batch that cannot be split as `training` says.
     """
 
     task: str
@@ -49,6 +50,7 @@ class RunSpec:
         if type(self.settings) is not kind:
             raise TypeError(f"`settings` of {self.task} must be {kind.__name__}")
         object.__setattr__(self, "seed", check_seed(self.seed))
+        self.settings.check_start()
         self.training.check_batch_size(self.settings.batch_size)
 
     @classmethod
@@ -148,15 +150,32 @@ class RunSpec:
         Raises:
             ValueError, TypeError: values that do not fit, or of sizes that torch cannot make.
         """
-        upsampler, settings = self.upsampler, self.settings
-        try:
-            return task_class(self.task).build_model(
-                upsampler.name, upsampler.options, self.about, settings, self.seed
-            )
-        except (RuntimeError, OverflowError, MemoryError) as error:
-            given = f"`upsampler` (={upsampler.label}), `width` (={settings.width})"
-            reason = " ".join(str(error).split())[:300] or "out of memory"
-            raise ValueError(f"{given}: {upsampler.name} cannot be built: {reason}") from error
+        return build(self.task, self.upsampler, self.about, self.settings, self.seed)
+
+
+def build(
+    task: str, upsampler: UpsamplerSpec, about: dict[str, Any], settings: Settings, seed: int
+) -> nn.Module:
+    """Build the model of a task.
+
+    Args:
+        task: its name.
+        upsampler: the same for every upsampling step.
+        about: the description of the data.
+        settings: without `weights`, they may be loaded afterwards.
+        seed: of the random weights.
+
+    Raises:
+        ValueError, TypeError: as `RunSpec.build_model`.
+    """
+    try:
+        return task_class(task).build_model(
+            upsampler.name, upsampler.options, about, settings, seed
+        )
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        given = f"`upsampler` (={upsampler.label}), `width` (={settings.width})"
+        reason = " ".join(str(error).split())[:300] or "out of memory"
+        raise ValueError(f"{given}: {upsampler.name} cannot be built: {reason}") from error
 
 
 def _check_names(options: Mapping[str, Any], recipe: Settings) -> None:

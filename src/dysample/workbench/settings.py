@@ -136,14 +136,17 @@ class Settings:
     def _check_frozen(self) -> None:
         if self.model != SMALL:
             raise ValueError(f"`frozen` (=True) must be left out for `model` {self.model!r}")
-        if self.encoder == ENCODERS[0] and self.weights is None:
-            raise ValueError(
-                "`frozen` (=True) needs a pretrained encoder: `encoder` 'conv' starts from random "
-                f"weights; take {PRETRAINED_ENCODER!r}, or give a file of `weights`"
-            )
         if self.augment:
             raise ValueError(
                 "`augment` (=True) must be left out with `frozen`: features are computed once"
+            )
+
+    def check_start(self) -> None:
+        """Raise a ValueError if a frozen encoder has random weights at the start of a run."""
+        if self.frozen and self.encoder == ENCODERS[0] and self.weights is None:
+            raise ValueError(
+                "`frozen` (=True) needs a pretrained encoder: `encoder` 'conv' starts from random "
+                f"weights; take {PRETRAINED_ENCODER!r}, or give a file of `weights`"
             )
 
     def to_dict(self) -> dict[str, Any]:

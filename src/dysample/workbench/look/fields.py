@@ -36,7 +36,7 @@ def fields_of(call: Call) -> list[Field]:
 
     Empty for upsamplers that have neither points nor kernels.
     """
-    seen = call.upsampler.inspect(call.x, call.guide, call.size)
+    seen = call.inspect()
     found = []
     if seen.positions is not None:
         regular, weights = bilinear_positions(call.size, call.low), seen.weights

@@ -84,7 +84,8 @@ def draw(subject: Subject, pixel: tuple[int, int]) -> Sheet:
 
 def _rows(subject: Subject, pixel: tuple[int, int]) -> list[Row]:
     call = subject.call
-    reading = read(call.upsampler, call.x, call.guide, call.size, pixel)
+    with call.cast():
+        reading = read(call.upsampler, call.x, call.guide, call.size, pixel)
     fields = fields_of(call)
     values = values_of(subject)
     basis = fit_basis(values)

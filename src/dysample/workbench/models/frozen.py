@@ -40,11 +40,12 @@ _FEATURES = _Features()
 
 
 class FrozenEncoder(nn.Module):
-    """Gives the features of an encoder in eval mode, rounded to float16, and can remember them.
+    """Gives the features of an encoder in eval mode, and can remember them, rounded to float16.
 
     An image is known by its pixels and an encoder by its weights, so that the runs of a process,
     mirror images and any order of batches share what is kept. While features are kept, they are
-    computed for one image at a time and do not depend on the batch.
+    computed for one image at a time and do not depend on the batch. Otherwise they are not rounded:
+    what a graph of another runtime rounds differs from the model's by far more than its numbers.
 
     Args:
         encoder: images (B, 3, H, W) to a list of maps (B, C, H', W'), with their `channels`.
@@ -69,10 +70,13 @@ class FrozenEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W) to the encoder's maps, in its order."""
-        if self._key is None:
-            return [maps.half().to(images.dtype) for maps in self.encoder(images)]
-        each = zip(*(self._of_one(image[None], self._key) for image in images))
-        return [torch.cat(maps).to(images.dtype) for maps in each]
+        # Neither features nor what casts them depend on autocast: runs with and without it share.
+        with torch.autocast(images.device.type, enabled=False):
+            if self._key is None:
+                maps: list[Tensor] = self.encoder(images)
+                return maps
+            each = zip(*(self._of_one(image[None], self._key) for image in images))
+            return [torch.cat(maps).to(images.dtype) for maps in each]
 
     def _of_one(self, image: Tensor, key: bytes) -> list[Tensor]:
         key = _digest(image, key=key)
