@@ -92,6 +92,28 @@ def binary(folder: Path) -> Path:
     return folder
 
 
+def folders_depth(folder: Path) -> Path:
+    """Fifths of a millimetre, as in TUM's sequences."""
+    for split in ("train", "val"):
+        for suffix in ("jpg", "png"):
+            write_image(folder / "images" / split / f"in {suffix}.{suffix}")
+            write_png(folder / "depths" / split / f"in {suffix}.png", rows(0, 5000, 7), np.uint16)
+    (folder / "depth_unit.txt").write_text("0.0002\n")
+    return folder
+
+
+def folders_instance(folder: Path) -> Path:
+    """Objects 1 and 7, or 1 and 300 in 16 bits, in columns 1-2 and 4-6 of rows 2-4."""
+    for split in ("train", "val"):
+        for number, dtype in ((7, np.uint8), (300, np.uint16)):
+            values = np.zeros((HEIGHT, WIDTH), dtype)
+            values[2:5, 1:3], values[2:5, 4:7] = 1, number
+            write_image(folder / "images" / split / f"{number}.jpg")
+            write_png(folder / "instances" / split / f"{number}.png", values, dtype)
+    (folder / "classes.txt").write_text("river boat\n")
+    return folder
+
+
 def nyu(folder: Path) -> Path:
     for base, room in (("sync", "kitchen_0001"), ("official_splits/test", "kitchen")):
         write_image(folder / base / room / "rgb_00045.jpg")
@@ -199,6 +221,8 @@ LAYOUTS = {
     "coco_instance": coco_instances,
     "coco_panoptic": coco_panoptic,
     "folders": folders,
+    "folders_depth": folders_depth,
+    "folders_instance": folders_instance,
     "kitti": kitti,
     "nyu": nyu,
     "pennfudan": pennfudan,

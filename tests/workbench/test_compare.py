@@ -181,8 +181,8 @@ def test_objects_on_disk_through_to_the_report(tmp_path: Path, dysample: Callabl
             ["--tasks=detection,panoptic", "--head=skip"],
         ),
         (
-            "`data` (='pennfudan:/') must be of kitti, nyu or 'scenes' for the task depth;"
-            " pennfudan has instance targets",
+            "`data` (='pennfudan:/') must be of folders_depth, kitti, nyu or 'scenes' for the"
+            " task depth; pennfudan has instance targets",
             ["--tasks=depth", "--data=pennfudan:/"],
         ),
         ("Invalid value for '--steps': 'many' is not a valid integer", ["--steps=many"]),

@@ -114,6 +114,9 @@ def test_data_of_another_kind_costs_no_training(name: str, tiny: Callable, tmp_p
         ("instance", "coco_instance"),
         ("panoptic", "coco_panoptic"),
         ("depth", "kitti"),
+        ("depth", "folders_depth"),
+        ("detection", "folders_instance"),
+        ("instance", "folders_instance"),
     ],
 )
 def test_data_on_disk(name: str, layout: str, tiny: Callable, tmp_path: Path) -> None:

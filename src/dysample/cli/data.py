@@ -18,8 +18,8 @@ def data(context: click.Context, /, data: str, preview: Path | None) -> None:
     """Check every file of a data set on disk, and print what it holds.
 
     NAME is one of ade20k, binary, camvid, cityscapes, coco_detection, coco_instance, coco_panoptic,
-    folders, kitti, nyu, pennfudan, voc; PATH the folder in which it was unpacked. The exit code is
-    1 if there are unusable files; each is named.
+    folders, folders_depth, folders_instance, kitti, nyu, pennfudan, voc; PATH the folder in which
+    it was unpacked. The exit code is 1 if there are unusable files; each is named.
     """
     from dysample.workbench.data.catalog import open_splits
     from dysample.workbench.data.overview import print_overview

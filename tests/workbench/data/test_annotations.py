@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dysample.workbench.data.annotations import read_colours, read_depth, read_indices
+from dysample.workbench.data import annotations
+from dysample.workbench.data.annotations import (
+    read_colours,
+    read_depth,
+    read_indices,
+    read_objects,
+)
 from dysample.workbench.data.dataset import Item
 from support.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_raw_png
 from support.refusals import refused
@@ -85,12 +91,84 @@ def test_depth_uses_all_sixteen_bits(tmp_path: Path) -> None:
         read_depth(item, (1, 3), 0.5)
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("bits", "kind", "numbers"),
+    [
+        (1, GREY, [1]),
+        (2, GREY, [1, 3]),
+        (4, PALETTE, [3, 15]),
+        (8, GREY, [2, 254, 255]),
+        (8, PALETTE, [255, 7]),
+        (8, GREY, [254]),
+        (16, GREY, [1, 255, 256, 65535]),
+        (16, GREY, [255]),
+        (16, GREY, []),
+    ],
+)
+def test_numbered_objects(
+    tmp_path: Path, bits: int, kind: int, numbers: list[int], interlaced: bool
+) -> None:
+    """The numbers have gaps, and objects are in many pieces."""
+    values = np.random.default_rng(0).choice(np.array([0, *numbers]), SIZE)
+    write_raw_png(tmp_path / "m.png", values, bits, kind, interlaced)
+    found = read_objects(Item(tmp_path, tmp_path / "m.png", 5), SIZE)
+    expected = [values == number for number in sorted(numbers)]
+    assert found["masks"].shape == (len(numbers), *SIZE)
+    assert found["masks"].tolist() == [mask.astype(int).tolist() for mask in expected]
+    assert found["area"].tolist() == [mask.sum() for mask in expected]
+    assert found["labels"].tolist() == [1] * len(numbers)
+    assert found["iscrowd"].tolist() == [0] * len(numbers)
+    assert found["image_id"] == 5
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, GREY), (8, PALETTE), (16, GREY)])
+@pytest.mark.parametrize("ground", [0, 1])
+def test_objects_in_black_and_white(tmp_path: Path, bits: int, kind: int, ground: int) -> None:
+    white = 2**bits - 1
+    values = np.full(SIZE, white)
+    values[2:5, :ground] = 0
+    write_raw_png(tmp_path / "m.png", values, bits, kind)
+    with refused(
+        rf"annotation .*m.png must give each object a number of its own, but holds {white} alone,"
+        r" as a mask in black and white does$"
+    ):
+        read_objects(Item(tmp_path, tmp_path / "m.png", 0), SIZE)
+
+
+def test_more_objects_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a map of depth, which would take all the memory there is."""
+    item = Item(tmp_path, tmp_path / "m.png", 0)
+    write_raw_png(item.annotation, np.arange(80 * 90).reshape(80, 90), 16)
+    monkeypatch.setattr(annotations, "_MASKS", 7199 * 7200)
+    assert len(read_objects(item, (80, 90))["labels"]) == 7199
+    monkeypatch.setattr(annotations, "_MASKS", 7199 * 7200 - 1)
+    with refused(
+        r"m.png must number objects whose masks fit into 0\.0\d+ GiB, but has 7199 of 90x80 pixels$"
+    ):
+        read_objects(item, (80, 90))
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "channels"), [(8, RGB, 3), (16, RGB, 3), (8, GREY_ALPHA, 2), (8, RGBA, 4)]
+)
+def test_objects_of_other_kinds(tmp_path: Path, bits: int, kind: int, channels: int) -> None:
+    write_raw_png(tmp_path / "m.png", np.ones((*SIZE, channels), int), bits, kind)
+    with refused(r"m.png must hold one object number of at most 16 bits a pixel, but is "):
+        read_objects(Item(tmp_path, tmp_path / "m.png", 0), SIZE)
+
+
 @pytest.mark.parametrize(
     ("form", "mode"), [("JPEG", "L"), ("BMP", "L"), ("TIFF", "F"), ("TIFF", "L"), ("GIF", "P")]
 )
 @pytest.mark.parametrize(
     "read",
-    [read_indices, read_colours, lambda path, size: read_depth(Item(path, path, 0), size, 1.0)],
+    [
+        read_indices,
+        read_colours,
+        lambda path, size: read_depth(Item(path, path, 0), size, 1.0),
+        lambda path, size: read_objects(Item(path, path, 0), size),
+    ],
 )
 def test_files_that_are_no_png(tmp_path: Path, form: str, mode: str, read: Callable) -> None:
     path = tmp_path / "m.png"

@@ -70,6 +70,8 @@ def test_missing_annotation_and_image(tmp_path: Path, name: str) -> None:
             "camvid",
             "cityscapes",
             "folders",
+            "folders_depth",
+            "folders_instance",
             "pennfudan",
         ):
             continue  # images are what the folder is listed by

@@ -163,9 +163,9 @@ def test_images_of_another_aspect_are_padded(tmp_path: Path, tiny: Callable) -> 
     [
         ("semantic", "nyu", "ade20k, binary, camvid, cityscapes, folders, voc"),
         ("panoptic", "coco_instance", "coco_panoptic"),
-        ("instance", "coco_detection", "coco_instance, pennfudan"),
-        ("detection", "voc", "coco_detection, coco_instance, pennfudan"),
-        ("depth", "voc", "kitti, nyu"),
+        ("instance", "coco_detection", "coco_instance, folders_instance, pennfudan"),
+        ("detection", "voc", "coco_detection, coco_instance, folders_instance, pennfudan"),
+        ("depth", "voc", "folders_depth, kitti, nyu"),
     ],
 )
 def test_another_kind_is_refused(

@@ -1,7 +1,8 @@
-"""Read annotations in PNG files: an index, a colour or a depth for each pixel."""
+"""Read annotations in PNG files: an index, an object's number, a colour or a depth a pixel."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torchvision.tv_tensors import Mask
 from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import Item
 from dysample.workbench.data.images import Size, open_image
+from dysample.workbench.data.targets import InstanceTarget, objects_of
 
 # Lossy formats would invent labels, and others are not what the layouts hold.
 _FORMATS = ("PNG",)
@@ -19,6 +21,11 @@ _FORMATS = ("PNG",)
 # Pillow stretches grey values of few bits to 0..255, by these factors; indices of a palette it
 # leaves as they are.
 _STRETCHED = {"1": 1, "L;2": 85, "L;4": 17, "L": 1, "P;1": 1, "P;2": 1, "P;4": 1, "P": 1}
+
+_SIXTEEN = "I;16B"
+
+_MASKS = 2**31
+"""Bytes of an image's masks, one a pixel of each object: a map of depth has thousands of values."""
 
 
 def read_indices(path: Path, size: Size) -> NDArray[np.uint8]:
@@ -31,15 +38,36 @@ def read_indices(path: Path, size: Size) -> NDArray[np.uint8]:
     Raises:
         ValueError, FileNotFoundError: the file cannot be read, or has another kind or size.
     """
-    with open_image(path, "annotation", _FORMATS) as image:
-        factor = _STRETCHED.get(image.info["stored"])
-        if factor is None:
-            raise ValueError(
-                f"annotation {path} must hold one class index of at most 8 bits a pixel, but is"
-                f" {_kind(image)}"
-            )
-        _check_size(path, image, size)
-        return np.array(image).astype(np.uint8) // np.uint8(factor)
+    return _read_stored(path, size, _STRETCHED, "one class index of at most 8 bits a pixel")
+
+
+def read_objects(item: Item, size: Size) -> InstanceTarget:
+    """Read the objects of one class from numbers: pixels of value i > 0 are object i.
+
+    The numbers need not follow each other. The file has up to 16 bits, otherwise as `read_indices`.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_indices`; white alone, in which objects cannot be
+            told apart; or too many objects.
+    """
+    path: Path = item.annotation
+    rule = "one object number of at most 16 bits a pixel"
+    values = _read_stored(path, size, {**_STRETCHED, _SIXTEEN: 1}, rule)
+    numbers = np.unique(values[values > 0])
+    white = np.iinfo(values.dtype).max
+    if numbers.tolist() == [white]:
+        raise ValueError(
+            f"annotation {path} must give each object a number of its own, but holds {white} alone,"
+            " as a mask in black and white does"
+        )
+    if len(numbers) * values.size > _MASKS:
+        raise ValueError(
+            f"annotation {path} must number objects whose masks fit into {_MASKS / 2**30:g} GiB,"
+            f" but has {len(numbers)} of {size[1]}x{size[0]} pixels"
+        )
+    masks = torch.from_numpy(values == numbers[:, None, None])
+    labels = torch.ones(len(masks), dtype=torch.int64)
+    return objects_of(masks, labels, torch.zeros_like(labels), item.image_id)
 
 
 def read_colours(path: Path, size: Size) -> NDArray[np.uint8]:
@@ -60,7 +88,7 @@ def read_depth(item: Item, size: Size, unit: float) -> Mask:
     """
     path: Path = item.annotation
     with open_image(path, "annotation", _FORMATS) as image:
-        if image.info["stored"] != "I;16B":
+        if image.info["stored"] != _SIXTEEN:
             raise ValueError(f"annotation {path} must be a 16-bit grey PNG, but is {_kind(image)}")
         _check_size(path, image, size)
         metres = np.asarray(image).astype(np.float32) * np.float32(unit)
@@ -103,6 +131,19 @@ class LabelCode:
                 f"annotation {path} holds label {wrong.argmax()}; labels must be {self.rule}"
             )
         return Mask(torch.from_numpy(self.table[values]).long())
+
+
+def _read_stored(path: Path, size: Size, factors: Mapping[str, int], rule: str) -> NDArray[Any]:
+    """Read the values of a file that Pillow stretches by one of `factors`; `rule` names them."""
+    with open_image(path, "annotation", _FORMATS) as image:
+        stored = image.info["stored"]
+        if stored not in factors:
+            raise ValueError(f"annotation {path} must hold {rule}, but is {_kind(image)}")
+        _check_size(path, image, size)
+        kind = np.uint16 if stored == _SIXTEEN else np.uint8
+        values: NDArray[Any] = np.array(image).astype(kind)
+        values //= factors[stored]
+        return values
 
 
 def _kind(image: Image.Image) -> str:

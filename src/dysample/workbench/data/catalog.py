@@ -30,6 +30,8 @@ READERS: dict[str, Reader] = {
         coco.INSTANCE,
         coco_panoptic.READER,
         folders.INDICES,
+        folders.DEPTH,
+        folders.INSTANCES,
         kitti.READER,
         nyu.READER,
         pennfudan.READER,

@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from dysample.workbench.data.catalog import open_data
 from support import layouts
@@ -108,3 +110,106 @@ def test_what_is_passed_over(tmp_path: Path) -> None:
         f"skipped in {masks}, of no image: 1 (old.png)",
     )
     assert open_data(f"folders:{folder}", "train").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("0.0002\n", 0.0002),
+        ("\ufeff 1e-3 ", 0.001),
+        (".00390625", 1 / 256),
+        ("1", 1.0),
+        ("1e-6", 1e-6),
+    ],
+)
+def test_depths_in_the_stated_unit(tmp_path: Path, text: str, unit: float) -> None:
+    (layouts.folders_depth(tmp_path) / "depth_unit.txt").write_text(text, encoding="utf-8")
+    for split in ("train", "val"):
+        data = open_data(f"folders_depth:{tmp_path}", split)
+        assert [item.image.name for item in data.items] == ["in jpg.jpg", "in png.png"]
+        for _, depth in data:
+            torch.testing.assert_close(
+                depth[::2, 0].as_subclass(torch.Tensor), torch.tensor([0, 5000 * unit, 7 * unit])
+            )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "''"),
+        ("0", "'0'"),
+        ("-0.001", "'-0.001'"),
+        ("1000", "'1000'"),
+        ("5000.0", "'5000.0'"),
+        ("9e-7", "'9e-7'"),
+        ("nan", "'nan'"),
+        ("inf", "'inf'"),
+        ("mm", "'mm'"),
+        ("0,001", "'0,001'"),
+        ("0_1", "'0_1'"),
+        ("0.001 m", "'0.001 m'"),
+        ("0.001\n0.001", r"'0.001\\n0.001'"),
+        ("1" * 10_000, "'1{12}\\.\\.\\.1{13}'"),
+    ],
+)
+def test_depth_units_that_cannot_be_told(tmp_path: Path, text: str, shown: str) -> None:
+    (layouts.folders_depth(tmp_path) / "depth_unit.txt").write_text(text)
+    with refused(
+        r"depth unit .*/depth_unit.txt must hold the metres of value 1, such as 0.001 where depths"
+        rf" are millimetres, one number from 0.000001 to 1, but holds {shown}$"
+    ):
+        open_data(f"folders_depth:{tmp_path}", "val")
+
+
+def test_no_depth_unit(tmp_path: Path) -> None:
+    (layouts.folders_depth(tmp_path) / "depth_unit.txt").unlink()
+    message = r"depth_unit.txt does not exist; it must hold the metres of value 1, such as"
+    with refused(message, FileNotFoundError):
+        open_data(f"folders_depth:{tmp_path}", "val")
+
+
+@pytest.mark.parametrize(
+    ("name", "maps"), [("folders_depth", "depths"), ("folders_instance", "instances")]
+)
+def test_no_folder_of_maps(tmp_path: Path, name: str, maps: str) -> None:
+    folder = layouts.LAYOUTS[name](tmp_path) / maps / "val"
+    folder.rename(folder.with_name("aside"))
+    with refused(rf"folder {folder} does not exist", FileNotFoundError):
+        open_data(f"{name}:{tmp_path}", "val")
+    assert len(open_data(f"{name}:{tmp_path}", "train")) == 2
+
+
+def test_numbered_objects(tmp_path: Path) -> None:
+    data = open_data(f"folders_instance:{layouts.folders_instance(tmp_path)}", "val")
+    assert data.classes.names == ("river boat",)
+    assert data.classes.things == {0}
+    expected = torch.zeros(2, 6, 8, dtype=torch.uint8)
+    expected[0, 2:5, 1:3] = 1
+    expected[1, 2:5, 4:7] = 1
+    for i, (_, target) in enumerate(data):
+        assert torch.equal(target["masks"].as_subclass(torch.Tensor), expected)
+        assert target["boxes"].tolist() == [[1, 2, 3, 5], [4, 2, 7, 5]]
+        assert target["labels"].tolist() == [1, 1]
+        assert target["area"].tolist() == [6, 9]
+        assert target["image_id"] == i
+
+
+def test_image_without_an_object(tmp_path: Path) -> None:
+    folder = layouts.folders_instance(tmp_path)
+    layouts.write_png(folder / "instances" / "val" / "7.png", layouts.rows(0), np.uint16)
+    _, target = open_data(f"folders_instance:{folder}", "val")[1]
+    assert target["boxes"].shape == (0, 4)
+    assert target["masks"].shape == (0, 6, 8)
+
+
+def test_objects_have_one_class(tmp_path: Path) -> None:
+    folder = layouts.folders_instance(tmp_path)
+    (folder / "classes.txt").write_text("none\nboat\n")
+    with refused(
+        r"class list .*classes.txt must hold 1 name, that of every object's class, but holds 2"
+        r" \(`coco_instance` reads objects of several classes\)$"
+    ):
+        open_data(f"folders_instance:{folder}", "val")
+    (folder / "classes.txt").unlink()
+    with refused(r"classes.txt does not exist; it must hold one name, that", FileNotFoundError):
+        open_data(f"folders_instance:{folder}", "val")

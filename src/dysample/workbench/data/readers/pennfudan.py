@@ -6,13 +6,10 @@ split of its own: every fifth image by name, 34 of 170, is for validation.
 
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from dysample.workbench.data.annotations import read_indices
-from dysample.workbench.data.dataset import Classes, DataSet, Item
+from dysample.workbench.data.annotations import read_objects
+from dysample.workbench.data.dataset import Classes, DataSet
 from dysample.workbench.data.reader import Reader, pair_files
-from dysample.workbench.data.targets import InstanceTarget, objects_of
+from dysample.workbench.data.targets import InstanceTarget
 
 NAME = "pennfudan"
 CLASSES = Classes(("pedestrian",), frozenset({0}))
@@ -28,16 +25,7 @@ def open_split(folder: Path, split: str) -> DataSet[InstanceTarget]:
     kept = [item for item in items if (item.image_id % _EVERY == _EVERY - 1) == (split == "val")]
     # Both splits lie in one folder: what it holds besides is said once.
     notes = notes if split == "train" else ()
-    return DataSet(NAME, "instance", split, CLASSES, kept, _read_target, notes=notes)
-
-
-def _read_target(item: Item, size: tuple[int, int]) -> InstanceTarget:
-    """Pixels of value i > 0 are pedestrian i."""
-    values = read_indices(item.annotation, size)
-    people = np.unique(values[values > 0])
-    masks = torch.from_numpy(values == people[:, None, None])
-    labels = torch.ones(len(masks), dtype=torch.int64)
-    return objects_of(masks, labels, torch.zeros_like(labels), item.image_id)
+    return DataSet(NAME, "instance", split, CLASSES, kept, read_objects, notes=notes)
 
 
 READER = Reader(
