@@ -63,10 +63,10 @@ def test_former_names_work_and_tell_the_new_ones() -> None:
 
     with pytest.warns(DeprecationWarning, match="look is now dysample.workbench.look"):
         from dysample.look import show
-    with pytest.warns(DeprecationWarning, match="is now dysample.workbench.restore.from_training"):
+    with pytest.warns(DeprecationWarning, match=r"workbench.training.restore.from_training"):
         from_training = hub.from_training
     assert show is sys.modules["dysample.workbench.look"].show
-    assert from_training is sys.modules["dysample.workbench.restore"].from_training
+    assert from_training is sys.modules["dysample.workbench.training.restore"].from_training
 
 
 def test_the_package_alone_loads_no_torch() -> None:

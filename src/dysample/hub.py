@@ -254,7 +254,7 @@ model = hub.from_pretrained("{repo}")
 
 def __getattr__(name: str) -> Any:
     if name == "from_training":  # until 0.3
-        home = import_module("dysample.workbench.restore")
+        home = import_module("dysample.workbench.training.restore")
         warnings.warn(
             f"dysample.hub.{name} is now {home.__name__}.{name}", DeprecationWarning, stacklevel=2
         )

@@ -55,7 +55,7 @@ def _until_data(command: list[str], folder: Path) -> Outcome:
     before = held(folder)
 
     def work() -> None:
-        with patch("dysample.workbench.train.prepare", side_effect=SystemExit(0)):
+        with patch("dysample.workbench.training.train.prepare", side_effect=SystemExit(0)):
             verb(*command)()
 
     ended = Child(work, folder, of_input()).wait()

@@ -6,8 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
-from dysample.workbench.run import run_task
 from dysample.workbench.settings import settings_for
+from dysample.workbench.training.run import run_task
 from support.specs import spec_of
 
 TINY = {"size": 64, "steps": 2, "batch_size": 2, "width": 32, "train_frames": 4, "val_frames": 2}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dysample.workbench.config import load_config
 from dysample.workbench.documents import load_yaml
+from dysample.workbench.training.config import load_config
 
 LEVELS = "\n".join(
     f"  {name}: &{name} [{', '.join(9 * [f'*{before}'])}]"

@@ -20,6 +20,6 @@ def evaluate(path: Path, data: str | None, file: Path | None) -> None:
 
     In a FOLDER the best checkpoint is evaluated, or the last one if there is no best.
     """
-    from dysample.workbench.evaluate import evaluate as run_evaluation
+    from dysample.workbench.training.evaluate import evaluate as run_evaluation
 
     run_evaluation(path, data, file, Console())

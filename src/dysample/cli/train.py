@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dysample.cli.options import OrNull, given, hyphenated, option, settings_options
 from dysample.workbench.settings import CONFIGS
-from dysample.workbench.training_options import TrainingOptions
+from dysample.workbench.training.options import TrainingOptions
 
 USUAL = TrainingOptions()
 
@@ -61,13 +61,13 @@ def train(
     **options: Any,
 ) -> None:
     """Train and evaluate one model from a configuration."""
-    from dysample.workbench.config import configure, to_yaml
+    from dysample.workbench.training.config import configure, to_yaml
 
     options = {key: value for key, value in options.items() if given(context, key)}
     spec, folder = configure(name, config, options, resume)
     if print_config:
         click.echo(to_yaml(spec, folder), nl=False)
         return
-    from dysample.workbench.train import train as run_training
+    from dysample.workbench.training.train import train as run_training
 
     run_training(spec, folder, resume, Console())

@@ -22,7 +22,7 @@ from dysample.model_files import module_in, read_file
 from dysample.shared import CONFIG
 
 if TYPE_CHECKING:
-    from dysample.workbench.restore import Restored
+    from dysample.workbench.training.restore import Restored
 
 _RUN = re.compile(r"(?P<task>[a-z]+)-(?P<upsampler>.+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{12})")
 
@@ -48,7 +48,7 @@ def resolve_model(name: str, *, trust: bool = False, pretrained: bool = True) ->
     found = find_model(name, trust=trust, pretrained=pretrained)
     if isinstance(found, nn.Module):
         return found
-    from dysample.workbench.restore import with_recipe
+    from dysample.workbench.training.restore import with_recipe
 
     return with_recipe(found[1])
 
@@ -161,8 +161,8 @@ def _in_folder(folder: Path) -> nn.Module | tuple[Path, Restored]:
 
 def _trained(path: Path) -> tuple[Path, Restored]:
     # Imported here, because other people's models need nothing of the training code.
-    from dysample.workbench.checkpoints import find_checkpoint
-    from dysample.workbench.restore import restore
+    from dysample.workbench.training.checkpoints import find_checkpoint
+    from dysample.workbench.training.restore import restore
 
     checkpoint = find_checkpoint(path)
     return checkpoint, restore(checkpoint)

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.catalog import READERS, open_data
 from dysample.workbench.data.dataset import Classes
 from dysample.workbench.data.sample import SOURCES, class_order, to_sample
 from dysample.workbench.data.targets import VOID, Kind
 from dysample.workbench.data.transforms import evaluation_transform, training_transform
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.tasks.by_name import task_class
 from support.layouts import LAYOUTS
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.scene_set import (
     SMALLEST_OBJECT,
@@ -14,6 +13,7 @@ from dysample.workbench.data.scene_set import (
 )
 from dysample.workbench.data.scenes import CLASSES, THINGS
 from dysample.workbench.data.targets import VOID
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.settings import settings_for
 
 

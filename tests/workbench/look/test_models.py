@@ -18,7 +18,7 @@ from dysample.workbench.look.models import (
     quick_model,
 )
 from dysample.workbench.resolver import find_model, find_runs
-from dysample.workbench.restore import restore
+from dysample.workbench.training.restore import restore
 
 
 def test_runs_of_a_comparison(compared: Path, tmp_path: Path) -> None:

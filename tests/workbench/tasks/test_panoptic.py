@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
 from dysample.workbench.data.scene_set import describe_scenes
 from dysample.workbench.data.targets import VOID
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.panoptic import PanopticTask, branch_labels
 

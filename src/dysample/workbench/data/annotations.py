@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import Item
 from dysample.workbench.data.images import Size, open_image
 from dysample.workbench.data.targets import InstanceTarget, objects_of
+from dysample.workbench.metrics.boundary import IGNORE
 
 # Lossy formats would invent labels, and others are not what the layouts hold.
 _FORMATS = ("PNG",)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.targets import InstanceTarget, PanopticTarget, objects_of
+from dysample.workbench.metrics.boundary import IGNORE
 
 
 def semantic_labels(target: PanopticTarget) -> Tensor:

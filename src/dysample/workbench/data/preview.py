@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dysample.files import whole_file
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import DataSet
 from dysample.workbench.data.targets import VOID
+from dysample.workbench.metrics.boundary import IGNORE
 
 COLUMNS = 4
 """Samples of a split, evenly spread over it."""

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.text import Text
 from torch import Tensor
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.dataset import DataSet
 from dysample.workbench.data.images import Size, check_image
 from dysample.workbench.data.reader import NAMED
 from dysample.workbench.data.targets import VOID
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.terminal import bars
 
 Target = TypeVar("Target")

@@ -14,8 +14,8 @@ from torchvision.transforms.v2 import functional as F
 from torchvision.transforms.v2 import query_size
 from torchvision.tv_tensors import Image, Mask, wrap
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.targets import VOID, DetectionTarget, Kind
+from dysample.workbench.metrics.boundary import IGNORE
 
 SCALES = (0.5, 2.0)
 """Sizes at which training shows an image, as shares of that at which it just fits."""

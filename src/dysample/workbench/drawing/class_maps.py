@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dysample.workbench.boundary import IGNORE, boundary_band
 from dysample.workbench.drawing.palette import WRONG, byte_colour, paint
+from dysample.workbench.metrics.boundary import IGNORE, boundary_band
 
 BAND = 2
 """Half width of the band in pixels: up to here an upsampler decides what a pixel becomes."""

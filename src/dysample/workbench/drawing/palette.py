@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from dysample.workbench.boundary import IGNORE
+from dysample.workbench.metrics.boundary import IGNORE
 
 # Paul Tol's "light" scheme without its grey, then a violet and a brown: all of them light, so
 # that the dark error mark stands out on every class by brightness alone.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.drawing.offsets import wheel
 from dysample.workbench.drawing.palette import GROUPS, WRONG, class_colour
 from dysample.workbench.drawing.sheet import LINE, Sheet
 from dysample.workbench.look.reading import Reading
 from dysample.workbench.look.subject import Subject
+from dysample.workbench.metrics.boundary import IGNORE
 
 WHEEL = 110
 TEXT = 11

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dysample.workbench.checkpoints import LAST, find_checkpoint, read_checkpoint
-from dysample.workbench.choose import UpsamplerSpec, choose_upsamplers
+from dysample.workbench.compare.choose import UpsamplerSpec, choose_upsamplers
 from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import say
-from dysample.workbench.progress import ProgressBars
 from dysample.workbench.resolver import Run, find_runs, holds_model
-from dysample.workbench.restore import Restored, restore
-from dysample.workbench.run import run_task
 from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import settings_for
-from dysample.workbench.training_options import TrainingOptions
+from dysample.workbench.training.checkpoints import LAST, find_checkpoint, read_checkpoint
+from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training.progress import ProgressBars
+from dysample.workbench.training.restore import Restored, restore
+from dysample.workbench.training.run import run_task
 
 REFERENCES = ("nearest", "bilinear")
 """The fixed interpolations that others are shown beside."""

@@ -17,16 +17,16 @@ from dysample.calls import Call, record_calls
 from dysample.modes import evaluated
 from dysample.nn import Upsampler
 from dysample.registry import list_upsamplers
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import read_indices
 from dysample.workbench.data.scene_set import SceneSet
 from dysample.workbench.data.scenes import Scenes
 from dysample.workbench.look.calls import choose_call
 from dysample.workbench.look.models import REFERENCES, find_references, quick_model
 from dysample.workbench.look.picture import Picture, Source, load_picture
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.resolver import find_model
-from dysample.workbench.restore import Restored
 from dysample.workbench.tasks.base import Task
+from dysample.workbench.training.restore import Restored
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Model: TypeAlias = "str | Path | nn.Module"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from dysample.workbench.boundary import IGNORE
+from dysample.workbench.metrics.boundary import IGNORE
 
 
 class SemanticBranch(nn.Module):

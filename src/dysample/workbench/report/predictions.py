@@ -12,7 +12,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.drawing.class_maps import (
     BAND,
     boundary_errors,
@@ -22,6 +21,7 @@ from dysample.workbench.drawing.class_maps import (
 )
 from dysample.workbench.drawing.palette import IGNORED, WRONG, class_colour, paint
 from dysample.workbench.drawing.sheet import CHARACTER, HEADER, LINE, MARGIN, Sheet, wrap
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.report.samples import Frame, decode_frame
 from dysample.workbench.report.summary import Group, Row
 from dysample.workbench.report.wording import settings_text

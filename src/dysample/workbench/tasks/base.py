@@ -18,8 +18,8 @@ from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_sc
 from dysample.workbench.data.targets import Kind
 from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.record import Measure
-from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings, split_data
+from dysample.workbench.training.seeds import seeded
 
 
 class Task(LightningModule, ABC):

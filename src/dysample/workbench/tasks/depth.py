@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.workbench.data.sample import Sample
-from dysample.workbench.metrics import DepthErrors
+from dysample.workbench.metrics.maps import DepthErrors
 from dysample.workbench.models.build import build_depth_estimator
 from dysample.workbench.models.papers import build_paper_depth_estimator
 from dysample.workbench.record import Measure

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from torch import Tensor, nn
 
-from dysample.workbench.average_precision import AveragePrecision
 from dysample.workbench.data.sample import Sample
+from dysample.workbench.metrics.average_precision import AveragePrecision
 from dysample.workbench.models.detector import build_detector
 from dysample.workbench.models.papers import build_paper_detector
 from dysample.workbench.record import Measure

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.panoptic import semantic_labels
-from dysample.workbench.panoptic_quality import PanopticQuality, merge_panoptic
+from dysample.workbench.metrics.boundary import IGNORE
+from dysample.workbench.metrics.panoptic_quality import PanopticQuality, merge_panoptic
 from dysample.workbench.record import Measure
 from dysample.workbench.tasks.objects import ObjectBatch, ObjectTask
 

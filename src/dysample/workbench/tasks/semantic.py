@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.sample import Sample
-from dysample.workbench.metrics import BoundaryIoU, ClassIoU
+from dysample.workbench.metrics.boundary import IGNORE
+from dysample.workbench.metrics.maps import BoundaryIoU, ClassIoU
 from dysample.workbench.models.build import build_segmenter
 from dysample.workbench.models.papers import build_paper_segmenter
 from dysample.workbench.record import Measure

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers.camvid import CLASSES
-from dysample.workbench.prepare import prepare
+from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.settings import settings_for
 from dysample.workbench.tasks.semantic import SemanticTask
+from dysample.workbench.training.prepare import prepare
 
 
 def test_reads_images_and_labels(camvid: Path, tiny: Callable) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from dysample.workbench.data.catalog import open_data
 from dysample.workbench.data.readers import coco
 from dysample.workbench.data.scan import scan
-from dysample.workbench.prepare import prepare
+from dysample.workbench.training.prepare import prepare
 from support import layouts
 from support.refusals import refused
 

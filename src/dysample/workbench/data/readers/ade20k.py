@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet
 from dysample.workbench.data.reader import Reader, pair_files, read_lines
+from dysample.workbench.metrics.boundary import IGNORE
 
 NAME = "ade20k"
 COUNT = 150

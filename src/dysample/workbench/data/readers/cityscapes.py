@@ -8,7 +8,6 @@ from pathlib import Path
 from torchvision.datasets import Cityscapes
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import LabelCode
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.images import Size
@@ -20,6 +19,7 @@ from dysample.workbench.data.reader import (
     passed_over,
     split_folder,
 )
+from dysample.workbench.metrics.boundary import IGNORE
 
 NAME = "cityscapes"
 _IMAGE = "_leftImg8bit"

@@ -12,11 +12,11 @@ from reprlib import repr as shorten
 
 from torchvision.tv_tensors import Mask
 
-from dysample.workbench.boundary import IGNORE
 from dysample.workbench.data.annotations import LabelCode, read_depth, read_objects
 from dysample.workbench.data.dataset import Classes, DataSet, Item
 from dysample.workbench.data.reader import Notes, Reader, is_name, pair_files, read_lines
 from dysample.workbench.data.targets import InstanceTarget
+from dysample.workbench.metrics.boundary import IGNORE
 
 CLASS_FILE = "classes.txt"
 UNIT_FILE = "depth_unit.txt"

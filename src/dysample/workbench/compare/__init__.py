@@ -1,0 +1,1 @@
+"""Many runs: every upsampler and seed once."""
