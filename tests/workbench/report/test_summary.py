@@ -116,6 +116,38 @@ def test_model_and_encoder_are_told_where_they_are_not_the_usual_ones(entry, wri
     assert texts[3].endswith("weight_decay 0.01, weights w.pth")
 
 
+def test_how_models_train_keeps_groups_apart_and_is_in_their_names(entry, write):
+    entries = []
+    for number, change in enumerate(({}, {"frozen": True}, {"upsampler_rate": 0.1})):
+        made = entry("bilinear", 0, frames=0) | {"run": f"{number:012}"}
+        made["settings"] = {**made["settings"], **change}
+        entries.append(made)
+    groups = summarise(read_records(write(entries)))
+    assert [group.title for group in groups] == [
+        "semantic, scenes 64x64, plain head",
+        "semantic, scenes 64x64, frozen, plain head",
+        "semantic, scenes 64x64, upsampler rate 0.1, plain head",
+    ]
+    assert suffixes(groups) == ["", "-frozen", "-upsampler-rate-0.1"]
+    assert len({settings_text(group) for group in groups}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("../../evil", "-..-..-evil"),
+        ('<b>"x"\u202e\0|', "-b-x"),
+        ("aé" * 400, f"-{'aé' * 16}"),
+        ("..", "-.."),
+    ],
+)
+def test_names_of_files_are_short_and_of_plain_characters(name, end, entry, write):
+    other = entry("bilinear", 0, frames=0) | {"run": "0" * 12}
+    other["data"] = {**other["data"], "name": name}
+    groups = summarise(read_records(write([entry("bilinear", 0, frames=0), other])))
+    assert suffixes(groups) == ["", end]
+
+
 def test_the_same_seed_twice_is_no_second_seed(entry, write):
     """Of another precision, say: the run differs, upsampler, seed and settings do not."""
     path = write([entry(frames=0), entry(frames=0) | {"run": "another"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from dysample.workbench.report.predictions import draw_predictions
 from dysample.workbench.report.sampling import draw_sampling
 from dysample.workbench.report.summary import Group, summarise
 from dysample.workbench.report.table import print_table
+
+LONGEST = 48
+"""Bytes of a name in the name of a file, which is at most 255 long: there may be four of them."""
 
 
 def write_report(results: Path, output: Path, console: Console) -> list[Path]:
@@ -50,12 +54,15 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
 
 
 def suffixes(groups: Sequence[Group]) -> list[str]:
-    """Ends of file names: none for the first group, then what differs from it, all different."""
+    """Ends of file names: none for the first group, then what differs from it, all different.
+
+    Names in a result file may be of any characters and length; those of files are not.
+    """
     first = groups[0]
     names: list[str] = []
     for group in groups:
         parts = [
-            str(value)
+            _for_file(str(value))
             for value, usual in (
                 (group.task, first.task),
                 (group.data["name"], first.data["name"]),
@@ -71,3 +78,8 @@ def suffixes(groups: Sequence[Group]) -> list[str]:
             number += 1
         names.append(name)
     return names
+
+
+def _for_file(name: str) -> str:
+    plain = re.sub(r"[^\w.=]+", "-", name).strip("-")
+    return plain.encode()[:LONGEST].decode(errors="ignore")

@@ -11,6 +11,7 @@ from typing import Any
 
 from dysample.registry import list_upsamplers
 from dysample.workbench.record import MAIN, Measure, Record
+from dysample.workbench.settings import LATER
 
 BASELINE = "bilinear"
 
@@ -64,9 +65,16 @@ class Group:
 
     @property
     def variant(self) -> Sequence[str]:
-        """Names of the model and the encoder, without the default ones."""
+        """Names of the model and the encoder, without the default ones, and how they train.
+
+        Runs that freeze the encoder or slow the upsamplers down answer another question.
+        """
         chosen = (self.settings.get("model"), self.settings.get("encoder"))
-        return [name for name in chosen if name not in ("small", "conv", None)]
+        names = [name for name in chosen if name not in ("small", "conv", None)]
+        if self.settings.get("frozen"):
+            names.append("frozen")
+        rate = self.settings.get("upsampler_rate", LATER["upsampler_rate"])
+        return names if rate == LATER["upsampler_rate"] else [*names, f"upsampler rate {rate}"]
 
     @property
     def title(self) -> str:

@@ -10,7 +10,9 @@ from dysample.workbench.report.summary import BASELINE, Group, OverSeeds
 KEEP = "\u00a0"
 """A space at which a line must not break."""
 
-SAID = ("model", "encoder", "head", "size", "train_frames", "val_frames")
+SAID = (
+    "model", "encoder", "frozen", "upsampler_rate", "head", "size", "train_frames", "val_frames"
+)  # fmt: skip
 """Settings that the title and the description of the data contain already."""
 
 SHOWN = 5

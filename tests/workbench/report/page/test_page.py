@@ -104,6 +104,14 @@ def test_runs_that_differ_in_settings_alone_are_told_apart(families):
     assert one.anchor != two.anchor
 
 
+def test_options_that_only_some_records_name_tell_them_apart(families):
+    runs = [made_run("semantic", "bilinear", 0) for _ in range(2)]
+    runs[1] |= {"run": "0" * 12, "settings": {**runs[1]["settings"], "augment": True}}
+    assert [one.title for one in families(runs)] == [
+        f"Semantic segmentation: scenes 64x64, augment {value}" for value in (False, True)
+    ]
+
+
 def test_pictures_beyond_the_budget_are_named(tmp_path, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     figures = [tmp_path / "predictions.png", tmp_path / "sampling-skip.png"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dysample.workbench.report.intervals import Estimate, to_baseline
 from dysample.workbench.report.summary import BASELINE, Group, Row, families
+from dysample.workbench.settings import LATER
 
 TASKS = {
     "semantic": "Semantic segmentation",
@@ -121,7 +122,8 @@ def _title(family: Family) -> str:
 
 
 def _settings_apart(family: Family, same: Sequence[Family]) -> str:
-    described = [{**one.members[0].group.data, **one.members[0].group.settings} for one in same]
+    groups = [one.members[0].group for one in same]
+    described = [{**group.data, **LATER, **group.settings} for group in groups]
     own = described[same.index(family)]
     apart = [
         f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
