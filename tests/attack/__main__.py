@@ -32,18 +32,18 @@ _NEEDED = (
     "model_files",
     "surgery",
     "workbench.bench.run",
-    "workbench.compare",
+    "workbench.compare.comparison",
     "workbench.costs.tables",
     "workbench.data.catalog",
     "workbench.data.overview",
-    "workbench.engines.by_name",
-    "workbench.evaluate",
+    "workbench.compare.engines.by_name",
+    "workbench.training.evaluate",
     "workbench.look.models",
     "workbench.report.page.page",
     "workbench.report.report",
     "workbench.resolver",
-    "workbench.restore",
-    "workbench.train",
+    "workbench.training.restore",
+    "workbench.training.train",
 )
 
 

@@ -54,9 +54,14 @@ WORDS = (
     "dysample.nn:Nearest", "dysample.cli:main", "this:s", "semantic", "semantic,depth", "r50",
 )  # fmt: skip
 
-_LONG = ("workbench.compare._run", "workbench.compare.prepare", "workbench.train.prepare",
-         "workbench.look.models.run_task", "workbench.bench.run.run",
-         "workbench.evaluate.evaluate")  # fmt: skip
+_LONG = (
+    "workbench.compare.comparison._run",
+    "workbench.compare.comparison.prepare",
+    "workbench.training.train.prepare",
+    "workbench.training.evaluate.evaluate",
+    "workbench.look.models.run_task",
+    "workbench.bench.run.run",
+)
 
 
 def _words(rng: Random, folder: Path, made: Made) -> Outcome:
