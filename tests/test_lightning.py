@@ -9,8 +9,7 @@ from torch import nn
 from dysample import CARAFE, DySample
 
 lightning = pytest.importorskip("lightning.pytorch")
-
-from dysample.lightning import UpsamplerMonitor  # noqa: E402
+UpsamplerMonitor = pytest.importorskip("dysample.lightning").UpsamplerMonitor
 
 
 class Model(lightning.LightningModule):

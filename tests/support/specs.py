@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import Settings
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 
 def spec_of(

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.record import read_records
 from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import TASKS, settings_for
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 from support.specs import spec_of
 
 EVIDENCE = Path(__file__).parents[2] / "evidence" / "results.jsonl"

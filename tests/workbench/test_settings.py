@@ -12,7 +12,7 @@ from dysample.workbench.settings import (
     settings_of,
     split_data,
 )
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def compare(
     the end the table is printed, and the page with all figures and tables is written to
     OUTPUT/report.html.
     """
-    from dysample.workbench.compare.choose import choose_tasks, choose_upsamplers
+    from dysample.workbench.choose import choose_tasks, choose_upsamplers
     from dysample.workbench.compare.comparison import compare as run_comparison
     from dysample.workbench.compare.engines.by_name import choose_engine
     from dysample.workbench.report.report import write_report

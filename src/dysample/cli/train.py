@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dysample.cli.options import OrNull, given, hyphenated, option, settings_options
 from dysample.workbench.settings import CONFIGS
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 USUAL = TrainingOptions()
 

@@ -12,10 +12,10 @@ from typing import Any
 from torch import nn
 
 from dysample.files import named
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.settings import Settings, check_seed, settings_for
 from dysample.workbench.tasks.by_name import task_class
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)

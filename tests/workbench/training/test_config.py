@@ -5,7 +5,7 @@ import pytest
 
 from dysample.workbench.settings import CONFIGS, SCENES, settings_for
 from dysample.workbench.training.config import configure, load_config, to_yaml
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 
 @pytest.mark.parametrize("name", CONFIGS)

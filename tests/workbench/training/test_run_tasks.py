@@ -70,7 +70,7 @@ def test_a_frozen_encoder_stays_and_the_rest_trains(
     spec = spec_of(settings, task=name, checkpoint_every=4)
     record = run_task(spec, tmp_path / "whole").to_line()
     # Two images, their mirror images and two for validation; the rest is measuring.
-    assert len(called) < settings.steps * settings.batch_size
+    assert len(called) <= 6 + 2  # and for the costs
     assert {**record["settings"], **options} == record["settings"]
     ended = torch.load(tmp_path / "whole" / "last.ckpt")
     begun = spec.build_model().state_dict()

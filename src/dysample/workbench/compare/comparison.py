@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from dysample.files import cleared, sweep
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.compare.engines.base import Engine, Job, Outcome, Tell
 from dysample.workbench.costs.models import model_macs
 from dysample.workbench.folders import alone_in
@@ -21,9 +21,9 @@ from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import Settings, check_count, split_data
 from dysample.workbench.terminal import columns
 from dysample.workbench.training.callbacks import StepReporter
-from dysample.workbench.training.options import TrainingOptions
 from dysample.workbench.training.prepare import prepare
 from dysample.workbench.training.run import run_task
+from dysample.workbench.training_options import TrainingOptions
 
 
 def compare(

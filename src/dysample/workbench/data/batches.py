@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from dysample.workbench.seeds import derive_seed
 from dysample.workbench.signals import kept_from_workers
-from dysample.workbench.training.seeds import derive_seed
 
 EVALUATION_BATCH = 32
 """Batch size of evaluations."""

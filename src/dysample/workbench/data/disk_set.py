@@ -14,8 +14,8 @@ from dysample.workbench.data.reader import SPLITS
 from dysample.workbench.data.sample import SOURCES, Sample, class_order, to_sample
 from dysample.workbench.data.targets import Kind
 from dysample.workbench.data.transforms import evaluation_transform, training_transform
+from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import SIZES, Settings
-from dysample.workbench.training.seeds import seeded
 
 KEPT = 2**30
 """Bytes of images and targets that a set keeps in memory; what does not fit is read again."""

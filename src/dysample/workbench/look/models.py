@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dysample.workbench.compare.choose import UpsamplerSpec, choose_upsamplers
+from dysample.workbench.choose import UpsamplerSpec, choose_upsamplers
 from dysample.workbench.data.scenes import cache_folder, kept_in_cache
 from dysample.workbench.folders import alone_in
 from dysample.workbench.headline import say
@@ -16,10 +16,10 @@ from dysample.workbench.resolver import Run, find_runs, holds_model
 from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.settings import settings_for
 from dysample.workbench.training.checkpoints import LAST, find_checkpoint, read_checkpoint
-from dysample.workbench.training.options import TrainingOptions
 from dysample.workbench.training.progress import ProgressBars
 from dysample.workbench.training.restore import Restored, restore
 from dysample.workbench.training.run import run_task
+from dysample.workbench.training_options import TrainingOptions
 
 REFERENCES = ("nearest", "bilinear")
 """The fixed interpolations that others are shown beside."""

@@ -18,8 +18,8 @@ from dysample.workbench.models.encoder import Encoder
 from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.models.segformer_head import SegFormerHead, Segmenter
 from dysample.workbench.models.weights import fill, read_weights
+from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PRETRAINED_ENCODER, HeadSettings, Settings
-from dysample.workbench.training.seeds import seeded
 
 
 def create_upsamplers(

@@ -21,8 +21,8 @@ from dysample.workbench.models.efficientnet import EfficientNetEncoder
 from dysample.workbench.models.encoder import STRIDES, Encoder
 from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
+from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import PyramidSettings
-from dysample.workbench.training.seeds import seeded
 
 UPSAMPLERS = len(STRIDES) - 1
 """Top-down steps of the pyramid."""

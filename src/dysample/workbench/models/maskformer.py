@@ -16,7 +16,7 @@ from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.encoder import imagenet_colours
 from dysample.workbench.models.swin import swin_config
-from dysample.workbench.training.seeds import seeded
+from dysample.workbench.seeds import seeded
 
 STEPS = 3
 """Top-down steps of the pixel decoder."""

@@ -14,7 +14,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from dysample.surgery.recipes import install
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.panoptic_fpn import PanopticFPN, SemanticBranch
-from dysample.workbench.training.seeds import seeded
+from dysample.workbench.seeds import seeded
 
 WIDTH = 256
 """Channels of the pyramid, which has three top-down steps."""

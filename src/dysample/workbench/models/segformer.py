@@ -10,7 +10,7 @@ from transformers import SegformerConfig, SegformerModel
 
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.segformer_head import UPSAMPLERS, SegFormerHead, Segmenter
-from dysample.workbench.training.seeds import seeded
+from dysample.workbench.seeds import seeded
 
 DEPTHS = {
     "b0": (2, 2, 2, 2),

@@ -10,7 +10,7 @@ from transformers import SwinBackbone, SwinConfig
 
 from dysample.workbench.models.build import create_upsamplers
 from dysample.workbench.models.depth_decoder import UPSAMPLERS, DepthDecoder, DepthEstimator
-from dysample.workbench.training.seeds import seeded
+from dysample.workbench.seeds import seeded
 
 # Channels after the first stage, heads there, blocks of the third stage, window.
 _SIZES = {

@@ -18,8 +18,8 @@ from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_sc
 from dysample.workbench.data.targets import Kind
 from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.record import Measure
+from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings, split_data
-from dysample.workbench.training.seeds import seeded
 
 
 class Task(LightningModule, ABC):
@@ -130,17 +130,18 @@ class Task(LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Keep the features of a frozen encoder."""
-        self._keep_features(True)
+        self.keep_features(True)
 
     def on_validation_start(self) -> None:
         """Keep the features of a frozen encoder."""
-        self._keep_features(True)
+        self.keep_features(True)
 
     def teardown(self, stage: str) -> None:
         """Turn the cache of features off: exports and measurements need the encoder itself."""
-        self._keep_features(False)
+        self.keep_features(False)
 
-    def _keep_features(self, kept: bool) -> None:
+    def keep_features(self, kept: bool) -> None:
+        """Turn the cache of a frozen encoder's features on or off; it holds them in float16."""
         for module in self.modules():
             if isinstance(module, FrozenEncoder):
                 module.keep(kept)

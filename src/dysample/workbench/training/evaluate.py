@@ -18,9 +18,9 @@ from dysample.workbench.tasks.base import Task
 from dysample.workbench.training.checkpoints import find_checkpoint
 from dysample.workbench.training.config import CONFIG, load_config
 from dysample.workbench.training.lightning_trainer import make_trainer, quiet
-from dysample.workbench.training.options import TrainingOptions
 from dysample.workbench.training.progress import ProgressBars
 from dysample.workbench.training.restore import restore
+from dysample.workbench.training_options import TrainingOptions
 
 
 def evaluate(path: Path, data: str | None, file: Path | None, console: Console) -> None:

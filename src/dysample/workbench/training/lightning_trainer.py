@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from dysample.workbench.training.checkpoints import WholeFileIO
-from dysample.workbench.training.options import TrainingOptions
+from dysample.workbench.training_options import TrainingOptions
 
 _HARMLESS = (
     # Evaluation comes after training, in a separate call.

@@ -9,7 +9,7 @@ from torch import nn
 from dysample.checks import one_line
 from dysample.fitting import build_for
 from dysample.hub import RECIPE
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.run_spec import RunSpec, build
 from dysample.workbench.settings import SIZES, check_count, check_seed, settings_for
 from dysample.workbench.tasks.base import Task

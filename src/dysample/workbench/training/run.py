@@ -103,6 +103,11 @@ def run_task(
         if task.evaluated_after != settings.steps:
             trainer.validate(task, evaluation, verbose=False)
 
+    # On the features that the metrics were measured on; costs are those of the encoder itself.
+    task.keep_features(True)
+    parts = {} if training.processes > 1 else measure_parts(task, val)
+    samples = encode_samples(task, val) if pictures else ()
+    task.keep_features(False)
     return Record(
         run=spec.id,
         task=spec.task,
@@ -114,12 +119,12 @@ def run_task(
         settings=settings.to_dict(),
         training=training.to_dict(),
         metrics=task.results,
-        parts={} if training.processes > 1 else measure_parts(task, val),
+        parts=parts,
         curve=curve.curve,
         measures=task_type.measures,
         parameters=Size(**model_parameters(model)),
         macs=Size(**model_macs(model, about["height"], about["width"])),
         seconds=Seconds(round(stopwatch.seconds, 2), round(stopwatch.evaluation, 2)),
         **surroundings(),
-        samples=encode_samples(task, val) if pictures else (),
+        samples=samples,
     )

@@ -15,10 +15,10 @@ from dysample.workbench.run_spec import RunSpec
 from dysample.workbench.training.checkpoints import LAST, read_checkpoint
 from dysample.workbench.training.config import CONFIG, load_config, to_yaml
 from dysample.workbench.training.lightning_trainer import is_first_process
-from dysample.workbench.training.options import TrainingOptions
 from dysample.workbench.training.prepare import prepare
 from dysample.workbench.training.progress import ProgressBars
 from dysample.workbench.training.run import run_task
+from dysample.workbench.training_options import TrainingOptions
 
 PATIENCE = 10
 """Seconds within which the loader workers of a killed training notice, and let go of its folder."""
@@ -110,7 +110,7 @@ def _refuse(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
         if name not in there or name not in here or there[name] != here[name]
     ] or ["the file of `weights` has changed"]
     raise ValueError(
-        f"{path} must be of the same run to be gone on with, but {'; '.join(differences)}; give "
+        f"{path} must be of the same run to be resumed, but {'; '.join(differences)}; give "
         "what it has, or another --output"
     )
 

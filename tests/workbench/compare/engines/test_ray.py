@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dysample.workbench.compare.choose import UpsamplerSpec
+from dysample.workbench.choose import UpsamplerSpec
 from dysample.workbench.compare.comparison import compare
 from dysample.workbench.settings import Settings
 from dysample.workbench.training.run import run_task

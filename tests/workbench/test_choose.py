@@ -1,6 +1,6 @@
 import pytest
 
-from dysample.workbench.compare.choose import UpsamplerSpec, choose_tasks, choose_upsamplers
+from dysample.workbench.choose import UpsamplerSpec, choose_tasks, choose_upsamplers
 
 
 def test_choose_tasks() -> None:
