@@ -6,7 +6,7 @@ from typing import Any
 
 from dysample.lines import append_lines
 from dysample.workbench.folders import locked
-from dysample.workbench.record import read_records
+from dysample.workbench.record import Record, read_records
 
 RESULTS = "results.jsonl"
 
@@ -25,17 +25,25 @@ class ResultFile:
         self.path = path
         self._lock = Path(f"{path}.lock")
 
-    def finished(self) -> set[str]:
-        """Ids of the runs in the file.
+    def records(self) -> list[Record]:
+        """Return the runs in the file.
 
         Raises:
             ValueError, OSError: as `read_records`.
         """
         if not self.path.exists():
-            return set()
+            return []
         if not self.path.is_file():
             raise ValueError(f"{self.path} must be a file of results")
-        return {record.run for record in read_records(self.path)}
+        return read_records(self.path)
+
+    def finished(self) -> set[str]:
+        """Return the ids of the runs in the file.
+
+        Raises:
+            ValueError, OSError: as `read_records`.
+        """
+        return {record.run for record in self.records()}
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a record, from `Record.to_line`, as the last line.

@@ -96,7 +96,12 @@ class RunSpec:
     @property
     def label(self) -> str:
         """Name for people."""
-        return f"{self.task} {self.upsampler.label} seed {self.seed}"
+        parts = [f"{self.task} {self.upsampler.label} seed {self.seed}"]
+        if self.settings.rate_scale is not None:
+            parts.append(f"rate x {self.settings.rate_scale:g}")
+        if self.settings.held_out:
+            parts.append("held-out images")
+        return ", ".join(parts)
 
     @cached_property
     def about(self) -> dict[str, Any]:

@@ -19,7 +19,13 @@ PRETRAINED = "pretrained"
 # Options of the small models that the models of the papers do not have.
 _OF_SMALL = ("width", "encoder", "head")
 
-LATER = {"augment": False, "frozen": False, "upsampler_rate": 1}
+LATER: dict[str, Any] = {
+    "augment": False,
+    "frozen": False,
+    "upsampler_rate": 1,
+    "rate_scale": None,
+    "held_out": False,
+}
 """Options that records name only if they have another value."""
 
 SIZES = (32, 2048)
@@ -64,6 +70,11 @@ class Settings:
         frozen: do not train the pretrained encoder of a small model; its features of an image are
             computed once.
         upsampler_rate: learning rate of the upsamplers over `learning_rate`.
+        rate_scale: multiplies the learning rate of the upsamplers or, if they have no parameters,
+            that of the whole model; None for 1. `dysample compare --tune` chooses it, and runs that
+            differ in it are compared.
+        held_out: evaluate on the last fifth of the training images, on which the run is not
+            trained, instead of the validation images.
 
     Raises:
         TypeError: a value of another type.
@@ -87,6 +98,8 @@ class Settings:
     augment: bool = False
     frozen: bool = False
     upsampler_rate: float = 1
+    rate_scale: float | None = None
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -96,7 +109,7 @@ class Settings:
         for name in ("train_frames", "val_frames"):
             if getattr(self, name) is not None:
                 keep_count(self, name)
-        for name in ("augment", "frozen"):
+        for name in ("augment", "frozen", "held_out"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"`{name}` (={getattr(self, name)!r}) must be true or false")
         if self.frozen:
@@ -107,6 +120,8 @@ class Settings:
             ("upsampler_rate", False),
         ):
             object.__setattr__(self, name, check_number(name, getattr(self, name), zero=zero))
+        if self.rate_scale is not None:
+            object.__setattr__(self, "rate_scale", check_number("rate_scale", self.rate_scale))
         if not SIZES[0] <= self.size <= SIZES[1]:
             raise ValueError(f"`size` (={self.size}) must be from {SIZES[0]} to {SIZES[1]} pixels")
 
@@ -148,6 +163,23 @@ class Settings:
                 "`frozen` (=True) needs a pretrained encoder: `encoder` 'conv' starts from random "
                 f"weights; take {PRETRAINED_ENCODER!r}, or give a file of `weights`"
             )
+
+    def split(self, train: int, val: int) -> tuple[int, int]:
+        """Return the numbers of images to train and to evaluate on.
+
+        Args:
+            train: all training images of the run.
+            val: its validation images, which count only without `held_out`.
+
+        Raises:
+            ValueError: one training image, which cannot be both trained on and held out.
+        """
+        if not self.held_out:
+            return train, val
+        if train < 2:
+            raise ValueError(f"`held_out` (=True) needs at least 2 training images, not {train}")
+        held = -(-train // 5)
+        return train - held, held
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options by name, as plain data for JSON.

@@ -28,7 +28,7 @@ class DiskSet:
         task: that the samples are for.
         data: a split whose targets the task can learn from.
         size: height and width into which the images are fitted, and padded on the right or below.
-        count: of images, the first ones.
+        images: of the split, by their places in it.
         collate: makes a batch of a list of samples.
         training: drop objects that cannot be learned from: crowds, and objects without pixels.
         augment: `training_batch` augments images at random, each read anew, instead of flipping.
@@ -39,7 +39,7 @@ class DiskSet:
         task: Kind,
         data: DataSet[Any],
         size: tuple[int, int],
-        count: int,
+        images: range,
         collate: Callable[[list[Sample]], Any],
         *,
         training: bool = False,
@@ -48,7 +48,7 @@ class DiskSet:
         self.task = task
         self.kind = data.kind
         self.classes = data.classes
-        self.count = count
+        self.images = images
         self.collate = collate
         self.training = training
         self.augment = augment
@@ -59,7 +59,7 @@ class DiskSet:
 
     def __len__(self) -> int:
         """Number of images."""
-        return self.count
+        return len(self.images)
 
     def batch(self, index: Tensor) -> Any:
         """Return the collated samples `index` (B,) int64, as they are."""
@@ -83,7 +83,7 @@ class DiskSet:
         samples = []
         for i, place in zip(index.tolist(), places):
             with seeded(seed, f"place {place}"):
-                samples.append(self._to_sample(*self.random[i]))
+                samples.append(self._to_sample(*self.random[self.images[i]]))
         return self.collate(samples)
 
     def sample(self, i: int, flip: bool = False) -> Sample:
@@ -109,7 +109,7 @@ class DiskSet:
         """Return image i as (3, H, W) uint8 and its packed target."""
         if i in self._kept:
             return self._kept[i]
-        image, target = self.whole[i]
+        image, target = self.whole[self.images[i]]
         if self.task == "detection":
             target.pop("masks", None)
         found = (image * 255).round().to(torch.uint8), _packed(self.kind, target)
@@ -141,6 +141,7 @@ def describe_disk(data: str, settings: Settings, task: Kind) -> dict[str, Any]:
                 f"{data}"
             )
         counts[split.split] = wanted or len(split)
+    counts["train"], counts["val"] = settings.split(counts["train"], counts["val"])
     first = train.items[0]
     height, width = check_image(first.image, first.size)
     width = round(settings.size * width / height)
@@ -165,7 +166,7 @@ def open_disk_sets(
     about: dict[str, Any],
     task: Kind,
     collate: Callable[[list[Sample]], Any],
-    augment: bool,
+    settings: Settings,
 ) -> tuple[DiskSet, DiskSet]:
     """Open training and validation set.
 
@@ -174,25 +175,27 @@ def open_disk_sets(
         about: from `describe_disk`.
         task: that is to learn from it.
         collate: makes a batch of a list of samples.
-        augment: training images at random; otherwise they are only flipped.
+        settings: of the run; `augment` and `held_out` matter here.
 
     Raises:
         ValueError, FileNotFoundError: as `describe_disk`.
     """
     size = (about["height"], about["width"])
-    train, val = (
+    train = open_split(data, "train", task)
+    val = train if settings.held_out else open_split(data, "val", task)
+    first = about["train"] if settings.held_out else 0
+    return (
         DiskSet(
             task,
-            open_split(data, split, task),
+            train,
             size,
-            about[split],
+            range(about["train"]),
             collate,
-            training=split == "train",
-            augment=augment and split == "train",
-        )
-        for split in SPLITS
+            training=True,
+            augment=settings.augment,
+        ),
+        DiskSet(task, val, size, range(first, first + about["val"]), collate),
     )
-    return train, val
 
 
 def open_split(data: str, split: str, task: Kind) -> DataSet[Any]:

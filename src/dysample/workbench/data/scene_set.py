@@ -105,15 +105,17 @@ def describe_scenes(settings: Settings, task: Kind) -> dict[str, Any]:
         raise ValueError("`augment` (=True) must be left out for scenes: it is for photographs")
     if settings.size > LONGEST:
         raise ValueError(f"`size` (={settings.size}) of scenes must be at most {LONGEST} pixels")
+    counts = []
     for option in ("train_frames", "val_frames"):
         if getattr(settings, option) is None:
             raise ValueError(f"`{option}` (=None) must be a number: scenes are rendered on demand")
-        check_count(option, getattr(settings, option), most=scenes.LARGEST_SET)
+        counts.append(check_count(option, getattr(settings, option), most=scenes.LARGEST_SET))
+    train, val = settings.split(*counts)
     names, things = _division(task)
     return {
         "name": "scenes",
-        "train": settings.train_frames,
-        "val": settings.val_frames,
+        "train": train,
+        "val": val,
         "height": settings.size,
         "width": settings.size,
         "classes": names,
@@ -128,6 +130,7 @@ def load_scene_sets(
     task: Kind,
     collate: Callable[[list[Sample]], Any],
     progress: Callable[[int, int], None] | None = None,
+    held_out: bool = False,
 ) -> tuple[SceneSet, SceneSet]:
     """Render training and validation set.
 
@@ -136,15 +139,21 @@ def load_scene_sets(
         task: that the samples are for.
         collate: makes a batch of a list of samples.
         progress: called with (done, total) while scenes are rendered, once a split.
+        held_out: the validation set is the end of the training split.
     """
 
-    def load(split: Literal["train", "val"]) -> SceneSet:
-        frames = scenes.load_scenes(
-            split, about[split], size=about["height"], seed=SCENES_SEED, progress=progress
+    def load(split: Literal["train", "val"], count: int) -> scenes.Scenes:
+        return scenes.load_scenes(
+            split, count, size=about["height"], seed=SCENES_SEED, progress=progress
         )
-        return SceneSet(task, frames, collate)
 
-    return load("train"), load("val")
+    train, val = about["train"], about["val"]
+    if held_out:
+        frames = load("train", train + val)
+        pair = frames[:train], frames[train:]
+    else:
+        pair = load("train", train), load("val", val)
+    return SceneSet(task, pair[0], collate), SceneSet(task, pair[1], collate)
 
 
 def _spanned(masks: Tensor) -> Tensor:

@@ -16,10 +16,15 @@ from dysample.workbench.data.disk_set import DiskSet, describe_disk, open_disk_s
 from dysample.workbench.data.sample import Sample
 from dysample.workbench.data.scene_set import SceneSet, describe_scenes, load_scene_sets
 from dysample.workbench.data.targets import Kind
+from dysample.workbench.models.build import find_upsamplers
 from dysample.workbench.models.frozen import FrozenEncoder
 from dysample.workbench.record import Measure
 from dysample.workbench.seeds import seeded
 from dysample.workbench.settings import Settings, split_data
+
+
+class DivergedError(ValueError):
+    """A training whose loss or weights are not finite."""
 
 
 class Task(LightningModule, ABC):
@@ -97,8 +102,8 @@ class Task(LightningModule, ABC):
         """
         about = cls.describe(data, settings)
         if about["name"] == "scenes":
-            return load_scene_sets(about, cls.kind, cls.batch, progress)
-        return open_disk_sets(data, about, cls.kind, cls.batch, settings.augment)
+            return load_scene_sets(about, cls.kind, cls.batch, progress, settings.held_out)
+        return open_disk_sets(data, about, cls.kind, cls.batch, settings)
 
     @staticmethod
     @abstractmethod
@@ -155,7 +160,7 @@ class Task(LightningModule, ABC):
         """Return the sum of the losses.
 
         Raises:
-            ValueError: the sum is not finite.
+            DivergedError: the sum is not finite.
         """
         # Detectors sample boxes at random: a resumed run must sample the same ones.
         with seeded(self.seed, f"step {self.global_step}{self._part(index)}"):
@@ -176,8 +181,8 @@ class Task(LightningModule, ABC):
             if not weights.isfinite().all():
                 raise self._diverged(f"`{name}` is not finite")
 
-    def _diverged(self, what: str) -> ValueError:
-        return ValueError(
+    def _diverged(self, what: str) -> DivergedError:
+        return DivergedError(
             f"training diverged at step {self.global_step}: {what};"
             f" {', '.join(self._causes())} can cause it"
         )
@@ -198,7 +203,7 @@ class Task(LightningModule, ABC):
         """Start a new evaluation.
 
         Raises:
-            ValueError: weights that are not finite.
+            DivergedError: weights that are not finite.
         """
         self._check_weights()
         self.reset_metrics()
@@ -224,7 +229,7 @@ class Task(LightningModule, ABC):
         """Store the run's id, so that no other run resumes from it, and the data's description.
 
         Raises:
-            ValueError: weights that are not finite.
+            DivergedError: weights that are not finite.
         """
         self._check_weights()
         checkpoint["run"] = self.run
@@ -239,10 +244,16 @@ class Task(LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """Return AdamW and its schedule, with the upsamplers' own learning rate."""
         settings = self.settings
+        rate, upsampler_rate = settings.learning_rate, settings.upsampler_rate
+        if settings.rate_scale is not None:
+            if any(True for one in find_upsamplers(self.model) for _ in one.parameters()):
+                upsampler_rate *= settings.rate_scale
+            else:
+                rate *= settings.rate_scale
         groups = parameter_groups(
             self.model,
-            settings.learning_rate,
-            upsampler_lr_scale=settings.upsampler_rate,
+            rate,
+            upsampler_lr_scale=upsampler_rate,
             weight_decay=settings.weight_decay,
         )
         rates = [group["lr"] for group in groups]

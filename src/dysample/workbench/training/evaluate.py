@@ -92,7 +92,7 @@ def _load(path: Path, spec: RunSpec) -> tuple[Task, int]:
 
 
 def _open(spec: RunSpec, task: Task, data: str) -> Any:
-    """Open the validation split at the size of the training."""
+    """Open what the run was evaluated on, or the validation split of other data, at its size."""
     about, settings = task.about, spec.settings
     if data == "scenes":
         if spec.data != data:  # options of photographs need not fit
@@ -106,9 +106,8 @@ def _open(spec: RunSpec, task: Task, data: str) -> Any:
             f"`data` (={data!r}) must have the {len(about['classes'])} classes of the training, "
             f"in their order, but has {len(classes)} that differ"
         )
-    if data == "scenes":
+    if data == "scenes" or (data == spec.data and settings.held_out):
         return task.load(data, settings)[1]
     wanted = settings.val_frames if data == spec.data else None
-    return DiskSet(
-        task.kind, split, (about["height"], about["width"]), wanted or len(split), task.batch
-    )
+    size = about["height"], about["width"]
+    return DiskSet(task.kind, split, size, range(wanted or len(split)), task.batch)

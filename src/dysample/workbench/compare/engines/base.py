@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dysample.workbench.record import Record
+from dysample.workbench.tasks.base import DivergedError
 
 Step: TypeAlias = tuple[str, int, int]  # run id, steps done, steps in all
 Tell: TypeAlias = Callable[[int, int], None]  # steps done, steps in all
@@ -23,13 +24,21 @@ class Outcome:
         run: id.
         record: of the run.
         error: the reason.
+        diverged: whether it is that the training diverged, as it would again.
         lost_workers: how often the run lost its process or machine before it ended.
     """
 
     run: str
     record: Record | None = None
     error: str = ""
+    diverged: bool = False
     lost_workers: int = 0
+
+    @classmethod
+    def failed(cls, run: str, error: BaseException, lost_workers: int = 0) -> "Outcome":
+        """Return the outcome of a run that raised an error."""
+        diverged = isinstance(error, DivergedError)
+        return cls(run, None, failure(error), diverged, lost_workers)
 
 
 class Engine(ABC):

@@ -15,7 +15,6 @@ from dysample.workbench.compare.engines.base import (
     Outcome,
     Step,
     cores,
-    failure,
     telling,
 )
 from dysample.workbench.record import Record
@@ -71,7 +70,7 @@ def _outcome(run: str, future: "Future[Record]") -> Outcome:
     except BrokenProcessPool:
         return Outcome(run, error="its process was killed (out of memory?)", lost_workers=1)
     except Exception as error:
-        return Outcome(run, error=failure(error))
+        return Outcome.failed(run, error)
 
 
 def _start_worker(steps: "SimpleQueue[Step]") -> None:

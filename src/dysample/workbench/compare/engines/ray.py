@@ -103,7 +103,7 @@ class RayEngine(Engine):
                 try:
                     yield Outcome(run, record=ray.get(task), lost_workers=lost[run])
                 except RayTaskError as error:
-                    yield Outcome(run, error=failure(error.cause), lost_workers=lost[run])
+                    yield Outcome.failed(run, error.cause, lost[run])
                 except RayError as error:
                     lost[run] += 1
                     if lost[run] <= RETRIES:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +38,10 @@ class Scenes:
     depth: Floats
     semantic: Bytes
     instance: Bytes
+
+    def __getitem__(self, frames: slice) -> "Scenes":
+        """Return some of the frames."""
+        return Scenes(*(getattr(self, one.name)[frames] for one in fields(self)))
 
 
 class _DamagedError(Exception):
