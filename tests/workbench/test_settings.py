@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dysample.workbench.settings import (
+    LATER,
     TASKS,
     SemanticSettings,
     settings_for,
@@ -79,6 +80,13 @@ def test_numbers_of_numpy_become_those_of_json() -> None:
             r"`augment` \(=True\) must be left out with `frozen`",
         ),
         (
+            {"rate_scale": 0},
+            ValueError,
+            r"`rate_scale` \(=0\) must be finite and above 0",
+        ),
+        ({"rate_scale": "x"}, TypeError, "`rate_scale` .*'x'.* must be a number"),
+        ({"held_out": 1}, TypeError, r"`held_out` \(=1\) must be true or false"),
+        (
             {"frozen": True, "model": "segformer_b0", "encoder": None, "width": None, "head": None},
             ValueError,
             r"`frozen` \(=True\) must be left out for `model` 'segformer_b0'",
@@ -91,7 +99,7 @@ def test_bad_values(change: dict, error: type[Exception], message: str) -> None:
 
 
 def test_later_options_are_named_only_if_they_are_used() -> None:
-    assert not {"augment", "frozen", "upsampler_rate"} & SemanticSettings().to_dict().keys()
+    assert not LATER.keys() & SemanticSettings().to_dict().keys()
     assert SemanticSettings(upsampler_rate=0.3).to_dict()["upsampler_rate"] == 0.3
 
 

@@ -131,7 +131,52 @@ def test_a_failed_run_leaves_no_result_and_the_others_stand(
     failed = dysample(*arguments, "--seeds=1", "--learning-rate=1e30")
     assert failed.code == 1
     assert (
-        "dysample: failed: semantic nearest seed 0: ValueError: training diverged" in failed.stderr
+        "dysample: failed: semantic nearest seed 0: DivergedError: training diverged"
+        in failed.stderr
+    )
+    assert not output.exists()
+
+
+def test_tunes_each_upsampler_and_does_nothing_twice(tmp_path: Path, dysample: Callable) -> None:
+    output = tmp_path / "out"
+    options = ["--upsamplers=bilinear,dysample", "--seeds=2", "--learning-rate=0.1", "--tune"]
+    arguments = ["compare", *TINY, *options, "--output", output]
+    ended = dysample(*arguments)
+    assert ended.code == 0, ended.stderr
+    got = records(output)
+    trials = [r for r in got if r["settings"].get("held_out")]
+    assert [(r["data"]["train"], r["data"]["val"], r["seed"]) for r in trials] == [(6, 2, 0)] * 8
+    finals = [r for r in got if r not in trials]
+    assert got == trials + finals
+    for name in ("bilinear", "dysample"):
+        of_name = {
+            r["settings"]["rate_scale"]: r["metrics"]["miou"]
+            for r in trials
+            if r["upsampler"] == name
+        }
+        assert list(of_name) == [1, 0.3, 0.1, 0.03]
+        best = max(of_name, key=lambda scale: of_name[scale])
+        chosen = [r for r in finals if r["upsampler"] == name]
+        assert [(r["seed"], r["settings"]["rate_scale"]) for r in chosen] == [(0, best), (1, best)]
+        assert f"semantic {name}: rate x {best:g} (mIoU " in ended.stdout
+    again = dysample(*arguments)
+    assert again.code == 0
+    assert "8 of 8 runs are in" in again.stdout
+    assert "4 of 4 runs are in" in again.stdout
+    assert records(output) == got
+
+
+def test_a_rate_at_which_training_diverges_is_not_chosen(
+    tmp_path: Path, dysample: Callable
+) -> None:
+    output = tmp_path / "out"
+    arguments = ["compare", *TINY, "--upsamplers=nearest", "--seeds=1", "--output", output]
+    ended = dysample(*arguments, "--tune", "--learning-rate=1e30")
+    assert ended.code == 1
+    assert ended.stderr.count("rate x 1, held-out images: DivergedError: training diverged") == 1
+    assert (
+        "dysample: failed: semantic nearest: not trained, as its trials did not all end"
+        in ended.stderr
     )
     assert not output.exists()
 

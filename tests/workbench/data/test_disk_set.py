@@ -222,3 +222,25 @@ def test_workers_change_nothing(workers: int, tmp_path: Path, tiny: Callable) ->
     resumed = TrainingBatches(train, 2, 4, seed=3, workers=workers)
     resumed.load_state_dict(begun.state_dict())
     assert all(equal(a, b) for a, b in zip(expected[1:], resumed, strict=True))
+
+
+@pytest.mark.parametrize(("task", "name"), PAIRS)
+def test_held_out_images_are_the_last_of_the_training_images(
+    task: str, name: str, tmp_path: Path, tiny: Callable
+) -> None:
+    whole, every, _, data = load(task, name, tmp_path, tiny)
+    settings = tiny(data, task, size=48, train_frames=None, val_frames=None, held_out=True)
+    kind, count = task_class(task), whole["train"]
+    if count == 1:
+        with pytest.raises(ValueError, match=r"`held_out` \(=True\) needs at least 2 .* not 1"):
+            kind.describe(data, settings)
+        return
+    about = kind.describe(data, settings)
+    train, held = kind.load(data, settings)
+    assert (about["train"], about["val"]) == (len(train), len(held))
+    assert len(held) == -(-count // 5)
+    assert len(train) + len(held) == count
+    assert (train.training, held.training) == (True, False)
+    for i in range(count):
+        split, place = (train, i) if i < len(train) else (held, i - len(train))
+        assert torch.equal(split.sample(place)[0], every.sample(i)[0])

@@ -12,7 +12,7 @@ from dysample.workbench.data.scene_set import (
     load_scene_sets,
 )
 from dysample.workbench.data.scenes import CLASSES, THINGS
-from dysample.workbench.data.targets import VOID
+from dysample.workbench.data.targets import VOID, Kind
 from dysample.workbench.metrics.boundary import IGNORE
 from dysample.workbench.settings import settings_for
 
@@ -147,3 +147,17 @@ def test_instance_masks_of_fences_are_outlines(scene_set: SceneSet) -> None:
                     assert bar[0] <= inside[0] <= inside[-1] <= bar[-1]
             filled += int(outline.sum() > 1.2 * mask.sum())
     assert filled > 0
+
+
+@pytest.mark.parametrize("task", ["semantic", "depth"])
+def test_held_out_frames_are_the_last_of_the_training_frames(task: Kind) -> None:
+    settings = settings_for(task, "scenes", size=32, train_frames=6, val_frames=9)
+    every, _ = load_scene_sets(describe_scenes(settings, task), task, list)
+    about = describe_scenes(replace(settings, held_out=True), task)
+    assert (about["train"], about["val"]) == (4, 2)
+    train, held = load_scene_sets(about, task, list, held_out=True)
+    assert (len(train), len(held)) == (4, 2)
+    for i in range(6):
+        image, target = train.sample(i) if i < 4 else held.sample(i - 4)
+        assert torch.equal(image, every.sample(i)[0])
+        assert torch.equal(target[task], every.sample(i)[1][task])

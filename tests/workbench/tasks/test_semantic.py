@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dysample import DySample
+from dysample import DySample, create_upsampler
 from dysample.workbench.tasks.semantic import SemanticTask
 from support.refusals import refused
 
@@ -75,3 +75,17 @@ def test_rates_and_decay_of_every_parameter(rate: float, tiny: Callable) -> None
         settings.learning_rate,
         settings.learning_rate * rate,
     ]
+
+
+@pytest.mark.parametrize(
+    ("upsampler", "rates"),
+    [("dysample", [1, 0.5 * 0.3]), ("bilinear", [0.3]), ("nearest", [0.3]), ("sapa_i", [0.3])],
+)
+def test_the_scale_is_of_the_upsamplers_or_else_of_the_whole_model(
+    upsampler: str, rates: list[float], tiny: Callable
+) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), create_upsampler(upsampler, 8))
+    settings = tiny(upsampler_rate=0.5, rate_scale=0.3)
+    task = SemanticTask(model, {"classes": ["a", "b", "c"]}, settings, 0, "run")
+    groups = task.configure_optimizers()["optimizer"].param_groups
+    assert [group["max_lr"] / settings.learning_rate for group in groups] == pytest.approx(rates)
