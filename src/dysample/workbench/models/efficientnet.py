@@ -140,9 +140,9 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """The size is that of `x` over the stride, rounded up."""
         (kernel, _), (stride, _) = self.kernel_size, self.stride
-        down, right = (
-            max(0, (-(-n // stride) - 1) * stride + kernel - n) for n in (x.shape[-2], x.shape[-1])
-        )
+        # No kernel is smaller than its stride. A maximum or a division here would keep an export
+        # for any size busy for minutes.
+        down, right = (kernel - stride + -n % stride for n in (x.shape[-2], x.shape[-1]))
         padding = (right // 2, right - right // 2, down // 2, down - down // 2)
         return super().forward(F.pad(x, padding))
 
