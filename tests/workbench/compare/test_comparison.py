@@ -148,6 +148,8 @@ def test_tunes_each_upsampler_and_does_nothing_twice(tmp_path: Path, dysample: C
     assert [(r["data"]["train"], r["data"]["val"], r["seed"]) for r in trials] == [(6, 2, 0)] * 8
     finals = [r for r in got if r not in trials]
     assert got == trials + finals
+    assert not any(r["samples"] for r in trials)
+    assert [len(r["samples"]) for r in finals if r["seed"] == 0] == [3, 3]
     for name in ("bilinear", "dysample"):
         of_name = {
             r["settings"]["rate_scale"]: r["metrics"]["miou"]

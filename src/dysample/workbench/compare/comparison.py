@@ -195,7 +195,8 @@ def _job(spec: RunSpec, output: Path) -> Job:
 
 def _train(spec: RunSpec, folder: Path, tell: Tell) -> Record:
     # The report shows the pictures of the first seed; those of all would make a large file.
-    return run_task(spec, folder, callbacks=[StepReporter(tell)], pictures=spec.seed == 0)
+    pictures = spec.seed == 0 and not spec.settings.held_out
+    return run_task(spec, folder, callbacks=[StepReporter(tell)], pictures=pictures)
 
 
 def _line(label: str, outcome: Outcome) -> str:
