@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from dysample.workbench.models.encoder import Encoder
 from support.layouts import LAYOUTS
 
 TINY = [
@@ -47,6 +48,17 @@ def test_the_last_checkpoint_has_the_record_s_metrics(
         "last.ckpt", "best.ckpt", "config.yaml", "log", "tensorboard", "results.jsonl",
         "results.jsonl.lock", ".lock",
     }  # fmt: skip
+
+
+def test_the_file_of_the_first_weights_is_not_needed(tmp_path: Path, dysample: Callable) -> None:
+    weights, folder = tmp_path / "weights.pt", tmp_path / "out"
+    torch.save(Encoder().state_dict(), weights)
+    command = ["train", "semantic_scenes", *SCENES, "--weights", weights, "--output", folder]
+    assert dysample(*command).code == 0
+    weights.unlink()
+    ended = dysample("evaluate", folder, "--json", tmp_path / "found.json")
+    assert ended.code == 0, ended.stderr
+    assert json.loads((tmp_path / "found.json").read_text())["metrics"] == result(folder)["metrics"]
 
 
 def test_a_folder_s_best_checkpoint_comes_first(trained: Path, dysample: Callable) -> None:
@@ -172,7 +184,11 @@ def _flip(path: Path) -> None:
             _content({"run": "x", "about": {}, "state_dict": {}}),
             "`spec` must hold the options of its run by name",
         ),
-        (_change(run="x"), "must be of the run that config.yaml beside it describes"),
+        (_change(spec={"seed": 7}), "must be of the run that config.yaml beside it describes"),
+        (
+            _change(spec={"precision": "bf16-mixed"}),
+            "must be of the run that config.yaml beside it describes",
+        ),
         (_change(state_dict={}), "must fit the model that it names: "),
         (lambda path: (path.parent / "config.yaml").unlink(), "must lie beside the config.yaml"),
         (lambda path: path.unlink(), "does not exist"),

@@ -13,7 +13,7 @@ from dysample.workbench.data.disk_set import DiskSet, open_split
 from dysample.workbench.data.sample import class_order
 from dysample.workbench.headline import print_metrics
 from dysample.workbench.run_spec import RunSpec
-from dysample.workbench.settings import settings_for
+from dysample.workbench.settings import settings_for, split_data
 from dysample.workbench.tasks.base import Task
 from dysample.workbench.training.checkpoints import find_checkpoint
 from dysample.workbench.training.config import CONFIG, load_config
@@ -85,10 +85,16 @@ def _find(path: Path) -> tuple[Path, RunSpec]:
 def _load(path: Path, spec: RunSpec) -> tuple[Task, int]:
     """Build the model with the weights of a checkpoint, and return their step."""
     restored = restore(path)
-    task = restored.task
-    if task.run != spec.with_about(task.about).id:
+    there = restored.spec
+    # Not by their ids: these need the file of the first weights, which the checkpoint replaces.
+    moved = replace(there, data=spec.data, training=spec.training)
+    if (
+        moved != spec
+        or split_data(there.data)[0] != split_data(spec.data)[0]
+        or there.training.identity() != spec.training.identity()
+    ):
         raise ValueError(f"checkpoint {path} must be of the run that {CONFIG} beside it describes")
-    return task, restored.step
+    return restored.task, restored.step
 
 
 def _open(spec: RunSpec, task: Task, data: str) -> Any:
