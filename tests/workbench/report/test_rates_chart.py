@@ -87,6 +87,7 @@ def test_one_trial_of_one_upsampler_is_a_chart(drawn):
     _, texts, tips = drawn("semantic", {"dysample": {0.1: 0.5}}, {"dysample": 0.1})
     assert tips == ["dysample at 0.1: .500, chosen"]
     assert "0.1" in texts
+    assert not any("grey" in text or "bilinear" in text for text in texts)
 
 
 def test_many_scales_have_the_outer_ones_named(drawn):

@@ -110,32 +110,48 @@ def _canvas(name: str, title: str, group: Group, searches: Sequence[Search]) -> 
         _own(canvas, axes, curve, scales, worst=low if higher else high)
         text = shortened(curve.search.name, 2 * LONGEST)
         size = (TEXT - 1) * min(1, LONGEST / len(text))
-        axes.text(0, 1.05, text, transform=axes.transAxes, fontsize=size, color=INK)
+        axes.text(0, 1.09, text, transform=axes.transAxes, fontsize=size, color=INK)
     for number_of, line in enumerate(lines):
         canvas.figure.text(
             0.012, 1 - (6 + TITLE * number_of) / canvas.height, line, va="top", weight="bold"
         )
-    middle = (LEFT + WIDTH - RIGHT) / 2 / WIDTH
-    marks = ["large: chosen"]
-    if any(not low <= value <= high for curve in curves for value in curve.by_scale.values()):
-        marks.append("arrow: beyond the axis")
-    if any(one.search.chosen and len(one.by_scale) < len(scales) for one in curves):
-        marks.append("cross: no result")
-    for text, above in (
-        ("scale of the learning rate", 38),
-        ("; ".join(marks), 22),
-        (f"dashed: {BASELINE}; grey: the others", 6),
-    ):
-        canvas.figure.text(
-            middle, above / canvas.height, text, ha="center", color=MUTED, fontsize=TEXT - 1
-        )
+    _explain(canvas, curves, scales, (low, high))
     return canvas
+
+
+def _explain(
+    canvas: Canvas, curves: Sequence[_Curve], scales: Sequence[float], limits: tuple[float, float]
+) -> None:
+    """Write at the foot what the axis is, and what the marks and lines that there are mean."""
+    beyond = any(
+        not limits[0] <= value <= limits[1] for one in curves for value in one.by_scale.values()
+    )
+    chosen = [one for one in curves if one.search.chosen]
+    marks = [
+        ("large: chosen", bool(chosen)),
+        ("arrow: beyond the axis", beyond),
+        ("cross: no result", any(len(one.by_scale) < len(scales) for one in chosen)),
+    ]
+    behind = [
+        (f"dashed: {BASELINE}", any(_is_baseline(one) for one in curves)),
+        ("grey: the others", len(curves) > 1),
+    ]
+    lines = ["scale of the learning rate"]
+    lines += ["; ".join(text for text, shown in texts if shown) for texts in (marks, behind)]
+    middle = (LEFT + WIDTH - RIGHT) / 2 / WIDTH
+    for above, line in zip((38, 22, 6), lines):
+        place = (middle, above / canvas.height)
+        canvas.figure.text(*place, line, ha="center", color=MUTED, fontsize=TEXT - 1)
 
 
 def _curve(search: Search, metric: str) -> _Curve:
     scores = search.scores(metric)
     found = {scale: score.mean for scale, score in scores.items() if score.mean is not None}
     return _Curve(search, dict(sorted(found.items())))
+
+
+def _is_baseline(curve: _Curve) -> bool:
+    return curve.search.name == BASELINE
 
 
 def _limits(curves: Sequence[_Curve], higher: bool) -> tuple[float, float]:
@@ -170,9 +186,8 @@ def _axes(axes: Axes, scales: Sequence[float], *, numbers: bool, foot: bool) -> 
 
 def _line(axes: Axes, curve: _Curve, scales: Sequence[float]) -> None:
     """Another upsampler's results, behind."""
-    baseline = curve.search.name == BASELINE
     style: dict[str, Any] = {"color": REFERENCE, "ls": (0, (4, 3)), "lw": 1.3, "zorder": 2}
-    if not baseline:
+    if not _is_baseline(curve):
         style = {"color": LINE, "lw": 0.8, "alpha": 0.7, "zorder": 1}
     axes.plot(scales, [curve.by_scale.get(scale, math.nan) for scale in scales], **style)
 
@@ -181,7 +196,7 @@ def _own(canvas: Canvas, axes: Axes, curve: _Curve, scales: Sequence[float], wor
     """The upsampler's own results, with a mark each; without one a cross at the worst end."""
     search = curve.search
     colour, marker = (GUIDED, "D") if search.guided else (UNGUIDED, "o")
-    dashed = (0, (4, 3)) if search.name == BASELINE else "-"
+    dashed = (0, (4, 3)) if _is_baseline(curve) else "-"
     values = [curve.by_scale.get(scale, math.nan) for scale in scales]
     axes.plot(scales, values, color=colour, lw=1.6, ls=dashed, zorder=3)
     low, high = axes.get_ylim()

@@ -51,7 +51,7 @@ def test_the_section_has_a_chart_and_a_table_a_head(families, tmp_path):
         f"mIoU against the scale of the learning rate, {head} head" for head in ("plain", "skip")
     ]
     for table in section.tables:
-        assert table.columns == ("upsampler", "x 1", "x 0.1", "chosen")
+        assert table.columns == ("upsampler", "x\u00a01", "x\u00a00.1", "chosen")
         assert table.rows == ROWS
     assert len(section.sentences) == 2 + 2 * 3  # said once, and of each head
     assert section.sentences[2].startswith("Plain head: No result at some scale")

@@ -12,7 +12,7 @@ from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.rates import CHOSEN, chosen_text, scales_tried, scores_text
 from dysample.workbench.report.summary import BASELINE, Group, Row
 from dysample.workbench.report.verdict import verdict
-from dysample.workbench.report.wording import listed
+from dysample.workbench.report.wording import KEEP, listed
 
 ESTIMATE_HEADS = ("difference", "bootstrap 95 %", "t 95 %")
 LOWER = "\u2193"
@@ -203,7 +203,7 @@ def rate_table(group: Group, title: str) -> Table:
             )
             for one in found
         ]
-    heads = ("upsampler", *(f"x {scale:g}" for scale in scales), "chosen")
+    heads = ("upsampler", *(f"x{KEEP}{scale:g}" for scale in scales), "chosen")
     return Table(title, heads, tuple(rows))
 
 
