@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,48 @@ def made_run(
         "finished": f"2026-11-22T14:{seed:02d}:00+00:00",
         "samples": [],
     }
+
+
+def made_trial(run: dict[str, Any], scale: float, value: float | None) -> dict[str, Any]:
+    """A trial of a run's learning rate, with a value of its leading measure."""
+    train = run["data"]["train"]
+    held = -(-train // 5)
+    return run | {
+        "run": hashlib.sha256(f"{run['run']} {scale}".encode()).hexdigest()[:12],
+        "data": {**run["data"], "train": train - held, "val": held},
+        "settings": {**run["settings"], "rate_scale": scale, "held_out": True},
+        "metrics": {**run["metrics"], next(iter(run["measures"])): value},
+    }
+
+
+def tuned_runs(
+    task: str,
+    tried: Mapping[str, Mapping[float, float | None]],
+    chosen: Mapping[str, float],
+    seeds: int = 1,
+    head: str | None = "plain",
+) -> list[dict[str, Any]]:
+    """Lines as `compare --tune` leaves them: trials, then the runs at a scale.
+
+    Args:
+        task: of all.
+        tried: the leading measure of the trials, by upsampler and scale.
+        chosen: the scale of the runs, of the upsamplers that have any.
+        seeds: of the runs.
+        head: of the model.
+    """
+    runs = [
+        made_trial(made_run(task, name, 0, head), scale, value)
+        for name, by_scale in tried.items()
+        for scale, value in by_scale.items()
+    ]
+    for name, scale in chosen.items():
+        for seed in range(seeds):
+            run = made_run(task, name, seed, head)
+            digest = hashlib.sha256(f"{run['run']} tuned {scale}".encode()).hexdigest()
+            settings = {**run["settings"], "rate_scale": scale}
+            runs.append(run | {"run": digest[:12], "settings": settings})
+    return runs
 
 
 def evidence_runs() -> Iterator[dict[str, Any]]:

@@ -239,6 +239,12 @@ def _check(record: Record) -> None:
     for key in ("model", "encoder", "head"):  # what runs are named by
         if record.settings.get(key) is not None:
             decode(str, record.settings[key], f"settings.{key}")
+    if record.settings.get("held_out") is not None:  # what trials are told from runs by
+        decode(bool, record.settings["held_out"], "settings.held_out")
+    if (scale := record.settings.get("rate_scale")) is not None:
+        decode(float, scale, "settings.rate_scale")
+        if scale <= 0:
+            raise refused("settings.rate_scale", scale, "above 0")
     if len(record.measures) < MAIN:
         names = ", ".join(record.measures) or "none"
         raise ValueError(f"`measures` (={names}) must name at least {MAIN} metrics")

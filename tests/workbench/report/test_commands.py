@@ -5,7 +5,7 @@ import shlex
 from dysample.cli.compare import compare
 from dysample.workbench.report.commands import command_for_more
 from dysample.workbench.settings import settings_of
-from support.made_results import made_run
+from support.made_results import made_run, tuned_runs
 
 
 def more(families, runs):
@@ -64,3 +64,23 @@ def test_the_command_for_a_conclusion_on_photographs(families):
     assert "--augment" not in words
     assert words[words.index("--learning-rate") + 1] == "0.002"
     assert more(families, [made_run("detection", "bilinear", 0, None)]) is None
+
+
+def test_the_command_of_tuned_runs_tunes(families):
+    tried = {"bilinear": {1.0: 0.5, 0.1: 0.4}, "dysample": {1.0: 0.4, 0.1: 0.6}}
+    runs = tuned_runs("semantic", tried, {"bilinear": 1.0, "dysample": 0.1}, 2)
+    line = more(families, runs)
+    assert line == (
+        "dysample compare --upsamplers bilinear,dysample --seeds 3 --tune --output 'out dir'"
+    )
+    assert compare.make_context("compare", shlex.split(line)[2:]).params["tune"] is True
+    # Of scales that were given there is no such command: a search may choose others.
+    assert more(families, runs[4:]) is None
+    assert more(families, runs[:2] + runs[4:]) is None
+
+
+def test_no_command_evaluates_on_held_out_images(families):
+    run = made_run("semantic", "carafe", 0)
+    assert more(families, [run]) is not None
+    run["settings"]["held_out"] = True
+    assert more(families, [run]) is None

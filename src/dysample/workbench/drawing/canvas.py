@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,10 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from dysample.workbench.drawing.palette import CHART, INK, LINE, MUTED
+from dysample.workbench.drawing.palette import CHART, INK, LINE, MUTED, PAPER
+from dysample.workbench.drawing.sheet import save_whole
 
 WIDTH = 430
 """Width of a chart in pixels; on a phone of 390 pixels it shrinks to about three quarters."""
+PIXELS = 144
+"""Resolution of a drawing that is written as PNG: two pixels for each of the drawing."""
 TEXT = 12
 """Font size in pixels of names and numbers."""
 CHARACTER = 7.2
@@ -100,6 +104,12 @@ class Canvas:
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
         return Chart(_adapt(raw.getvalue(), self._tips, alt), alt, caption)
+
+    def save(self, path: Path) -> Path:
+        """Write the drawing on paper as a PNG, whole or not at all."""
+        self.figure.set_facecolor(PAPER)
+        self.figure.set_dpi(PIXELS)
+        return save_whole(self.figure, path)
 
 
 def shortened(name: str, most: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dysample.workbench.record import Record
-from dysample.workbench.report.summary import BASELINE, Group, Row
+from dysample.workbench.report.summary import BASELINE, Group, Row, Search
 from dysample.workbench.report.verdict import ENOUGH
 from dysample.workbench.settings import LATER, SMALL, TASKS, settings_for
 
@@ -17,7 +17,9 @@ DEFAULT_TASK = "semantic"
 
 
 def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str] | None:
-    """The command that makes the seeds a conclusion needs, by options; None if no row lacks any.
+    """The command that makes the seeds a conclusion needs, by options.
+
+    None if no row lacks any, or `dysample compare` cannot make them.
 
     Args:
         group: of comparable runs.
@@ -27,6 +29,8 @@ def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str
     seeds = {row.name: {record.seed for record in row.records} for row in group.rows}
     with_baseline = seeds.get(BASELINE, set())
     few = [row for row in rows if len(seeds[row.name] & with_baseline) < ENOUGH]
+    if group.settings.get("held_out") or any(_given(group.search(row.name)) for row in few):
+        return None  # no option makes such runs
     words = [_word(row.records[0]) for row in few if row.name != BASELINE]
     if not words:
         return None
@@ -43,6 +47,7 @@ def command_for_more(group: Group, rows: Sequence[Row], output: str) -> list[str
         "data": data if data != "scenes" else None,
         "upsamplers": ",".join([BASELINE, *words]),
         "seeds": ENOUGH,
+        "tune": True if group.tuned else None,
         "output": output,
         **{key: value for key, value in _settings(group).items() if usual.get(key) != value},
     }
@@ -57,6 +62,11 @@ def _settings(group: Group) -> dict[str, Any]:
     scenes = group.data["name"] == "scenes"
     later = {key: value for key, value in LATER.items() if not (scenes and key == "augment")}
     return {**later, **group.settings}
+
+
+def _given(search: Search | None) -> bool:
+    """Whether the scale of an upsampler's learning rate was not chosen by trials."""
+    return search is not None and not search.trials
 
 
 def _option(key: str, value: Any) -> str:

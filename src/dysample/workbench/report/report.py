@@ -13,8 +13,9 @@ from dysample.files import whole_files
 from dysample.workbench.record import read_records
 from dysample.workbench.report.page.page import write_page
 from dysample.workbench.report.predictions import draw_predictions
+from dysample.workbench.report.rates_chart import save_rates
 from dysample.workbench.report.sampling import draw_sampling
-from dysample.workbench.report.summary import Group, summarise
+from dysample.workbench.report.summary import Group, summarise, unfinished
 from dysample.workbench.report.table import print_table
 
 LONGEST = 48
@@ -24,10 +25,11 @@ LONGEST = 48
 def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     """Print the table of a result file, and write the page and its figures into a folder.
 
-    The first group of comparable runs gives predictions.png and sampling.png; any further ones
-    (another head, another data set) get files named after what is different about them. Returns
-    the files written, the page report.html as the last; what the result file holds nothing for is
-    left out. If one of them cannot be written, none is.
+    The first group of comparable runs gives predictions.png, sampling.png and, if learning rates
+    were searched, rates.png; any further ones (another head, another data set) get files named
+    after what is different about them. Returns the files written, the page report.html as the last;
+    what the result file holds nothing for is left out, and of trials alone only the table is
+    printed. If one of the files cannot be written, none is.
     """
     records = read_records(results)
     if not records:
@@ -35,7 +37,9 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
     if output.exists() and not output.is_dir():
         raise ValueError(f"`{output}` must be a folder")
     print_table(records, str(results.parent), console)
-    groups = summarise(records)
+    groups, waiting = summarise(records), unfinished(records)
+    if not groups:
+        return []
     with whole_files(output) as folder:
         written: list[Path] = []
         pictures = []
@@ -46,7 +50,9 @@ def write_report(results: Path, output: Path, console: Console) -> list[Path]:
             )
             pictures.append([figure for figure in drawn if figure is not None])
             written += pictures[-1]
-        written += write_page(groups, pictures, results, folder)
+            if (rates := save_rates(group, folder / f"rates{suffix}.png")) is not None:
+                written.append(rates)
+        written += write_page(groups, pictures, results, folder, waiting)
     written = [output / path.name for path in written]
     for path in written:
         console.print(Text(f"wrote {path}"), soft_wrap=True)

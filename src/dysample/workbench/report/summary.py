@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from dysample.registry import list_upsamplers
 from dysample.workbench.record import MAIN, Measure, Record
+from dysample.workbench.report.trials import (
+    canonical,
+    check_once,
+    is_trial,
+    row_name,
+    run_key,
+    scale_of,
+    search_data,
+    search_key,
+    shared_settings,
+)
 from dysample.workbench.settings import LATER
 
 BASELINE = "bilinear"
@@ -50,13 +59,53 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Search:
+    """The search for the learning rate of one upsampler, by `dysample compare --tune`.
+
+    Attributes:
+        name: of the upsampler's row.
+        guided: whether it reads a guide.
+        fixed: whether it has no parameters, so that the scale is of the whole model's rate.
+        trials: runs that are evaluated on held-out training images; they are no results.
+        chosen: the scales of the runs in the upsampler's row, one as a rule; none before there
+            are any.
+    """
+
+    name: str
+    guided: bool
+    fixed: bool
+    trials: tuple[Record, ...]
+    chosen: tuple[float, ...]
+
+    def scores(self, metric: str) -> Mapping[float, OverSeeds]:
+        """Return a metric of the trials by the scale of the rate, the largest first."""
+        by_scale: dict[float, list[Record]] = {}
+        for record in self.trials:
+            by_scale.setdefault(record.settings["rate_scale"], []).append(record)
+        return {
+            scale: _over_seeds(by_scale[scale], metric) for scale in sorted(by_scale, reverse=True)
+        }
+
+
+@dataclass(frozen=True)
 class Group:
-    """Runs that differ in upsampler and seed only."""
+    """Runs that differ in upsampler and seed only, and in a learning rate chosen for each.
+
+    Attributes:
+        task: its name.
+        data: the description of the data.
+        settings: of every run; without `rate_scale`.
+        rows: one an upsampler; none if there are trials alone.
+        tuned: whether the runs have a `rate_scale`.
+        searches: if they have, one an upsampler.
+    """
 
     task: str
     data: Mapping[str, Any]
     settings: Mapping[str, Any]
     rows: tuple[Row, ...]
+    tuned: bool = False
+    searches: tuple[Search, ...] = ()
 
     @property
     def head(self) -> str | None:
@@ -67,14 +116,19 @@ class Group:
     def variant(self) -> Sequence[str]:
         """Names of the model and the encoder, without the default ones, and how they train.
 
-        Runs that freeze the encoder or slow the upsamplers down answer another question.
+        Runs that freeze the encoder, slow the upsamplers down, have a rate chosen for each
+        upsampler, or are evaluated on training images, answer another question.
         """
         chosen = (self.settings.get("model"), self.settings.get("encoder"))
         names = [name for name in chosen if name not in ("small", "conv", None)]
         if self.settings.get("frozen"):
             names.append("frozen")
         rate = self.settings.get("upsampler_rate", LATER["upsampler_rate"])
-        return names if rate == LATER["upsampler_rate"] else [*names, f"upsampler rate {rate}"]
+        if rate != LATER["upsampler_rate"]:
+            names.append(f"upsampler rate {rate}")
+        if self.tuned:
+            names.append("tuned")
+        return [*names, "held-out images"] if self.settings.get("held_out") else names
 
     @property
     def title(self) -> str:
@@ -86,7 +140,9 @@ class Group:
     @property
     def measures(self) -> Mapping[str, Measure]:
         """The measures by key, the main ones first."""
-        return self.rows[0].records[0].measures
+        if self.rows:
+            return self.rows[0].records[0].measures
+        return self.searches[0].trials[0].measures
 
     @property
     def main(self) -> Sequence[str]:
@@ -107,7 +163,11 @@ class Group:
     def apart_from_head(self) -> str:
         """A key that is equal for two groups that differ only in the head."""
         settings = {key: value for key, value in self.settings.items() if key != "head"}
-        return _canonical([self.task, self.data, settings])
+        return canonical([self.task, self.data, settings, self.tuned])
+
+    def search(self, name: str) -> Search | None:
+        """Return the search for an upsampler's learning rate, if the group is tuned."""
+        return next((one for one in self.searches if one.name == name), None)
 
 
 def summarise(records: Sequence[Record]) -> list[Group]:
@@ -119,19 +179,41 @@ def summarise(records: Sequence[Record]) -> list[Group]:
     that would look like a ranking. Nor as they finished: runs side by side finish in any order.
 
     Raises:
-        ValueError: if two runs share everything but their training's means or what their file of
-            weights holds: they are no two seeds.
+        ValueError: if two runs share everything but their training's means, what their file of
+            weights holds or the scale of their learning rate: they are no two seeds.
     """
+    return [group for group in _groups(records) if group.rows]
+
+
+def unfinished(records: Sequence[Record]) -> list[Group]:
+    """Return groups without rows: searches of which no run at a chosen rate is in the file.
+
+    Raises:
+        ValueError: as `summarise`.
+    """
+    return [group for group in _groups(records) if not group.rows]
+
+
+def _groups(records: Sequence[Record]) -> list[Group]:
     rank = {name: place for place, name in enumerate(list_upsamplers())}
     ranked = sorted(
         records, key=lambda one: (rank.get(one.upsampler, len(rank)), bool(one.upsampler_options))
     )
     order = {name: place for place, name in enumerate(dict.fromkeys(map(row_name, ranked)))}
-    groups: dict[str, list[Record]] = {}
+    runs: dict[str, list[Record]] = {}
+    trials: dict[str, list[Record]] = {}
     for record in records:
-        key = _canonical([record.task, record.data, record.settings])
-        groups.setdefault(key, []).append(record)
-    return [_group(members, order) for members in groups.values()]
+        if is_trial(record):
+            trials.setdefault(search_key(record), []).append(record)
+        else:
+            runs.setdefault(run_key(record), []).append(record)
+    groups, searched = [], set()
+    for members in runs.values():
+        key = search_key(members[0]) if scale_of(members[0]) is not None else ""
+        searched.add(key)
+        groups.append(_group(members, trials.get(key, []), order))
+    alone = [found for key, found in trials.items() if key not in searched]
+    return [*groups, *(_group([], found, order) for found in alone)]
 
 
 def families(groups: Sequence[Group]) -> list[list[Group]]:
@@ -142,24 +224,40 @@ def families(groups: Sequence[Group]) -> list[list[Group]]:
     return list(found.values())
 
 
-def row_name(record: Record) -> str:
-    """Name of the upsampler with the options that were set."""
-    options = ", ".join(f"{key}={value}" for key, value in record.upsampler_options.items())
-    return f"{record.upsampler}({options})" if options else record.upsampler
-
-
-def _group(records: list[Record], order: Mapping[str, int]) -> Group:
-    by_name: dict[str, list[Record]] = {}
-    for record in records:
-        by_name.setdefault(row_name(record), []).append(record)
+def _group(records: list[Record], trials: list[Record], order: Mapping[str, int]) -> Group:
+    """A group of runs with the trials for them, or of trials alone."""
+    by_name = _by_name(records)
+    first = (records or trials)[0]
     baseline = {
-        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed
-        for metric in records[0].measures
+        metric: _over_seeds(by_name.get(BASELINE, []), metric).by_seed for metric in first.measures
     }
     rows = [_row(name, members, baseline) for name, members in by_name.items()]
     rows.sort(key=lambda row: (row.guided, order[row.name]))
-    first = records[0]
-    return Group(first.task, first.data, first.settings, tuple(rows))
+    tuned = scale_of(first) is not None
+    searches = _searches(by_name, _by_name(trials)) if tuned else []
+    searches.sort(key=lambda one: (one.guided, order[one.name]))
+    data = first.data if records else search_data(first)
+    return Group(first.task, data, shared_settings(first), tuple(rows), tuned, tuple(searches))
+
+
+def _by_name(records: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(row_name(record), []).append(record)
+    return found
+
+
+def _searches(runs: Mapping[str, list[Record]], trials: Mapping[str, list[Record]]) -> list[Search]:
+    found = []
+    for name in dict.fromkeys([*runs, *trials]):
+        tried, members = trials.get(name, []), runs.get(name, [])
+        tried = sorted(tried, key=lambda one: (-one.settings["rate_scale"], one.seed))
+        check_once(name, tried)
+        first = (members or tried)[0]
+        scales = sorted({one.settings["rate_scale"] for one in members}, reverse=True)
+        fixed = first.parameters.upsamplers == 0
+        found.append(Search(name, first.guided, fixed, tuple(tried), tuple(scales)))
+    return found
 
 
 def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, float]]) -> Row:
@@ -177,12 +275,7 @@ def _row(name: str, records: list[Record], baseline: Mapping[str, Mapping[int, f
         for metric in baseline
     }
     by_seed = sorted(records, key=lambda record: record.seed)
-    for one, other in pairwise(by_seed):
-        if one.seed == other.seed:
-            raise ValueError(
-                f"{one.source} and {other.source}: {name}, seed {one.seed}, twice under the same"
-                " settings, from other weights or another precision: put them into two files"
-            )
+    check_once(name, by_seed)
     return Row(name, records[0].guided, tuple(by_seed), metrics, differences)
 
 
@@ -190,7 +283,3 @@ def _over_seeds(records: Sequence[Record], metric: str) -> OverSeeds:
     by_seed = sorted(records, key=lambda record: record.seed)
     values = {record.seed: record.value(metric) for record in by_seed}
     return OverSeeds({seed: value for seed, value in values.items() if value is not None})
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import indent
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +15,23 @@ from dysample.workbench.numbers import count, number, three_digits
 from dysample.workbench.record import Record
 from dysample.workbench.report.commands import command_for_more, folded
 from dysample.workbench.report.intervals import to_baseline
-from dysample.workbench.report.summary import BASELINE, Group, OverSeeds, Row, families, summarise
+from dysample.workbench.report.rates import (
+    chosen_text,
+    rate_notes,
+    rate_sentences,
+    scales_tried,
+    scores_text,
+)
+from dysample.workbench.report.summary import (
+    BASELINE,
+    Group,
+    OverSeeds,
+    Row,
+    Search,
+    families,
+    summarise,
+    unfinished,
+)
 from dysample.workbench.report.verdict import (
     GUIDED,
     MORE,
@@ -33,6 +50,8 @@ from dysample.workbench.report.wording import (
 )
 from dysample.workbench.terminal import WIDE, empty_table
 
+Line = TypeVar("Line", Row, Search)
+
 
 def print_table(records: Sequence[Record], output: str, console: Console) -> None:
     """A table with its sentences for every task, data set and setting in the records.
@@ -49,6 +68,7 @@ def print_table(records: Sequence[Record], output: str, console: Console) -> Non
             console.print(Text(settings_text(group), style="dim"))
             console.print(_table(group, console))
             _say(list(_sentences(group)), console)
+            _print_rates(group, console)
             if (command := command_for_more(group, group.rows, output)) is not None:
                 _say([MORE], console)
                 console.print(
@@ -62,6 +82,11 @@ def print_table(records: Sequence[Record], output: str, console: Console) -> Non
             _say([sentence], console)
         if len(family) > 1:
             console.print(_head_table(family, console))
+        console.print()
+    for group in unfinished(records):
+        console.print(Text(group.title, style="bold"))
+        console.print(Text(settings_text(group), style="dim"))
+        _print_rates(group, console)
         console.print()
     _say(list(_notes(groups)), console)
 
@@ -94,8 +119,27 @@ def _table(group: Group, console: Console) -> Table:
     heads = [text for key in group.main for text in (_head(group, key), f"diff. to\n{BASELINE}")]
     for name in ("seeds", *heads, "para-\nmeters", "GMACs", "train\nsec."):
         table.add_column(Text(name), justify="right", no_wrap=True)
-    _fill(table, group, lambda row: _cells(group, row, wide), console)
+    _fill(table, group.rows, lambda row: _cells(group, row, wide), console)
     return table
+
+
+def _print_rates(group: Group, console: Console) -> None:
+    """The search for learning rates, if there was one: results by scale, and the scale chosen."""
+    if not group.searches:
+        return
+    scales = scales_tried(group.searches)
+    table = empty_table(wide=False)
+    table.add_column("learning rate x", overflow="fold")
+    for name in (*(f"{scale:g}" for scale in scales), "chosen"):
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def cells(one: Search) -> list[str]:
+        return [one.name, *scores_text(one, group.main[0], scales), chosen_text(one)]
+
+    console.print()
+    _fill(table, group.searches, cells, console)
+    console.print(table)
+    _say([*rate_sentences(group), *rate_notes(group)], console)
 
 
 def _others_table(group: Group, console: Console) -> Table:
@@ -108,7 +152,7 @@ def _others_table(group: Group, console: Console) -> Table:
     def cells(row: Row) -> list[str]:
         return [row.name, *(_level(row.metrics[key]) for key in group.others)]
 
-    _fill(table, group, cells, console)
+    _fill(table, group.rows, cells, console)
     return table
 
 
@@ -116,10 +160,12 @@ def _head(group: Group, key: str) -> str:
     return group.measures[key].short.replace(" ", "\n")
 
 
-def _fill(table: Table, group: Group, cells: Callable[[Row], list[str]], console: Console) -> None:
+def _fill(
+    table: Table, rows: Sequence[Line], cells: Callable[[Line], list[str]], console: Console
+) -> None:
     """A line an upsampler, guided ones below a line of their own."""
     guided = False
-    for row in group.rows:
+    for row in rows:
         if row.guided and not guided:
             table.add_row(Text("guided:", style="italic"))
             guided = True

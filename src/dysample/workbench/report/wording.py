@@ -11,7 +11,8 @@ KEEP = "\u00a0"
 """A space at which a line must not break."""
 
 SAID = (
-    "model", "encoder", "frozen", "upsampler_rate", "head", "size", "train_frames", "val_frames"
+    "model", "encoder", "frozen", "upsampler_rate", "held_out", "head", "size", "train_frames",
+    "val_frames",
 )  # fmt: skip
 """Settings that the title and the description of the data contain already."""
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
 from dysample.workbench.report.report import write_report
-from support.made_results import ABLATIONS, CLASSES, made_run, write_runs
+from support.made_results import ABLATIONS, CLASSES, made_run, tuned_runs, write_runs
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -40,7 +40,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every section: two heads, guided ones, ablations, curves, classes, an unknown upsampler."""
+    """Every section: two heads, guided ones, ablations, curves, classes, an unknown upsampler, and
+    a search for learning rates.
+    """
     folder = tmp_path_factory.mktemp("report")
     classes = [*CLASSES, NASTY]
     runs = [
@@ -52,7 +54,10 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs += [
         made_run("semantic", name, 0, "plain", options, classes) for name, options in ABLATIONS
     ]
-    runs += [made_run("detection", name, 0, None) for name in UPSAMPLERS]
+    scales = dict.fromkeys(UPSAMPLERS, 0.1)
+    tried = {name: {1.0: 0.1, 0.3: 0.3, 0.1: 0.32, 0.03: 0.31} for name in UPSAMPLERS}
+    del tried["fade"][1.0]
+    runs += tuned_runs("detection", tried, scales, 1, None)
     path = write_runs(folder / "results.jsonl", runs)
     *_, page = write_report(path, folder / "out", Console(file=io.StringIO()))
     return page
@@ -101,8 +106,8 @@ def _check_figures(page: Page, width: int) -> None:
         ".map(([box, text]) => [box.left, box.right, box.height, text])",
     )
     # Differences in two measures (of two heads, of one), costs and the literature's, three
-    # ablations, curves.
-    assert len(boxes) == (4 + 2) + (3 + 2) + 3 + (2 + 1)
+    # ablations, curves, learning rates.
+    assert len(boxes) == (4 + 2) + (3 + 2) + 3 + (2 + 1) + 1
     for left, right, height, text in boxes:
         assert left >= 0
         assert right <= width
@@ -132,6 +137,7 @@ def _check_figures(page: Page, width: int) -> None:
     assert covered == [], "texts that cover each other"
     tips = page.eval_on_selector_all("figure title", "all => all.map(one => one.textContent)")
     assert any(tip.startswith("dysample, seed 1: ") for tip in tips)
+    assert {"carafe at 0.1: .320, chosen", "fade at 1: no result"} <= set(tips)
 
 
 def _check_structure(page: Page) -> None:

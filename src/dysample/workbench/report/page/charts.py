@@ -15,6 +15,7 @@ from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.page.cost_chart import Point, draw_costs
 from dysample.workbench.report.page.curves import draw_curves
 from dysample.workbench.report.published import Scores, main_scores
+from dysample.workbench.report.rates_chart import draw_rates, rates_title
 from dysample.workbench.report.summary import BASELINE
 
 AXES = {
@@ -90,6 +91,17 @@ def published_without_costs(task: str) -> str | None:
         return None
     printed = ", ".join(f"{name} {score.printed}" for name, score in scores.by_name.items())
     return f"The literature has {scores.measure} of {scores.model}: {printed}."
+
+
+def rate_charts(family: Family) -> tuple[Chart, ...]:
+    """Return one chart of the search for learning rates per head, if there are trials."""
+    charts = []
+    for place, member in enumerate(family.members):
+        hidden = {row.name for row in member.variants} - {row.name for row in member.rows}
+        shown = [one for one in member.group.searches if one.name not in hidden]
+        title = member.titled(rates_title(member.group))
+        charts.append(draw_rates(f"{family.anchor}-rates-{place}", title, member.group, shown))
+    return tuple(chart for chart in charts if chart is not None)
 
 
 def curve_charts(family: Family) -> tuple[Chart, ...]:

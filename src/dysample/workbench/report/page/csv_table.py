@@ -9,33 +9,66 @@ from typing import Any
 
 from dysample.workbench.report.page.compared import Compared, Family
 from dysample.workbench.report.page.tables import class_difference
-from dysample.workbench.report.summary import BASELINE, Row, row_name
+from dysample.workbench.report.summary import BASELINE, Group, Row
 from dysample.workbench.report.verdict import verdict
 
 COLUMNS = (
-    "part", "task", "data", "head", "upsampler", "guided", "quantity", "class", "seeds", "mean",
+    "part", "task", "data", "head", "upsampler", "guided", "rate_scale",
+    "quantity", "class", "seeds", "mean",
     "deviation", "difference", "pairs", "bootstrap_low", "bootstrap_high", "t_low", "t_high",
     "verdict",
 )  # fmt: skip
 
 
-def to_csv(families: Sequence[Family]) -> str:
-    """Unrounded; differences are to bilinear, paired by seed. Empty where there is no number."""
+def to_csv(families: Sequence[Family], waiting: Sequence[Group] = ()) -> str:
+    """
+    Unrounded; differences are to bilinear, paired by seed. Empty where there is no number.
+
+    Trials of learning rates have quantities of their own, `held_out_` before their names.
+
+    Args:
+        families: of runs.
+        waiting: groups of trials alone.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for family in families:
         for member in family.members:
-            start = {
-                "part": family.title,
-                "task": member.group.task,
-                "data": member.group.data["name"],
-                "head": member.group.head or "",
-            }
+            start = _start(family.title, member.group)
             for row in member.group.rows:
-                named = {**start, "upsampler": row_name(row.records[0]), "guided": row.guided}
+                named = {**start, "upsampler": row.name, "guided": row.guided}
+                if (search := member.group.search(row.name)) is not None:
+                    named["rate_scale"] = " ".join(f"{scale:g}" for scale in search.chosen)
                 writer.writerows({**named, **line} for line in _lines(member, row))
+            writer.writerows({**start, **line} for line in _trials(member.group))
+    for group in waiting:
+        writer.writerows({**_start(group.title, group), **line} for line in _trials(group))
     return buffer.getvalue()
+
+
+def _start(part: str, group: Group) -> dict[str, Any]:
+    return {
+        "part": part,
+        "task": group.task,
+        "data": group.data["name"],
+        "head": group.head or "",
+    }
+
+
+def _trials(group: Group) -> Iterator[dict[str, Any]]:
+    for one in group.searches:
+        for metric in group.measures:
+            for scale, values in one.scores(metric).items():
+                yield {
+                    "upsampler": one.name,
+                    "guided": one.guided,
+                    "rate_scale": scale,
+                    "quantity": f"held_out_{metric}",
+                    "seeds": sum(scale == trial.settings["rate_scale"] for trial in one.trials),
+                    "mean": values.mean,
+                    "deviation": values.deviation,
+                }
 
 
 def _lines(member: Compared, row: Row) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,10 @@ from dysample.workbench.report.page.csv_table import to_csv
 from dysample.workbench.report.page.pictures import Embedder
 from dysample.workbench.report.page.reading import reading
 from dysample.workbench.report.page.sections import make_part
-from dysample.workbench.report.page.tables import summary_table
+from dysample.workbench.report.page.tables import rate_table, summary_table
 from dysample.workbench.report.published import NOISE, NOTES, SCORES, SOURCES
+from dysample.workbench.report.rates import RATES, rate_notes, rate_sentences
+from dysample.workbench.report.rates_chart import rates_title
 from dysample.workbench.report.summary import Group
 from dysample.workbench.report.verdict import MORE
 from dysample.workbench.report.wording import listed, span
@@ -29,7 +31,11 @@ DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\u
 
 
 def write_page(
-    groups: Sequence[Group], pictures: Sequence[Sequence[Path]], results: Path, output: Path
+    groups: Sequence[Group],
+    pictures: Sequence[Sequence[Path]],
+    results: Path,
+    output: Path,
+    waiting: Sequence[Group] = (),
 ) -> list[Path]:
     """
     Write report.html, and the same text and tables as report.md and report.csv.
@@ -39,12 +45,13 @@ def write_page(
         pictures: for each group the figures that show its frames.
         results: the file that they were read from.
         output: an existing folder.
+        waiting: searches for learning rates of which no other run is in the file.
     """
     found = compare(groups, pictures)
-    page = make_page(found, results)
+    page = make_page(found, results, waiting)
     written = []
     for name, text in (
-        ("report.csv", to_csv(found)),
+        ("report.csv", to_csv(found, waiting)),
         ("report.md", render("report.md.j2", page)),
         ("report.html", render("report.html.j2", page)),
     ):
@@ -54,7 +61,7 @@ def write_page(
     return written
 
 
-def make_page(families: Sequence[Family], results: Path) -> Page:
+def make_page(families: Sequence[Family], results: Path, waiting: Sequence[Group] = ()) -> Page:
     """All that is on the page."""
     records = [
         record
@@ -63,8 +70,11 @@ def make_page(families: Sequence[Family], results: Path) -> Page:
         for row in member.group.rows
         for record in row.records
     ]
+    groups = [*(member.group for family in families for member in family.members), *waiting]
+    trials = [record for group in groups for one in group.searches for record in one.trials]
     embedder = Embedder()
     sections = [
+        *_waiting(waiting),
         Section("How to read the differences", tuple(reading(families))),
         Section(
             "Versions and machine",
@@ -72,13 +82,13 @@ def make_page(families: Sequence[Family], results: Path) -> Page:
                 f"Made from the result file alone by: dysample report {results.name} -o DIR. "
                 "Beside it: the tables as report.md, every number unrounded as report.csv.",
             ),
-            tables=(_surroundings(records),),
+            tables=(_surroundings(records, trials),),
         ),
         *_published({family.task for family in families}),
     ]
     return Page(
         TITLE,
-        _lead(families, records),
+        _lead(families, records, trials),
         summary_table(families) if len(families) > 1 else None,
         tuple(make_part(family, embedder) for family in families),
         tuple(sections),
@@ -105,21 +115,38 @@ def _plain(value: object) -> str:
     return re.sub(r"([\\`*\[\]<>|]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(str(value).split()))
 
 
-def _lead(families: Sequence[Family], records: Sequence[Record]) -> str:
+def _waiting(groups: Sequence[Group]) -> Iterator[Section]:
+    """A section on searches of which no run at a chosen rate is in the file."""
+    if groups:
+        sentences = dict.fromkeys(text for group in groups for text in rate_sentences(group))
+        notes = dict.fromkeys(
+            f"{group.title}: {note}" for group in groups for note in rate_notes(group)
+        )
+        tables = [rate_table(group, f"{group.title}: {rates_title(group)}") for group in groups]
+        yield Section(f"{RATES}: trials alone", (*sentences, *notes), (), tuple(tables))
+
+
+def _lead(families: Sequence[Family], records: Sequence[Record], trials: Sequence[Record]) -> str:
     names = dict.fromkeys(record.upsampler for record in records)
     tasks = dict.fromkeys(TASKS.get(family.task, family.task).lower() for family in families)
     data = dict.fromkeys(str(record.data["name"]) for record in records)
     seeds = [member.seeds for family in families for member in family.members]
+    tuned = any(member.group.tuned for family in families for member in family.members)
+    rates = ", and tuned ones in the learning rate chosen for it" if tuned else ""
+    chose = f" and {span([len(trials)], 'trial')} of learning rates" if trials else ""
     return (
-        f"{span([len(records)], 'run')}: the same models trained with "
+        f"{span([len(records)], 'run')}{chose}: the same models trained with "
         f"{span([len(names)], 'upsampler')} for {listed(list(tasks))}, on {listed(list(data))}, "
         f"with {span([count for pair in seeds for count in pair], 'seed')} each. Runs of one task "
-        "and seed differ in the upsampler alone."
+        f"and seed differ in the upsampler alone{rates}."
     )
 
 
-def _surroundings(records: Sequence[Record]) -> Table:
-    rows = [("runs", str(len(records)))]
+def _surroundings(runs: Sequence[Record], trials: Sequence[Record]) -> Table:
+    records = [*runs, *trials]
+    rows = [("runs", str(len(runs)))]
+    if trials:
+        rows.append(("trials of learning rates", str(len(trials))))
     names = dict.fromkeys(key for record in records for key in record.versions)
     for name in names:
         values = dict.fromkeys(record.versions.get(name, "unknown") for record in records)
@@ -131,7 +158,8 @@ def _surroundings(records: Sequence[Record]) -> Table:
     finished = sorted(record.finished for record in records)
     rows.append(("finished", f"{finished[0]} to {finished[-1]}"))
     hours = sum(record.seconds.train for record in records) / 3600
-    rows.append(("training time", f"{hours:.1f} hours, the sum over runs"))
+    of = "runs and trials" if trials else "runs"
+    rows.append(("training time", f"{hours:.1f} hours, the sum over {of}"))
     return Table("Where the runs were made", ("what", "value"), tuple(rows))
 
 

@@ -13,6 +13,7 @@ from dysample.workbench.report.page.charts import (
     curve_charts,
     difference_charts,
     published_without_costs,
+    rate_charts,
 )
 from dysample.workbench.report.page.compared import Family
 from dysample.workbench.report.page.pictures import Embedder
@@ -21,7 +22,10 @@ from dysample.workbench.report.page.tables import (
     cost_table,
     measure_table,
     other_measures,
+    rate_table,
 )
+from dysample.workbench.report.rates import RATES, rate_notes, rate_sentences
+from dysample.workbench.report.rates_chart import rates_title
 from dysample.workbench.report.summary import BASELINE
 from dysample.workbench.report.verdict import GUIDED, seeds_sentence, statements
 from dysample.workbench.report.wording import absent_sentence, span
@@ -39,6 +43,7 @@ def make_part(family: Family, embedder: Embedder) -> Part:
         *_further_main(family),
         _costs(family),
         Section("By class", tables=tuple(class_tables(family))),
+        *_rates(family),
         _curves(family),
         _ablations(family),
         _pictures(family, embedder),
@@ -104,6 +109,29 @@ def _costs(family: Family) -> Section:
     return Section("Accuracy against cost", tuple(sentences), charts, (cost_table(family),))
 
 
+def _rates(family: Family) -> Iterator[Section]:
+    """Return a section on the search for learning rates, if there was one."""
+    if not family.members[0].group.tuned:
+        return
+    general = dict.fromkeys(
+        text for member in family.members for text in rate_sentences(member.group)
+    )
+    notes = [
+        f"{member.head.capitalize()}: {note}" if len(family.members) > 1 else note
+        for member in family.members
+        for note in rate_notes(member.group)
+    ]
+    yield Section(
+        RATES,
+        (*general, *notes),
+        rate_charts(family),
+        tuple(
+            rate_table(member.group, member.titled(rates_title(member.group)))
+            for member in family.members
+        ),
+    )
+
+
 def _curves(family: Family) -> Section:
     charts = curve_charts(family)
     sentence = (
@@ -150,6 +178,7 @@ def _settings(family: Family) -> Table:
         "height x width": f"{data.pop('height')} x {data.pop('width')}",
         **data,
         **group.settings,
+        "rate scale": "as chosen for each upsampler" if group.tuned else None,
     }
     if group.head is not None:
         described["head"] = [member.group.head for member in family.members]

@@ -9,9 +9,10 @@ from dysample.workbench.numbers import count, difference, interval, number, thre
 from dysample.workbench.report.intervals import Estimate
 from dysample.workbench.report.page.blocks import Cell, Judged, Table
 from dysample.workbench.report.page.compared import Compared, Family
-from dysample.workbench.report.summary import BASELINE, Row
+from dysample.workbench.report.rates import CHOSEN, chosen_text, scales_tried, scores_text
+from dysample.workbench.report.summary import BASELINE, Group, Row
 from dysample.workbench.report.verdict import verdict
-from dysample.workbench.report.wording import listed
+from dysample.workbench.report.wording import KEEP, listed
 
 ESTIMATE_HEADS = ("difference", "bootstrap 95 %", "t 95 %")
 LOWER = "\u2193"
@@ -61,8 +62,10 @@ def summary_table(families: Sequence[Family]) -> Table:
 def measure_table(family: Family, metric: str, *, costs: bool = False) -> Table:
     """One measure: its mean, the difference to bilinear with both intervals and the verdict."""
     measure = family.members[0].group.measures[metric]
+    tuned = costs and family.members[0].group.tuned
     cost_heads = ("parameters", "multiply-adds", "train seconds") if costs else ()
-    heads = [measure.short, "difference", "verdict", *cost_heads, *ESTIMATE_HEADS[1:], "seeds"]
+    heads = [measure.short, "difference", "verdict", *(["rate scale"] if tuned else [])]
+    heads += [*cost_heads, *ESTIMATE_HEADS[1:], "seeds"]
     caption = (
         f"{measure.name}: mean over seeds, and paired difference to {BASELINE} with its intervals"
     )
@@ -87,6 +90,7 @@ def measure_table(family: Family, metric: str, *, costs: bool = False) -> Table:
             _number(row.metrics[metric].mean),
             mean,
             "-" if judged is None else Judged(judged.value, judged),
+            *([chosen_text(member.group.search(row.name))] if tuned else []),
             *(cost if costs else ()),
             *intervals,
             str(len(row.records)),
@@ -182,6 +186,25 @@ def _class_table(member: Compared, key: str) -> Table:
     heads = ["class", *([] if baseline is None else [BASELINE]), *map(_head, columns)]
     caption = f"{member.titled(f'{what} by class')}: {told}"
     return Table(caption, tuple(heads), tuple(rows), upright=True)
+
+
+def rate_table(group: Group, title: str) -> Table:
+    """Return the leading measure of the trials by scale, and the scale of the runs."""
+    scales = scales_tried(group.searches)
+    rows: list[tuple[Cell, ...] | str] = []
+    for guided in (False, True):
+        found = [one for one in group.searches if one.guided is guided]
+        rows += ["guided"] if guided and found else []
+        rows += [
+            (
+                one.name,
+                *scores_text(one, group.main[0], scales, mark=CHOSEN),
+                chosen_text(one),
+            )
+            for one in found
+        ]
+    heads = ("upsampler", *(f"x{KEEP}{scale:g}" for scale in scales), "chosen")
+    return Table(title, heads, tuple(rows))
 
 
 def _by_head(
