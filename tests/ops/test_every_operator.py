@@ -15,7 +15,7 @@ from support.operators import (
     offset_field,
 )
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("kernels")]
 
 
 @each_forward

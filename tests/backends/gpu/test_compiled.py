@@ -1,0 +1,61 @@
+"""Triton's kernels, compiled for GPUs that are not here, held to a committed table.
+
+`python docs/tables.py budget`, with `tests` in the path, writes the table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support import ahead
+from support.triton_kernels import interpreter
+
+pytestmark = pytest.mark.skipif(
+    (interpreter.missing or ahead.missing()) is not None,
+    reason=f"nothing to compile with: {interpreter.missing or ahead.missing()}",
+)
+
+
+@pytest.fixture(scope="module", params=["sm_90", pytest.param("sm_80", marks=pytest.mark.slow)])
+def compiled(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Rows of the kernels that the calls launch, for one architecture."""
+    return [row for row in ahead.rows(request.param) if "kernel" in row]
+
+
+def test_code_is_as_the_table_says(compiled) -> None:
+    made = ahead.read_table()
+    if made["triton"] != ahead.version():
+        pytest.skip(f"the table is of Triton {made['triton']}, not {ahead.version()}")
+    of_target = [row for row in made["kernels"] if row["target"] == compiled[0]["target"]]
+    assert compiled == of_target
+
+
+def test_nothing_is_spilled(compiled) -> None:
+    assert {row["kernel"]: row["spilled"] for row in compiled if row["spilled"]} == {}
+
+
+def test_registers_of_the_sampler(compiled) -> None:
+    """Half of a multiprocessor's threads, at the least, sample at a time."""
+    registers = [row["registers"] for row in compiled if row["kernel"] == "sample"]
+    assert registers
+    assert max(registers) <= 64
+
+
+def test_loads_and_stores_are_wide_where_channels_are_innermost(compiled) -> None:
+    rows = [row for row in compiled if row["kernel"] == "sample"]
+    for row in rows:
+        memory = row["memory"]
+        if row["last"]:
+            assert memory["LDG.128"] >= 4
+            assert memory["STG.128"] >= 1
+            assert "LDG.16" not in memory
+        else:  # two pixels side by side
+            assert "STG.64" in memory if row["dtype"] == "float32" else "STG.32" in memory
+
+
+def test_bytes_of_the_forward_pass_are_those_of_the_floor() -> None:
+    for row in ahead.read_table()["calls"]:
+        if "gradients" not in row["call"]:
+            assert row["bytes"] <= 1.15 * row["floor"]
