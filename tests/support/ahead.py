@@ -1,6 +1,6 @@
 """Compile Triton's kernels for GPUs that are not here, as they are launched, and read the code.
 
-    python -m support.ahead sm_90 > rows.json
+    python -m support.ahead sm_90 [variants] > rows.json
 
 A stand-in for the driver names the target. The production functions run on meta tensors, and what
 they launch is compiled and disassembled instead: registers, stack, shared memory and memory
@@ -41,14 +41,14 @@ def missing() -> str | None:
     return support.missing() or (None if _tool("ptxas").exists() else "Triton has no ptxas here")
 
 
-def rows(target: str) -> list[dict[str, Any]]:
+def rows(target: str, *options: str) -> list[dict[str, Any]]:
     """What `main` prints for a target, compiled in a process of its own.
 
     Triton decides at its import whether it interprets.
     """
     environment = {k: v for k, v in os.environ.items() if k != support.VARIABLE}
     done = subprocess.run(
-        [sys.executable, "-m", "support.ahead", target],
+        [sys.executable, "-m", "support.ahead", target, *options],
         env=environment | {"PYTHONPATH": os.pathsep.join([str(FOLDER), *sys.path])},
         capture_output=True,
         text=True,
@@ -117,7 +117,7 @@ def meta(*shape: int, dtype: torch.dtype = F32, last: bool = False) -> Tensor:
 
 def calls() -> dict[str, Call]:
     """The calls that are compiled, by name."""
-    from dysample.backends.gpu import point_sample
+    from dysample.backends.gpu import point_sample, reassemble
 
     W1, W4 = (1, 256, 120, 120), (2, 256, 64, 64)
 
@@ -140,13 +140,73 @@ def calls() -> dict[str, Call]:
         sampled_back(dtype, last)
         torch.use_deterministic_algorithms(False)
 
+    def carafe(dtype: torch.dtype, last: bool) -> None:
+        x, _ = maps(W1, dtype, last)
+        reassemble.reassemble(x, meta(1, 100, 120, 120), 5, 2, (240, 240), True)
+
+    def carafe_back(dtype: torch.dtype, last: bool) -> None:
+        x, high = maps(W4, dtype, last)
+        field, wanted = meta(2, 100, 64, 64), (True, True)
+        reassemble.reassemble_backward(high, x, field, 5, 2, True, wanted)
+
+    def embedded(dtype: torch.dtype, last: bool) -> tuple[Tensor, Tensor]:
+        key, query = maps((1, 32, 120, 120), dtype, last)
+        return query, key
+
+    def affinity(dtype: torch.dtype, last: bool) -> None:
+        reassemble.affinity(*embedded(dtype, last), 5, 1)
+
+    def affinity_back(dtype: torch.dtype, last: bool) -> None:
+        high, wanted = meta(1, 25, 240, 240), (True, True)
+        reassemble.affinity_backward(high, *embedded(dtype, last), 5, 1, wanted)
+
     low1, field1 = 256 * 120**2, 32 * 120**2
     low4, field4 = 2 * 256 * 64**2, 2 * 32 * 64**2
     return {
         "point_sample W1": Call(sampled, (5 * low1, field1)),
         "point_sample W4, gradients": Call(sampled_back, (6 * low4, 2 * field4)),
         "point_sample W4, gradients in order": Call(in_order, (6 * low4, 2 * field4)),
+        "reassemble W1, k = 5": Call(carafe, (5 * low1, 100 * 120**2)),
+        "reassemble W4, k = 5, gradients": Call(carafe_back, (6 * low4, 4 * 100 * 64**2)),
+        "affinity 32 x W1, k = 5": Call(affinity, (5 * 32 * 120**2, 100 * 120**2)),
+        "affinity 32 x W1, k = 5, gradients": Call(affinity_back, (10 * 32 * 120**2, 100 * 120**2)),
     }
+
+
+def variants() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Calls of what else kernels are compiled for: other dtypes, sizes, scales and kernel sizes."""
+    from dysample.backends.gpu import launch, point_sample, reassemble
+
+    def sampled(dtype: torch.dtype, last: bool, out: tuple[int, int], scale: int) -> None:
+        x, high = meta(1, 12, 13, 20, dtype=dtype, last=last), meta(1, 12, *out, dtype=dtype)
+        field = meta(1, 4 * scale**2, 13, 20, dtype=dtype)
+        point_sample.point_sample(x, field, scale, out, True)
+        for in_order in (False, True):
+            torch.use_deterministic_algorithms(in_order)
+            point_sample.point_sample_backward(high, x, field, scale, True, (True, True))
+        torch.use_deterministic_algorithms(False)
+        point_sample.point_sample_backward(high, x, field, scale, True, (True, False))
+
+    def summed(dtype: torch.dtype, last: bool, out: tuple[int, int], scale: int, k: int) -> None:
+        x, high = meta(1, 12, 13, 20, dtype=dtype, last=last), meta(1, 12, *out, dtype=dtype)
+        field = meta(1, 2 * k**2 * scale**2, 13, 20, dtype=dtype)
+        reassemble.reassemble(x, field, k, scale, out, False)
+        reassemble.reassemble_backward(high, x, field, k, scale, False, (True, True))
+
+    for last in (False, True):
+        for dtype in (BF16, torch.float64):
+            yield f"{dtype}", lambda dtype=dtype, last=last: sampled(dtype, last, (26, 40), 2)
+            yield f"{dtype}", lambda dtype=dtype, last=last: summed(dtype, last, (26, 40), 2, 3)
+        for out, scale in (((25, 39), 2), ((39, 60), 3), ((5, 7), 1), ((52, 80), 4)):
+            name = f"to {out}"
+            yield name, lambda out=out, scale=scale, last=last: sampled(F32, last, out, scale)
+            yield name, lambda out=out, scale=scale, last=last: summed(F32, last, out, scale, 3)
+        for k in (1, 7, 9):
+            yield f"k = {k}", lambda k=k, last=last: summed(F32, last, (26, 40), 2, k)
+    launch._WIDE = 0
+    for last in (False, True):
+        yield "64-bit offsets", lambda last=last: sampled(F32, last, (25, 39), 2)
+        yield "64-bit offsets", lambda last=last: summed(F32, last, (25, 39), 2, 3)
 
 
 class _Bytes(TorchDispatchMode):
@@ -179,9 +239,9 @@ class Launch(NamedTuple):
 @contextmanager
 def launches() -> Iterator[list[Launch]]:
     """Collect what is launched within, instead of launching it."""
-    from dysample.backends.gpu import launch, point_sample
+    from dysample.backends.gpu import launch, point_sample, reassemble
 
-    modules = [launch, point_sample]
+    modules = [launch, point_sample, reassemble]
     found: list[Launch] = []
 
     def collect(kernel: Any, grid: Any, arguments: tuple[Any, ...], **options: Any) -> None:
@@ -202,6 +262,13 @@ def main() -> None:
     target = sys.argv[1]
     _use(TARGETS[target])
     made = []
+    if sys.argv[2:] == ["variants"]:
+        for name, run in variants():
+            with launches() as found:
+                run()
+            made += [{"call": name, "target": target, **_read(one)} for one in found]
+        sys.stdout.write(json.dumps(made))
+        return
     for name, call in calls().items():
         for dtype in (F32, F16):
             for last in (False, True):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dysample.layout import format_of
+from dysample.layout import compute_dtype, format_of
 
 
 def dense(x: Tensor) -> tuple[Tensor, bool]:
@@ -37,3 +37,12 @@ def like_field(
         field = field.contiguous()
         grad = make(field, dtype=dtype)
     return field, grad
+
+
+def alike(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, bool]:
+    """Return both in one dtype and layout, and whether their channels are innermost."""
+    if query.dtype != key.dtype:
+        query, key = query.to(compute_dtype(query)), key.to(compute_dtype(query))
+    query, last = dense(query)
+    kind = torch.channels_last if last else torch.contiguous_format
+    return query, key.contiguous(memory_format=kind), last

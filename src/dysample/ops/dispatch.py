@@ -27,9 +27,6 @@ sample.
 
 WITHOUT_TRITON = {
     "offset_field": "on a GPU, torch's own convolution makes the offsets",
-    "reassemble": "Triton has no kernel of it",
-    "affinity": "Triton has no kernel of it",
-    "point_attention": "Triton has no kernel of it",
 }
 """Primitives that plain torch runs on a GPU, even if Triton's kernels are requested, and why."""
 
@@ -40,7 +37,7 @@ DERIVATIVES = {_functorch.TransformType.Grad, _functorch.TransformType.Jvp}
 
 _LARGEST = 2**23  # largest side for which float32 still tells positions apart
 _MOST_CHANNELS = 2**17  # of features, as many as programs of a Triton kernel share
-_WIDEST = 11  # largest kernel size whose weights of a pixel fit a GPU's registers
+_WIDEST = 9  # largest kernel size whose weights of a pixel fit a GPU's registers
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,17 @@ def test_nothing_is_spilled(compiled) -> None:
     assert {row["kernel"]: row["spilled"] for row in compiled if row["spilled"]} == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ahead.TARGETS)
+def test_other_variants_compile_and_spill_next_to_nothing(target: str) -> None:
+    rows = ahead.rows(target, "variants")
+    assert {row["kernel"] for row in rows} == {
+        *("sample", "slopes", "gather", "scatter", "reach", "collect", "fold"),
+        *("by_high", "by_tap", "by_low"),
+    }
+    assert [row for row in rows if row["spilled"]] == []
+
+
 def test_registers_of_the_sampler(compiled) -> None:
     """Half of a multiprocessor's threads, at the least, sample at a time."""
     registers = [row["registers"] for row in compiled if row["kernel"] == "sample"]

@@ -1,7 +1,8 @@
 """Where output pixels lie on the low-res map, as csrc/geometry.h and csrc/positions.h have it.
 
-Pixels and channels are of the type INDEX (int32, or int64 where an offset could overflow), the sizes
-of a call int32. Triton's `//` and `%` truncate; nothing negative is divided here.
+Pixels and channels are of the type INDEX (int32, or int64 where an offset could overflow), sizes of
+a call int32. Triton's `//` and `%` truncate; nothing negative is divided here. It compiles what follows
+a `return` in an `if`, too: hence each `else`.
 """
 
 import triton
@@ -21,7 +22,8 @@ def first_element(b, g, C, channels, H, W, LAST: tl.constexpr):
     """Element (int64) of a map at which the channels of a group of an image begin."""
     if LAST:
         return b * H * W * C + g * channels
-    return (b * C + g * channels) * H * W
+    else:
+        return (b * C + g * channels) * H * W
 
 
 @triton.jit
@@ -43,7 +45,8 @@ def owned(h, length, out_length, RATIO: tl.constexpr):
     """First output pixel whose centre low-res pixel h holds, and the first one beyond."""
     if RATIO > 0:
         return h * RATIO, h * RATIO + RATIO
-    return first_owned(h, length, out_length), first_owned(h + 1, length, out_length)
+    else:
+        return first_owned(h, length, out_length), first_owned(h + 1, length, out_length)
 
 
 @triton.jit
@@ -51,7 +54,8 @@ def quotient(above, below, A: tl.constexpr):
     """Divide, rounded to nearest: Triton's own float32 division is approximate."""
     if A == tl.float64:
         return above.to(A) / below.to(A)
-    return tl.div_rn(above.to(A), below.to(A))
+    else:
+        return tl.div_rn(above.to(A), below.to(A))
 
 
 @triton.jit

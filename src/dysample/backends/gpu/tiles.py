@@ -28,7 +28,7 @@ TILES: dict[str, dict[bool, Tile]] = {
     "collect": {False: Tile(1, 32, 32, 1), True: Tile(4, 8, 32, 4)},
     "fold": {False: Tile(4, 64, 1, 4), True: Tile(4, 64, 1, 4)},
     "by_high": {False: Tile(4, 32, 1, 4), True: Tile(1, 1, 128, 1)},
-    "by_tap": {False: Tile(4, 32, 1, 4), True: Tile(1, 1, 128, 1)},
+    "by_tap": {False: Tile(4, 32, 1, 4), True: Tile(1, 1, 32, 1)},
     "by_low": {False: Tile(4, 32, 16, 4), True: Tile(1, 4, 64, 2)},
 }
 """The tile of each kernel, without and with channels innermost."""
@@ -42,6 +42,22 @@ multiprocessors of a large GPU."""
 
 FEWEST = 16
 """Channels that are worth the positions, which each program computes again."""
+
+
+PLACES = 16
+"""Output pixels of a home pixel, at most, that a thread of a window's kernel has at a time."""
+
+REGISTERS = {False: 104, True: 52}
+"""Weights and sums of its places, at most, that it keeps: four places of 5 x 5, or two where it has
+several channels, innermost, at a time."""
+
+
+def places_of(rows: int, columns: int, most: int) -> tuple[int, int]:
+    """Return rows and columns of places that are taken together, of those of a home pixel."""
+    across = min(columns, most)
+    if across < columns and across > 1:
+        across -= across % 2  # pairs stay together
+    return max(1, min(rows, most // across)), across
 
 
 def tile_of(kernel: str, last: bool, channels: int) -> Tile:
