@@ -220,8 +220,9 @@ class _Bytes(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         outs = [value for value in torch.utils._pytree.tree_leaves(out) if _is_tensor(value)]
         ins = [value for value in torch.utils._pytree.tree_leaves(args) if _is_tensor(value)]
-        fresh = not any(made._is_view() or made is given for made in outs for given in ins)
-        if fresh and "empty" not in str(function):
+        known = {value.untyped_storage()._cdata for value in ins}
+        fresh = not any(made.untyped_storage()._cdata in known for made in outs)
+        if (fresh or "copy_" in str(function)) and "empty" not in str(function):
             self.total += sum(value.nbytes for value in (*ins, *outs))
         return out
 

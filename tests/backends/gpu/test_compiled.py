@@ -68,5 +68,6 @@ def test_loads_and_stores_are_wide_where_channels_are_innermost(compiled) -> Non
 
 def test_bytes_of_the_forward_pass_are_those_of_the_floor() -> None:
     for row in ahead.read_table()["calls"]:
-        if "gradients" not in row["call"]:
-            assert row["bytes"] <= 1.15 * row["floor"]
+        if "gradients" not in row["call"]:  # weights are written and read once more
+            most = 1.3 if row["call"].startswith("reassemble") else 1.15
+            assert row["floor"] <= row["bytes"] <= most * row["floor"]

@@ -1,8 +1,8 @@
 """Where output pixels lie on the low-res map, as csrc/geometry.h and csrc/positions.h have it.
 
 Pixels and channels are of the type INDEX (int32, or int64 where an offset could overflow), sizes of
-a call int32. Triton's `//` and `%` truncate; nothing negative is divided here. It compiles what follows
-a `return` in an `if`, too: hence each `else`.
+a call int32. Triton's `//` and `%` truncate; nothing negative is divided here. Triton also compiles
+what follows a `return` in an `if`: hence each `else`.
 """
 
 import triton

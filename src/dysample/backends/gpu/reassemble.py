@@ -63,8 +63,8 @@ def reassemble_backward(
     if to_field is not None and softmax:
         grad = torch.empty_like(weights)
         _products(maps, high, grad, kernel)
-        grad, shares = _by_taps(grad, kernel, scale), _by_taps(weights, kernel, scale)
-        slope = shares * (grad - (shares * grad).sum(2, keepdim=True))
+        grad, weights = _by_taps(grad, kernel, scale), _by_taps(weights, kernel, scale)
+        slope = torch.ops.aten._softmax_backward_data(grad, weights, 2, weights.dtype)
         to_field.copy_(slope.reshape(field.shape))
     elif to_field is not None:
         _products(maps, high, to_field, kernel)
