@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from support import ahead
+from support import ahead, budget
+from support.documented import ROOT
 from support.triton_kernels import interpreter
 
 pytestmark = pytest.mark.skipif(
@@ -25,9 +26,9 @@ def compiled(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
 
 
 def test_code_is_as_the_table_says(compiled) -> None:
-    made = ahead.read_table()
-    if made["triton"] != ahead.version():
-        pytest.skip(f"the table is of Triton {made['triton']}, not {ahead.version()}")
+    made = budget.read_table()
+    if made["triton"] != budget.version():
+        pytest.skip(f"the table is of Triton {made['triton']}, not {budget.version()}")
     of_target = [row for row in made["kernels"] if row["target"] == compiled[0]["target"]]
     assert compiled == of_target
 
@@ -67,7 +68,12 @@ def test_loads_and_stores_are_wide_where_channels_are_innermost(compiled) -> Non
 
 
 def test_bytes_of_the_forward_pass_are_those_of_the_floor() -> None:
-    for row in ahead.read_table()["calls"]:
+    for row in budget.read_table()["calls"]:
         if "gradients" not in row["call"]:  # weights are written and read once more
             most = 1.3 if row["call"].startswith("reassemble") else 1.15
             assert row["floor"] <= row["bytes"] <= most * row["floor"]
+
+
+def test_the_page_shows_the_table() -> None:
+    page = (ROOT / "docs" / "kernels.md").read_text()
+    assert budget.markdown(budget.read_table()) in page
