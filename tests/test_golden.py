@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import dysample
 from support.golden_builders import BUILDERS
+from support.triton_kernels import needs_triton
 
 FOLDER = Path(os.environ.get("DYSAMPLE_GOLDEN", Path(__file__).parent / "golden"))
 FILES = sorted(FOLDER.glob("*.npz"))
@@ -94,6 +95,17 @@ def test_equals_published_code(path: Path) -> None:
     if "f32_max_abs_dev" in golden.meta:
         out, _, _ = golden.run(torch.float32)
         _close(out, expected, golden.tolerance_float32())
+
+
+# One file of each primitive, at the sizes that take the least time to interpret.
+IN_TRITON = ["dysample_lp_g1_s2", "carafe_op_k3g1s4", "sapa_op_qk3"]
+
+
+@needs_triton
+@pytest.mark.parametrize("backend", ["triton"], indirect=True)
+@pytest.mark.parametrize("name", IN_TRITON)
+def test_triton_equals_published_code(name: str) -> None:
+    test_equals_published_code(FOLDER / f"{name}.npz")
 
 
 def _intermediates(module: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
