@@ -35,11 +35,9 @@ def gather(
     inside = (row < H) & (col < W)
     h, w = tl.minimum(row, H - 1).to(INDEX), tl.minimum(col, W - 1).to(INDEX)
     if RATIO > 0:
-        top, bottom = tl.maximum(h - NEAR, 0) * RATIO, (h + NEAR + 1) * RATIO
-        left, right = tl.maximum(w - NEAR, 0) * RATIO, (w + NEAR + 1) * RATIO
+        top, left = tl.maximum(h - NEAR, 0) * RATIO, tl.maximum(w - NEAR, 0) * RATIO
     else:
-        top, bottom = first_owned(h - NEAR, H, Y), first_owned(h + NEAR + 1, H, Y)
-        left, right = first_owned(w - NEAR, W, X), first_owned(w + NEAR + 1, W, X)
+        top, left = first_owned(h - NEAR, H, Y), first_owned(w - NEAR, W, X)
     step = C if LAST else 1
     low = grad + first_element(b, g, C, channels, H, W, LAST)
     result = high + first_element(b, g, C, channels, Y, X, LAST)
@@ -50,7 +48,8 @@ def gather(
     total = tl.zeros([BC, TY * TX], A)
     for k in range(0, rows * columns):
         Yp, Xp = top + k // columns, left + k % columns
-        asked = inside & (Yp < tl.minimum(bottom, Y)) & (Xp < tl.minimum(right, X))
+        # Those further away than NEAR take nothing from here, or are marked.
+        asked = inside & (Yp < Y) & (Xp < X)
         at = Yp * X + Xp
         away = here - tl.load(table + at, mask=asked, other=-1)
         along = tl.load(parts + 2 * at, mask=asked, other=0)
