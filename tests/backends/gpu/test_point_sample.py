@@ -10,6 +10,7 @@ from torch import Tensor
 
 import dysample
 from dysample import functional, ops
+from support.operators import needs_kernels
 from support.tolerances import ATOL
 from support.triton_kernels import in_order, launched, needs_triton, run, small_tiles
 
@@ -56,6 +57,16 @@ def test_equals_plain_torch(shape: tuple, last: bool, small_tiles: None) -> None
     assert_same(found, run(function, tensors, high, "eager"))
     if shape[0] > 1 and shape[2] != (1, 1):
         assert found[0].is_contiguous(memory_format=torch.channels_last) is last
+
+
+@needs_kernels
+@each_layout
+def test_on_pixel_centres_slopes_are_those_of_the_cpu(last: bool, small_tiles: None) -> None:
+    """There they jump: on the first row and column they are 0, elsewhere those to the right."""
+    function, tensors, high = build((4, 2, (2, 3), 2, (4, 6), 0.0, "nearest"), last)
+    found = run(function, tensors, high, "triton")
+    assert found[2].count_nonzero() > 0
+    assert_same(found, run(function, tensors, high, "cpu"))
 
 
 @each_shape
