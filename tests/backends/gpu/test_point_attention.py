@@ -8,6 +8,7 @@ from torch import Tensor
 
 import dysample
 from dysample import ops
+from support import interpreter
 from support.tolerances import ATOL
 from support.triton_kernels import in_order, launched, needs_triton, run
 
@@ -39,6 +40,15 @@ def test_equals_plain_torch(last: bool, out: tuple[int, int]) -> None:
     assert {"sample", "slopes"} <= set(names)
     for ours, exact in zip(found, run(attention, tensors, high, "eager")):
         torch.testing.assert_close(ours, exact, rtol=1e-11, atol=1e-11)
+
+
+def test_what_is_near_is_gathered_in_one_order_anyway() -> None:
+    tensors, high = build()
+    tensors = [t.float() for t in tensors[:3]] + [tensors[3].float().clamp(-0.9, 0.9)]
+    before = interpreter.counts["atomics"]
+    first, second = (run(attention, tensors, high, "triton") for _ in range(2))
+    assert interpreter.counts["atomics"] == before
+    assert all(map(torch.equal, first, second))
 
 
 def test_sums_in_one_order_are_the_same() -> None:

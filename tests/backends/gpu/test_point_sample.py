@@ -10,6 +10,7 @@ from torch import Tensor
 
 import dysample
 from dysample import functional, ops
+from support import interpreter
 from support.operators import needs_kernels
 from support.tolerances import ATOL
 from support.triton_kernels import in_order, launched, needs_triton, run, small_tiles
@@ -83,7 +84,9 @@ def test_sums_in_one_order_are_the_same(shape: tuple, small_tiles: None) -> None
 def test_what_is_near_is_gathered_in_one_order_anyway(small_tiles: None) -> None:
     function, (x, field), high = build((4, 2, (4, 5), 2, (8, 10), 0.3, "bilinear"))
     tensors = [x.float(), field.float().clamp(-0.7, 0.7)]
+    before = interpreter.counts["atomics"]
     first, second = (run(function, tensors, high, "triton") for _ in range(2))
+    assert interpreter.counts["atomics"] == before
     assert all(map(torch.equal, first, second))
 
 

@@ -37,12 +37,19 @@ def point_sample(
 
 
 def point_sample_backward(
-    high: Tensor, x: Tensor, field: Tensor, scale: int, from_centre: bool, wanted: tuple[bool, bool]
+    high: Tensor,
+    x: Tensor,
+    field: Tensor,
+    scale: int,
+    from_centre: bool,
+    wanted: tuple[bool, bool],
+    near: int = NEAR,
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return the requested gradients of x and of the field.
 
-    That of x is gathered, where output pixels take what is near them, and added by atomics where
-    they do not. Under `torch.use_deterministic_algorithms(True)` all of it is gathered.
+    That of x is gathered, where output pixels take what is within `near` low-res pixels from home,
+    and added by atomics where they do not. Under `torch.use_deterministic_algorithms(True)` all of
+    it is gathered.
     """
     x, last = dense(x)
     high = high.contiguous(memory_format=format_of(x))
@@ -53,16 +60,16 @@ def point_sample_backward(
     size = (high.shape[2], high.shape[3])
     maps = Maps("point_sample_backward", x, size, field, scale, field.shape[1] // (2 * scale**2))
     in_order = torch.are_deterministic_algorithms_enabled()
-    near = wanted[0] and not in_order and not last and x.shape[2] * x.shape[3] < _LARGEST_TABLE
-    table = _table(maps) if near else None
+    gathers = wanted[0] and not in_order and not last and x.shape[2] * x.shape[3] < _LARGEST_TABLE
+    table = _table(maps) if gathers else None
     if to_field is not None or table is not None:
-        _slopes(maps, high, to_field, table, from_centre)
+        _slopes(maps, high, to_field, table, from_centre, near)
     to_x = None
     if wanted[0]:
         if in_order:
             to_x = _collected(maps, high, from_centre)
         else:
-            to_x = _added(maps, high, table, from_centre)
+            to_x = _added(maps, high, table, from_centre, near)
     return None if to_x is None else to_x.to(x.dtype), to_field
 
 
@@ -82,6 +89,7 @@ def _slopes(
     to_field: Tensor | None,
     table: tuple[Tensor, Tensor] | None,
     from_centre: bool,
+    near: int,
 ) -> None:
     """Write the gradient of the field, the table, or both."""
     x, dtype = maps.low, compute_dtype(maps.low)
@@ -97,7 +105,7 @@ def _slopes(
         slopes, (tiles[0] * maps.all_groups,),
         (high, x, maps.field, high if grad is None else grad, places, shares,
          *maps.sizes(tiles, share)),
-        GRAD=grad is not None, TABLE=table is not None, NEAR=NEAR, CENTRE=from_centre,
+        GRAD=grad is not None, TABLE=table is not None, NEAR=near, CENTRE=from_centre,
         **maps.of_field(), **maps.constants(tile, share),
     )  # fmt: skip
     if to_field is not None and grad is not None and not maps.same:
@@ -105,7 +113,7 @@ def _slopes(
 
 
 def _added(
-    maps: Maps, high: Tensor, table: tuple[Tensor, Tensor] | None, from_centre: bool
+    maps: Maps, high: Tensor, table: tuple[Tensor, Tensor] | None, from_centre: bool, near: int
 ) -> Tensor:
     """Gather what lies near, if there is a table, and add the rest by atomics."""
     x = maps.low
@@ -114,7 +122,7 @@ def _added(
         places = high
     else:
         to_x = torch.empty_like(x, dtype=compute_dtype(x))
-        _gather(maps, high, table, to_x)
+        _gather(maps, high, table, to_x, near)
         places = table[0]
     tile = maps.tile("scatter")
     tiles = maps.tiles(tile)
@@ -130,13 +138,15 @@ def _added(
     return to_x
 
 
-def _gather(maps: Maps, high: Tensor, table: tuple[Tensor, Tensor], to_x: Tensor) -> None:
+def _gather(
+    maps: Maps, high: Tensor, table: tuple[Tensor, Tensor], to_x: Tensor, near: int
+) -> None:
     low = maps.low.shape[2:]
-    # The output pixels at home in 2 NEAR + 1 low-res pixels.
+    # The output pixels at home in 2 near + 1 low-res pixels.
     rows, columns = (
-        min(out, -(-(2 * NEAR + 1) * out // length)) for out, length in zip(maps.size, low)
+        min(out, -(-(2 * near + 1) * out // length)) for out, length in zip(maps.size, low)
     )
-    _low_res(gather, maps, (high, *table, to_x), (rows, columns), {"NEAR": NEAR})
+    _low_res(gather, maps, (high, *table, to_x), (rows, columns), {"NEAR": near})
 
 
 def _collected(maps: Maps, high: Tensor, from_centre: bool) -> Tensor:
