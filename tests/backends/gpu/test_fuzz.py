@@ -21,7 +21,7 @@ data_of_call = given(data=st.data())
 
 
 @each_check
-@settings(max_examples=3, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=2, derandomize=True, database=None, phases=[Phase.generate])
 @data_of_call
 def test_random_calls(check, data: st.DataObject) -> None:
     check(Draw(data, longest=6, channels=5), "triton")

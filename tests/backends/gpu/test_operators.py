@@ -40,6 +40,7 @@ def test_opcheck(build) -> None:
     assert interpreter.counts["launches"] > before + 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_dynamo")
 def test_opcheck_of_a_backward_operator() -> None:
     call = affinity_backward(dtype=torch.float16)
