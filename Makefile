@@ -10,7 +10,7 @@ CXX ?= c++
 FLOOR := build/floor
 JOBS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: venv kernels sanitize attack demo test test-all test-floor check format bench pages tables foreign-hosts docs pictures clean
+.PHONY: venv kernels sanitize attack demo test test-all test-floor check format bench gpu pages tables foreign-hosts docs pictures clean
 
 venv: $(STAMP)
 
@@ -81,6 +81,12 @@ attack: kernels
 
 bench: kernels
 	$(BIN)/dysample bench
+
+# Whether Triton's kernels are right on this machine's GPU, and how fast, in eight minutes; started
+# again, it goes on. Without a GPU it says that it measures nothing.
+ROWS ?= runs/gpu.jsonl
+gpu: venv
+	PYTHONPATH=tests $(BIN)/python -m gpu $(ROWS)
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -1,9 +1,9 @@
 """Write the tables that runs of models fill: hosts into `surgery.md`, files into the export pages.
 
 `make tables` runs it, with `tests` in the path: the tests hold the pages against the same runs. The
-exports take half an hour; `hosts`, `opsets`, `ncnn`, or names of exported models, as arguments
-write those alone. The table of ncnn stays as it is where ncnn and pnnx are not installed: no extra
-holds them.
+exports take half an hour; `hosts`, `opsets`, `ncnn`, `budget`, or names of exported models, as
+arguments write those alone. The table of ncnn stays as it is where ncnn and pnnx are not installed:
+no extra holds them; so does the budget of Triton's kernels where nothing compiles them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from support import ahead
+from support.budget import budget_table
 from support.exports import CASES, export_table, opset_table
 from support.host_surgery import support_table
 from support.ncnn_files import MODELS, ncnn_table
@@ -25,13 +27,16 @@ DOCS = Path(__file__).parent
 def main() -> None:
     """Write each table into its page."""
     ncnn = ["ncnn"] if all(map(find_spec, ("ncnn", "pnnx"))) else []
-    chosen = sys.argv[1:] or ["hosts", "opsets", *ncnn, *CASES]
+    budget = [] if ahead.missing() else ["budget"]
+    chosen = sys.argv[1:] or ["hosts", "opsets", *ncnn, *budget, *CASES]
     if "hosts" in chosen:
         write(DOCS / "surgery.md", "hosts", lambda _: support_table())
     if "opsets" in chosen:
         write(DOCS / "export.md", "opsets", opset_table)
     if "ncnn" in chosen:
         write(DOCS / "export" / "ncnn_rknn.md", "ncnn", partial(ncnn_table, MODELS))
+    if "budget" in chosen:
+        write(DOCS / "kernels.md", "budget", budget_table)
     names = [name for name in chosen if name in CASES]
     if names:
         write(DOCS / "export.md", "exports", partial(export_table, names))

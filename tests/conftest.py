@@ -12,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import dysample
+from support import interpreter
 from support.tolerances import BACKENDS
 
 # The fixture `backend` lasts for all examples of a test, as it should.
@@ -20,6 +21,9 @@ settings.register_profile("short", max_examples=25, derandomize=True, **COMMON)
 settings.register_profile("sanitize", max_examples=150, derandomize=True, **COMMON)
 settings.register_profile("long", max_examples=2000, **COMMON)
 settings.load_profile(os.environ.get("DYSAMPLE_HYPOTHESIS", "short"))
+
+if interpreter.missing is None:
+    interpreter.apply()
 
 # Tiny tensors: threads would only wait for each other, long where the cores are busy.
 torch.set_num_threads(1)
@@ -47,9 +51,28 @@ def fresh_dynamo() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-@pytest.fixture(params=BACKENDS)
+# Interpreted kernels take a thousand times as long: the tests of `backends/gpu` are the quick ones.
+TRITON = pytest.param(
+    "triton",
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.skipif(
+            interpreter.missing is not None, reason=f"nothing to interpret: {interpreter.missing}"
+        ),
+    ],
+)
+
+
+@pytest.fixture(params=[*BACKENDS, TRITON])
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend that this machine can run, one after the other, forced while the test runs."""
+    with dysample.backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=["auto", TRITON])
+def kernels(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The fused kernels that this machine can run, one after the other, while the test runs."""
     with dysample.backend(request.param):
         yield request.param
 

@@ -19,8 +19,8 @@ def test_explain_tells_what_ran() -> None:
         ("point_sample", "eager", reason),
     ]
     assert str(explanation).splitlines() == [
-        f"offset_field    eager: not the CPU kernels, since {reason}",
-        f"point_sample    eager: not the CPU kernels, since {reason}",
+        f"offset_field    eager: no fused kernel, since {reason}",
+        f"point_sample    eager: no fused kernel, since {reason}",
     ]
 
 

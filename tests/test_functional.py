@@ -142,6 +142,7 @@ def test_compiles_to_one_graph(primitive: Primitive) -> None:
 
 
 @each_primitive
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)  # Triton: backends/gpu/test_fuzz.py
 @given(data=st.data())
 def test_property_any_shape(primitive: Primitive, backend: str, data: st.DataObject) -> None:
     groups = data.draw(st.integers(1, 3), "groups")
@@ -198,12 +199,13 @@ def test_clamped_samples_have_no_gradient_to_the_offset() -> None:
     assert torch.equal(offset.grad, torch.zeros_like(offset))
 
 
-def test_coordinates_are_float32_for_low_precision_input() -> None:
+def test_coordinates_are_float32_for_low_precision_input(backend: str) -> None:
     # A ramp 256 wide: bfloat16 coordinates would be wrong by a pixel at its right end.
     ramp = torch.linspace(0, 1, 256).expand(1, 1, 2, 256).bfloat16()
     out = functional.point_sample(ramp, torch.zeros(1, 2, 4, 512, dtype=torch.bfloat16))
     exact = F.interpolate(ramp.double(), (4, 512), mode="bilinear", align_corners=False)
-    assert float((out.double() - exact).abs().max()) <= 2**-9  # one rounding below 1
+    rounding = 2**-8 if backend == "triton" else 2**-9  # below 1; Triton's interpreter truncates
+    assert float((out.double() - exact).abs().max()) <= rounding
 
 
 def test_one_hot_centre_weight_is_nearest(backend: str) -> None:
@@ -238,4 +240,5 @@ def test_groups_are_contiguous_blocks_of_channels() -> None:
 def test_tolerances_grow_with_the_dtype_and_are_no_looser_for_the_kernels() -> None:
     for row in ATOL.values():
         assert sorted(row.values()) == list(row.values())
-    assert all(ATOL["cpu"][dtype] <= ATOL["eager"][dtype] for dtype in DTYPES)
+    for name in ("cpu", "triton"):
+        assert all(ATOL[name][dtype] <= ATOL["eager"][dtype] for dtype in DTYPES)

@@ -7,7 +7,6 @@ the test to another folder of files of the same form.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,56 +17,10 @@ import torch
 from torch import Tensor, nn
 
 import dysample
-from support.golden_builders import BUILDERS
-
-FOLDER = Path(os.environ.get("DYSAMPLE_GOLDEN", Path(__file__).parent / "golden"))
-FILES = sorted(FOLDER.glob("*.npz"))
+from support.golden import FILES, FOLDER, Golden
+from support.triton_kernels import needs_triton
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-
-class Golden:
-    """One file, read."""
-
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as arrays:
-            self.arrays = {key: torch.from_numpy(arrays[key]) for key in arrays if key != "meta"}
-            self.meta: dict[str, Any] = json.loads(str(arrays["meta"]))
-        if self.meta["op"] not in BUILDERS:
-            pytest.skip(f"operator {self.meta['op']} does not exist yet")
-        self.meta["channels"] = {
-            name: array.shape[1] for name, array in self.part("in.").items() if array.dim() == 4
-        }
-
-    def part(self, prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v for k, v in self.arrays.items() if k.startswith(prefix)}
-
-    def run(self, dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor], nn.Module | None]:
-        """Output, inputs (with gradients where float64) and module."""
-        module, call = BUILDERS[self.meta["op"]](self.meta)
-        if module is not None:
-            module.load_state_dict(self.part("state."))
-            module.to(dtype).train(self.meta.get("train", False))
-        inputs = {
-            name: self.arrays[f"in.{name}"].to(dtype).requires_grad_()
-            for name in self.meta["inputs"]
-        }
-        return call(*inputs.values()), inputs, module
-
-    def tolerance(self) -> float:
-        """Allowed error in float64: 1e-10, and two exceptions that the files' README lists."""
-        if "f32_max_abs_dev" not in self.meta:
-            return 2e-6  # results of a float32 CUDA kernel
-        if self.meta["op"].startswith("DySample"):
-            scale = self.meta["ctor"].get("scale") or self.meta["ctor"]["scale_factor"]
-            if scale & (scale - 1):
-                return 1e-6  # the published `init_pos` rounds (2j + 1 - s) / 2s to float32
-        return 1e-10
-
-    def tolerance_float32(self) -> float:
-        """The published code's own error in float32, and 8 roundings for sums in another order."""
-        roundings = 8 * torch.finfo(torch.float32).eps * float(self.arrays["out"].abs().max())
-        return float(self.meta["f32_max_abs_dev"]) + roundings
 
 
 def _close(ours: Tensor, theirs: Tensor, atol: float) -> None:
@@ -94,6 +47,17 @@ def test_equals_published_code(path: Path) -> None:
     if "f32_max_abs_dev" in golden.meta:
         out, _, _ = golden.run(torch.float32)
         _close(out, expected, golden.tolerance_float32())
+
+
+# One file of each primitive, at the sizes that take the least time to interpret.
+IN_TRITON = ["dysample_lp_g1_s2", "carafe_op_k3g1s4", "sapa_op_qk3"]
+
+
+@needs_triton
+@pytest.mark.parametrize("backend", ["triton"], indirect=True)
+@pytest.mark.parametrize("name", IN_TRITON)
+def test_triton_equals_published_code(name: str) -> None:
+    test_equals_published_code(FOLDER / f"{name}.npz")
 
 
 def _intermediates(module: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:

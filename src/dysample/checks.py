@@ -36,6 +36,15 @@ def is_forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+def check_reverse_mode(primitive: str) -> None:
+    """Raise in forward mode, whose derivatives would be lost in a fused kernel."""
+    if is_forward_mode():
+        raise NotImplementedError(
+            f"`{primitive}` has no forward-mode derivative in the fused kernels:"
+            " run, or trace, what leads to it within the dual level too"
+        )
+
+
 def check_positive_int(name: str, value: Any) -> int:
     """Return `value` if it is an integer of at least 1; an exporter's symbols stay symbols."""
     if isinstance(value, Integral) or not is_int(value):

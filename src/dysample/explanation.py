@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from dysample.backends.cpu import library
+from dysample.backends.gpu import support
 from dysample.modes import evaluated
 from dysample.ops import Choice, recorded
 
@@ -23,10 +24,12 @@ class Explanation:
         lines: list[list[Any]] = []
         for choice in self.choices:
             text = f"{choice.primitive:<15} {choice.backend}"
-            if choice.why_not is None:
+            if choice.why_not is not None:
+                text += f": no fused kernel, since {choice.why_not}"
+            elif choice.backend == "cpu":
                 text += f" ({library.isa})"
-            else:
-                text += f": not the CPU kernels, since {choice.why_not}"
+            elif support.interpreted():
+                text += " (interpreted)"
             if lines and lines[-1][0] == text:
                 lines[-1][1] += 1
             else:
@@ -42,7 +45,7 @@ def explain(module: nn.Module, *inputs: Any, **options: Any) -> Explanation:
     >>> import torch, dysample
     >>> with dysample.backend("eager"):
     ...     print(dysample.explain(dysample.CARAFE(8), torch.zeros(1, 8, 4, 4)))
-    reassemble      eager: not the CPU kernels, since the backend is set to 'eager'
+    reassemble      eager: no fused kernel, since the backend is set to 'eager'
 
     Args:
         module: an upsampler, or any model that holds some.

@@ -12,7 +12,7 @@ import dysample
 from dysample import functional
 from support.operators import needs_kernels
 
-pytestmark = [needs_kernels, pytest.mark.usefixtures("fresh_dynamo")]
+pytestmark = [needs_kernels, pytest.mark.usefixtures("fresh_dynamo", "kernels")]
 
 
 class Affinity(nn.Module):

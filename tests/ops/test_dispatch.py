@@ -113,7 +113,7 @@ def test_an_unknown_backend_is_refused(name) -> None:
     with (
         pytest.raises(
             (TypeError, ValueError),
-            match=r"^`name` .*must be one of 'auto', 'cpu', 'eager', 'grid_sample', 'gather'$",
+            match=r"^`name` .*must be one of 'auto', 'cpu', 'triton', 'eager', 'grid_.*, 'gather'$",
         ) as error,
         dysample.backend(name),
     ):
@@ -133,14 +133,15 @@ def fresh_dispatch(monkeypatch: pytest.MonkeyPatch, value: str) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("auto", "auto"), ("eager", "eager"), ("cpu", "cpu"), ("", "auto")]
+    ("value", "expected"),
+    [("auto", "auto"), ("eager", "eager"), ("cpu", "cpu"), ("triton", "triton"), ("", "auto")],
 )
 def test_the_variable_sets_the_backend(monkeypatch, value: str, expected: str) -> None:
     assert fresh_dispatch(monkeypatch, value)._forced == expected
 
 
 def test_a_bad_value_of_the_variable_is_refused_by_name(monkeypatch) -> None:
-    message = r"^`DYSAMPLE_BACKEND` \(='cuda'\) must be one of 'auto', 'cpu', 'eager', 'grid"
+    message = r"^`DYSAMPLE_BACKEND` \(='cuda'\) must be one of 'auto', 'cpu', 'triton', 'eager'"
     with pytest.raises(ValueError, match=message):
         fresh_dispatch(monkeypatch, "cuda")
 

@@ -15,7 +15,7 @@ from support.operators import (
     offset_field,
 )
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("kernels")]
 
 
 @each_forward
@@ -51,7 +51,9 @@ def results(value: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
 
 
 @each_call
-def test_vmap_equals_a_loop(builder, options) -> None:
+def test_vmap_equals_a_loop(builder, options, kernels: str) -> None:
+    # Where samples lie far from home, Triton's sums have any order.
+    atol = 1e-14 if kernels == "auto" else 1e-6
     call = builder(**options)
     rest = call.arguments[call.mapped :]
     moved = [torch.stack((t, t.flip(0), -t), dim=1) for t in call.arguments[: call.mapped]]
@@ -70,7 +72,7 @@ def test_vmap_equals_a_loop(builder, options) -> None:
         for i in range(3):
             alone = run(*(t[:, i] if axis else t for t, axis in zip(tensors, axes)))
             for our, expected, wanted in zip(ours, alone, kept):
-                torch.testing.assert_close(our[i] if wanted else our, expected, rtol=0, atol=1e-14)
+                torch.testing.assert_close(our[i] if wanted else our, expected, rtol=0, atol=atol)
 
 
 def test_vmap_over_empty_batches() -> None:

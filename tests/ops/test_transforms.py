@@ -125,7 +125,7 @@ def test_the_kernels_refuse_dual_tensors(number: int) -> None:
 def test_operators_called_by_hand_refuse_to_lose_a_tangent() -> None:
     """Graphs that were made outside, programs that were exported, and whoever calls an operator."""
     x, offset = features().requires_grad_(), features()[:, :8]
-    message = "^`point_sample{}` has no forward-mode derivative on the CPU kernels: run, or trace"
+    message = "^`point_sample{}` has no forward-mode derivative in the fused kernels: run, or trace"
     out = functional.point_sample(x, offset)
 
     def gradient(high: Tensor) -> Tensor:

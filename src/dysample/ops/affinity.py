@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from dysample.backends import eager, graph
-from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import compute_dtype, format_of
-from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.registration import or_nothing, register
+from dysample.ops.dispatch import graph_sampler, runs_fused
+from dysample.ops.registration import DEVICES, fused, or_nothing, register
 
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
@@ -28,7 +27,7 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
         kernel: k.
         groups: G.
     """
-    if runs_on_cpu("affinity", query, key):
+    if runs_fused("affinity", query, key, kernel=kernel):
         out: Tensor = _forward(query, key, kernel, groups)
         return out
     if graph_sampler() is not None:
@@ -36,9 +35,11 @@ def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     return eager.affinity(query, key, kernel, groups).flatten(1, 2)
 
 
-@torch.library.custom_op("dysample::affinity", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::affinity", mutates_args=(), device_types=DEVICES)
 def _forward(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
-    return cpu.affinity(query, key, kernel, groups)
+    kernels = fused("reassemble", query)
+    out: Tensor = kernels.affinity(query, key, kernel, groups)
+    return out
 
 
 @_forward.register_fake
@@ -47,7 +48,7 @@ def _(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     return query.new_empty((B, groups * kernel**2, Y, X), dtype=compute_dtype(query))
 
 
-@torch.library.custom_op("dysample::affinity_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::affinity_backward", mutates_args=(), device_types=DEVICES)
 def _backward(
     high: Tensor,
     query: Tensor,
@@ -58,7 +59,9 @@ def _backward(
     to_key: bool,
 ) -> tuple[Tensor, Tensor]:
     wanted = (to_query, to_key)
-    of_query, of_key = cpu.affinity_backward(high, query, key, kernel, groups, wanted)
+    of_query, of_key = fused("reassemble", query).affinity_backward(
+        high, query, key, kernel, groups, wanted
+    )
     return or_nothing(of_query, query), or_nothing(of_key, key)
 
 

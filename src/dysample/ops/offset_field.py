@@ -11,7 +11,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
-from dysample.ops.dispatch import runs_on_cpu
+from dysample.ops.dispatch import runs_fused
 from dysample.ops.registration import folded, or_nothing, unfolded
 
 
@@ -38,7 +38,7 @@ def offset_field(
     Returns:
         (B, O, H, W), from the CPU kernels in float32 or more: offsets need the bits.
     """
-    if runs_on_cpu("offset_field", x, weight, bias, scope_weight, scope_bias):
+    if runs_fused("offset_field", x, weight, bias, scope_weight, scope_bias):
         # Keep what only the backward pass needs only if there will be one.
         parameters = (x, weight, bias, scope_weight, scope_bias)
         keep = torch.is_grad_enabled() and any(

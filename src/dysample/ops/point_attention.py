@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from dysample.backends import eager, graph
-from dysample.backends.cpu import point_attention as cpu
 from dysample.layout import compute_dtype, empty_like_input, format_of
-from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.registration import or_nothing, register
+from dysample.ops.dispatch import graph_sampler, runs_fused
+from dysample.ops.registration import DEVICES, fused, or_nothing, register
 
 
 def point_attention(
@@ -34,7 +33,7 @@ def point_attention(
     Returns:
         (B, C, H', W'), and the weights of the samples, (B, G P, H', W') in the compute dtype.
     """
-    if runs_on_cpu("point_attention", x, query, key, field):
+    if runs_fused("point_attention", x, query, key, field):
         out, weights = _forward(x, query, key, field, scale, groups)
         return out, weights
     sampler = graph_sampler()
@@ -43,11 +42,13 @@ def point_attention(
     return eager.point_attention(x, query, key, field, scale, groups)
 
 
-@torch.library.custom_op("dysample::point_attention", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::point_attention", mutates_args=(), device_types=DEVICES)
 def _forward(
     x: Tensor, query: Tensor, key: Tensor, field: Tensor, scale: int, groups: int
 ) -> tuple[Tensor, Tensor]:
-    return cpu.point_attention(x, query, key, field, scale, groups)
+    kernels = fused("point_attention", x)
+    out: tuple[Tensor, Tensor] = kernels.point_attention(x, query, key, field, scale, groups)
+    return out
 
 
 @_forward.register_fake
@@ -60,7 +61,9 @@ def _(
     return empty_like_input(x, (B, C, Y, X)), weights
 
 
-@torch.library.custom_op("dysample::point_attention_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op(
+    "dysample::point_attention_backward", mutates_args=(), device_types=DEVICES
+)
 def _backward(
     high: Tensor,
     high_weights: Tensor,
@@ -77,7 +80,7 @@ def _backward(
     to_field: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     inputs, wanted = (x, query, key, field), (to_x, to_query, to_key, to_field)
-    of_x, of_query, of_key, of_field = cpu.point_attention_backward(
+    of_x, of_query, of_key, of_field = fused("point_attention", x).point_attention_backward(
         (high, high_weights), inputs, weights, scale, groups, wanted
     )
     return (

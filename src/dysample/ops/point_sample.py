@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from dysample.backends import eager, graph
-from dysample.backends.cpu import point_sample as cpu
 from dysample.layout import empty_like_input, format_of
-from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.registration import or_nothing, register
+from dysample.ops.dispatch import graph_sampler, runs_fused
+from dysample.ops.registration import DEVICES, fused, or_nothing, register
 
 
 def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], start: str) -> Tensor:
@@ -28,7 +27,7 @@ def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], st
         size: (H', W').
         start: "bilinear" or "nearest", see `dysample.functional.point_sample`.
     """
-    if runs_on_cpu("point_sample", x, field):
+    if runs_fused("point_sample", x, field):
         out: Tensor = _forward(x, field, scale, *size, start == "nearest")
         return out
     sampler = graph_sampler()
@@ -37,11 +36,13 @@ def point_sample(x: Tensor, field: Tensor, scale: int, size: tuple[int, int], st
     return eager.point_sample(x, field, scale, size, start)
 
 
-@torch.library.custom_op("dysample::point_sample", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::point_sample", mutates_args=(), device_types=DEVICES)
 def _forward(
     x: Tensor, field: Tensor, scale: int, height: int, width: int, from_centre: bool
 ) -> Tensor:
-    return cpu.point_sample(x, field, scale, (height, width), from_centre)
+    kernels = fused("point_sample", x)
+    out: Tensor = kernels.point_sample(x, field, scale, (height, width), from_centre)
+    return out
 
 
 @_forward.register_fake
@@ -49,7 +50,7 @@ def _(x: Tensor, field: Tensor, scale: int, height: int, width: int, from_centre
     return empty_like_input(x, (x.shape[0], x.shape[1], height, width))
 
 
-@torch.library.custom_op("dysample::point_sample_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::point_sample_backward", mutates_args=(), device_types=DEVICES)
 def _backward(
     high: Tensor,
     x: Tensor,
@@ -59,7 +60,9 @@ def _backward(
     to_x: bool,
     to_field: bool,
 ) -> tuple[Tensor, Tensor]:
-    of_x, of_field = cpu.point_sample_backward(high, x, field, scale, from_centre, (to_x, to_field))
+    of_x, of_field = fused("point_sample", x).point_sample_backward(
+        high, x, field, scale, from_centre, (to_x, to_field)
+    )
     return or_nothing(of_x, x), or_nothing(of_field, field)
 
 

@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from dysample.backends import eager, graph
-from dysample.backends.cpu import reassemble as cpu
 from dysample.layout import empty_like_input, format_of
-from dysample.ops.dispatch import graph_sampler, runs_on_cpu
-from dysample.ops.registration import or_nothing, register
+from dysample.ops.dispatch import graph_sampler, runs_fused
+from dysample.ops.registration import DEVICES, fused, or_nothing, register
 
 
 def reassemble(
@@ -31,7 +30,7 @@ def reassemble(
         size: (H', W').
         softmax: the field holds logits, whose softmax over the taps are the weights.
     """
-    if runs_on_cpu("reassemble", x, field):
+    if runs_fused("reassemble", x, field, kernel=kernel):
         out: Tensor = _forward(x, field, kernel, scale, *size, softmax)
         return out
     if graph_sampler() is not None:
@@ -39,11 +38,13 @@ def reassemble(
     return eager.reassemble(x, field, kernel, scale, size, softmax)
 
 
-@torch.library.custom_op("dysample::reassemble", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::reassemble", mutates_args=(), device_types=DEVICES)
 def _forward(
     x: Tensor, field: Tensor, kernel: int, scale: int, height: int, width: int, softmax: bool
 ) -> Tensor:
-    return cpu.reassemble(x, field, kernel, scale, (height, width), softmax)
+    kernels = fused("reassemble", x)
+    out: Tensor = kernels.reassemble(x, field, kernel, scale, (height, width), softmax)
+    return out
 
 
 @_forward.register_fake
@@ -53,7 +54,7 @@ def _(
     return empty_like_input(x, (x.shape[0], x.shape[1], height, width))
 
 
-@torch.library.custom_op("dysample::reassemble_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("dysample::reassemble_backward", mutates_args=(), device_types=DEVICES)
 def _backward(
     high: Tensor,
     x: Tensor,
@@ -65,7 +66,9 @@ def _backward(
     to_field: bool,
 ) -> tuple[Tensor, Tensor]:
     wanted = (to_x, to_field)
-    of_x, of_field = cpu.reassemble_backward(high, x, field, kernel, scale, softmax, wanted)
+    of_x, of_field = fused("reassemble", x).reassemble_backward(
+        high, x, field, kernel, scale, softmax, wanted
+    )
     return or_nothing(of_x, x), or_nothing(of_field, field)
 
 

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
+
+from dysample.backends.gpu import support
+from dysample.ops.dispatch import forced
+
+DEVICES = ("cpu", "cuda")
+"""Types of the devices for which the operators have kernels; "cuda" is AMD's too."""
+
+
+def fused(part: str, x: Tensor) -> Any:
+    """Return the module of the fused kernels that run where a tensor lies.
+
+    Those of Triton are imported by their first call.
+
+    Args:
+        part: name of the module, in `backends.cpu` and `backends.gpu`.
+        x: the tensor.
+
+    Raises:
+        RuntimeError: if Triton cannot run there. `dispatch` calls no operator then.
+    """
+    if x.device.type == "cpu" and forced() != "triton":
+        return import_module(f"dysample.backends.cpu.{part}")
+    reason = support.why_not(x.device)
+    if reason is not None:
+        raise RuntimeError(f"{part}: the Triton kernels cannot run this call: {reason}")
+    return import_module(f"dysample.backends.gpu.{part}")
 
 
 def or_nothing(value: Tensor | None, like: Tensor) -> Tensor:
@@ -90,7 +117,7 @@ def _refuse_second_derivative(op: Any, name: str) -> None:
 
     def refuse(ctx: Any, *gradients: Tensor) -> None:
         raise NotImplementedError(
-            f"`{name}` has no second derivative on the CPU kernels;"
+            f"`{name}` has no second derivative in the fused kernels;"
             " `dysample.backend('eager')` runs plain torch"
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dysample.checks import is_forward_mode
+from dysample.checks import check_reverse_mode
 
 ISAS = ("baseline", "avx2", "avx512")
 """Instruction sets, each containing the one before it; "baseline" is SSE2 or NEON."""
@@ -96,11 +96,7 @@ def call(name: str, *arguments: object) -> None:
         NotImplementedError: in forward mode, whose derivatives would be lost here. `dispatch` sends
                 such calls to plain torch.
     """
-    if is_forward_mode():
-        raise NotImplementedError(
-            f"`{name.removeprefix('dysample_')}` has no forward-mode derivative on the CPU kernels:"
-            " run, or trace, what leads to it within the dual level too"
-        )
+    check_reverse_mode(name.removeprefix("dysample_"))
     largest = max(a.numel() for a in arguments if isinstance(a, Tensor))
     threads = min(torch.get_num_threads(), 1 + largest // WORTH_A_THREAD)
     plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)

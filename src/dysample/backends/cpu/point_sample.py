@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dysample.backends.cpu.library import DTYPES, call, integers
-from dysample.backends.cpu.tensors import dense, like_field
+from dysample.backends.tensors import dense, like_field
 from dysample.layout import compute_dtype, empty_like_input, format_of
 
 

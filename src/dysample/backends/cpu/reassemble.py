@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dysample.backends.cpu.library import DTYPES, call, integers
-from dysample.backends.cpu.tensors import dense, like_field
+from dysample.backends.tensors import alike, dense, like_field
 from dysample.layout import compute_dtype, empty_like_input, format_of
 
 
@@ -57,7 +57,7 @@ def reassemble_backward(
 
 def affinity(query: Tensor, key: Tensor, kernel: int, groups: int) -> Tensor:
     """See `dysample.ops.affinity`."""
-    query, key, last = _alike(query, key)
+    query, key, last = alike(query, key)
     B, C, H, W = key.shape
     Y, X = query.shape[2:]
     shape = (B, groups * kernel**2, Y, X)
@@ -81,7 +81,7 @@ def affinity_backward(
     of the query; the backward pass of reassembly, applied to the query, gives that of the key.
     """
     dtypes = query.dtype, key.dtype
-    query, key, _ = _alike(query, key)
+    query, key, _ = alike(query, key)
     size = (query.shape[2], query.shape[3])
     to_query = reassemble(key, high, kernel, 1, size, False) if wanted[0] else None
     to_key = None
@@ -91,15 +91,6 @@ def affinity_backward(
         None if to_query is None else to_query.to(dtypes[0]),
         None if to_key is None else to_key.to(dtypes[1]),
     )
-
-
-def _alike(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, bool]:
-    """Return both in one dtype and layout, and whether their channels are innermost."""
-    if query.dtype != key.dtype:
-        query, key = query.to(compute_dtype(query)), key.to(compute_dtype(query))
-    query, last = dense(query)
-    kind = torch.channels_last if last else torch.contiguous_format
-    return query, key.contiguous(memory_format=kind), last
 
 
 def _sizes(
