@@ -21,7 +21,8 @@ PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "exa
          "evidence/README.md")  # fmt: skip
 """Markdown outside of `docs/`."""
 
-LINKED = ("CITATION.cff", "LICENSE", "examples/*.py", "notebooks/*.ipynb", "evidence/*.[!m]*")
+LINKED = ("CITATION.cff", "LICENSE", "examples/*.py", "notebooks/*.ipynb", "evidence/*.[!m]*",
+          "evidence/tuned/*.[!m]*")  # fmt: skip
 """Files that pages link to; notebooks become pages, too."""
 
 LINK = re.compile(r"(?<=\]\()[^)#\s]+(?=[)#])")

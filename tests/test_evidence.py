@@ -17,16 +17,22 @@ from dysample.workbench.report.verdict import Verdict, verdict
 EVIDENCE = Path(__file__).parent.parent / "evidence"
 
 
-def test_what_the_page_says_in_short_is_in_the_readme() -> None:
+def in_short(page: Path) -> list[str]:
+    """What a page says first of each task and data set, a line for each head."""
     title, lines = "", []
-    for line in (EVIDENCE / "report.md").read_text().splitlines():
+    for line in page.read_text().splitlines():
         if line.startswith("#"):
             title = line
         elif title.startswith("## ") and " of bilinear is " in line:
             lines.append(f"- {title.removeprefix('## ')}, {line[2].lower()}{line[3:]}")
-    assert len(lines) == 9
+    return lines
+
+
+def test_what_the_pages_say_in_short_is_in_the_readme() -> None:
+    lines, tuned = in_short(EVIDENCE / "report.md"), in_short(EVIDENCE / "tuned" / "report.md")
+    assert (len(lines), len(tuned)) == (9, 2)
     readme = (EVIDENCE / "README.md").read_text().splitlines()
-    assert [line for line in readme if " of bilinear is " in line] == lines
+    assert [line for line in readme if " of bilinear is " in line] == lines + tuned
 
 
 PAIRS = {
@@ -91,8 +97,34 @@ def test_every_part_is_whole() -> None:
         assert all(runs == set(range(5 if name in MAIN else 3)) for name, runs in found.items())
 
 
+TUNED = {
+    "scenes": MAIN,
+    "camvid": {"nearest", "bilinear", "carafe", "dysample", "dysample_s_plus"},
+}
+"""The upsamplers of the tuned runs by data set."""
+
+
+def test_every_tuned_run_is_at_the_best_scale_of_its_trials() -> None:
+    found: dict[tuple[str, str], dict[str, dict]] = {}
+    for record in read_records(EVIDENCE / "tuned" / "results.jsonl"):
+        part = found.setdefault((record.data["name"], record.upsampler), {"tried": {}, "runs": {}})
+        scale, score = record.settings["rate_scale"], record.value("miou")
+        if record.settings.get("held_out"):
+            assert record.seed == 0
+            part["tried"][scale] = score
+        else:
+            part["runs"][record.seed] = scale
+        assert record.data["name"] == "scenes" or not record.samples
+    assert set(found) == {(data, name) for data, names in TUNED.items() for name in names}
+    for part in found.values():
+        assert sorted(part["tried"]) == [0.03, 0.1, 0.3, 1]
+        best = max(part["tried"], key=lambda scale: part["tried"][scale])
+        assert part["runs"] == dict.fromkeys(range(5), best)
+
+
 @pytest.mark.slow
-def test_the_page_is_made_of_the_runs(tmp_path: Path) -> None:
-    write_report(EVIDENCE / "results.jsonl", tmp_path, Console(file=StringIO()))
+@pytest.mark.parametrize("folder", [EVIDENCE, EVIDENCE / "tuned"])
+def test_the_page_is_made_of_the_runs(folder: Path, tmp_path: Path) -> None:
+    write_report(folder / "results.jsonl", tmp_path, Console(file=StringIO()))
     for name in ("report.md", "report.csv"):
-        assert (tmp_path / name).read_text() == (EVIDENCE / name).read_text()
+        assert (tmp_path / name).read_text() == (folder / name).read_text()
