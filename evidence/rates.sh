@@ -22,9 +22,9 @@ done
 if [ -n "$camvid" ]; then
   mkdir -p "$output"
   echo 'held_out: true' >"$output/held_out.yaml"
-  for rate in 0.01 0.02 0.04 0.08; do
+  for rate in 0.02 0.04 0.08; do
     dysample train --config "$output/held_out.yaml" --task semantic --upsampler bilinear \
       --data "camvid:$camvid" --encoder efficientnet_lite0 --frozen --size 120 --batch-size 8 \
-      --steps 800 --learning-rate "$rate" --output "$output/camvid-$rate"
+      --steps 400 --learning-rate "$rate" --output "$output/camvid-$rate"
   done
 fi

@@ -55,7 +55,7 @@ WORDS = (
 )  # fmt: skip
 
 _LONG = (
-    "workbench.compare.comparison._run",
+    "workbench.compare.comparison._Runner.run",
     "workbench.compare.comparison.prepare",
     "workbench.training.train.prepare",
     "workbench.training.evaluate.evaluate",

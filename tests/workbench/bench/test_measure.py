@@ -79,9 +79,10 @@ def test_the_floor_moves_what_it_is_told(read, written) -> None:
 
 
 def test_earlier_peaks_are_forgotten() -> None:
-    torch.ones(2**24)  # 64 MiB
+    torch.ones(2**26)  # 256 MiB
+    # 64 MiB: glibc may serve up to 32 MiB from memory that earlier tests left resident.
     # Linux counts the pages of a process in lots of 64.
-    assert 3.5 * 2**20 < _growth(lambda: torch.ones(2**20)) < 16 * 2**20
+    assert 63.5 * 2**20 < _growth(lambda: torch.ones(2**24)) < 76 * 2**20
 
 
 def test_peak_memory_of_what_needs_its_result_alone() -> None:
