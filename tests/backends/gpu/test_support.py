@@ -30,10 +30,10 @@ def sample(x: Tensor) -> Tensor:
 @pytest.fixture
 def no_cache() -> None:
     """Forget what was found out about this machine, before and after."""
-    for answer in (support.missing, support._too_old):
+    for answer in (support.missing, support._unfit):
         answer.cache_clear()
     yield
-    for answer in (support.missing, support._too_old):
+    for answer in (support.missing, support._unfit):
         answer.cache_clear()
 
 
@@ -145,6 +145,24 @@ def test_the_compute_capability_decides(monkeypatch, no_cache: None, found, reas
     import triton
 
     assert system_info()["Triton kernels"] == (reason or f"Triton {triton.__version__}")
+
+
+class NoCompiler:
+    @property
+    def active(self) -> None:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC")
+
+
+@needs_triton
+def test_a_machine_without_a_compiler_runs_plain_torch(monkeypatch, no_cache: None) -> None:
+    """As slim images are, on which Triton cannot build what launches its kernels."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index=None: (9, 0))
+    monkeypatch.delenv(support.VARIABLE)
+    monkeypatch.setattr("triton.runtime.driver", NoCompiler())
+    assert support.why_not(torch.device("cuda", 0)) == (
+        "Triton does not start (Failed to find C compiler. Please specify via CC)"
+    )
 
 
 def test_the_installation_says_that_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

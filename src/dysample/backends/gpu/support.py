@@ -30,7 +30,7 @@ def why_not(device: torch.device) -> str | None:
         return reason
     if device.type == "cpu":
         return None if interpreted() else f"a tensor lies on cpu, and {VARIABLE} is not 1"
-    return _too_old(device.index)
+    return _unfit(device.index)
 
 
 # torch.compile takes the answer as it is: it neither changes nor can be traced. This is what
@@ -61,12 +61,24 @@ def missing() -> str | None:
 
 
 @cache
-def _too_old(index: int | None) -> str | None:
-    """Return why a GPU is too old for Triton; None if it is not, or if there is none to ask."""
-    if torch.version.hip is not None or not torch.cuda.is_available():
+def _unfit(index: int | None) -> str | None:
+    """Return why a GPU cannot run Triton's kernels; None if it can, or if there is none to ask."""
+    if not torch.cuda.is_available():
         return None  # tensors without numbers lie on a GPU that is not here
-    found = torch.cuda.get_device_capability(index)
-    if found >= CAPABILITY:
-        return None
-    name, least = torch.cuda.get_device_name(index), ".".join(map(str, CAPABILITY))
-    return f"the compute capability of {name} (={found[0]}.{found[1]}) is below {least}"
+    if torch.version.hip is None:
+        found = torch.cuda.get_device_capability(index)
+        if found < CAPABILITY:
+            name, least = torch.cuda.get_device_name(index), ".".join(map(str, CAPABILITY))
+            return f"the compute capability of {name} (={found[0]}.{found[1]}) is below {least}"
+    return None if interpreted() else _not_started()
+
+
+def _not_started() -> str | None:
+    """Return why Triton does not start: it compiles what launches kernels, with a C compiler."""
+    from triton.runtime import driver
+
+    try:
+        driver.active  # noqa: B018  # made when it is first asked for
+    except Exception as error:
+        return f"Triton does not start ({one_line(error)})"
+    return None
