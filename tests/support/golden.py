@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -27,8 +26,6 @@ class Golden:
                 key: torch.from_numpy(arrays[key]).to(device) for key in arrays if key != "meta"
             }
             self.meta: dict[str, Any] = json.loads(str(arrays["meta"]))
-        if self.meta["op"] not in BUILDERS:
-            pytest.skip(f"operator {self.meta['op']} does not exist yet")
         self.meta["channels"] = {
             name: array.shape[1] for name, array in self.part("in.").items() if array.dim() == 4
         }
